@@ -69,7 +69,7 @@ typedef struct {
     uint64_t feat[2];
     Node set; /* the words that are this row's */
     uint64_t words;
-    int format, first_field;
+    int format;
 } Row;
 
 extern File *files;

@@ -530,7 +530,8 @@ static Node read_space(Reader *rd, Node all)
     Lex *x = &rd->x;
     File *f = &files[x->file];
     x->row = &r;
-    char *name = take_ident(x);
+    skip_blanks(x);
+    char *name = ident_len(x->p) ? take_ident(x) : NULL;
     parse_pieces(x, false);
     if (!x->bad && !at_end(x)) {
         lex_error(x, "'%.20s' not understood", x->p);
