@@ -1,0 +1,65 @@
+/* cpu.h - AArch64 CPU structure, slots and CPU models, from cpu.def and models.def. */
+#ifndef ARMX_FRONTEND_AARCH64_CPU_H
+#define ARMX_FRONTEND_AARCH64_CPU_H
+
+#include "iface.h"
+
+typedef struct PacKeys {
+    uint64_t ia[2], ib[2], da[2], db[2], ga[2];
+} PacKeys;
+
+struct CpuModel;
+
+typedef struct CpuA64 {
+    CpuHead h;
+#define REGS(name, count, type, ctype, doc) ctype name[count];
+#define REG(name, type, ctype, doc) ctype name;
+#define FIELD(name, ctype, doc) ctype name;
+#include "cpu.def"
+#undef REGS
+#undef REG
+#undef FIELD
+} CpuA64;
+_Static_assert(offsetof(CpuA64, x) == sizeof(CpuHead), "hot displacements (iface.h)");
+
+/* Slot numbers: SLOT_x + n, SLOT_pc, ... */
+enum {
+#define REGS(name, count, type, ctype, doc) SLOT_##name, SLOT_##name##_last = SLOT_##name + (count)-1,
+#define REG(name, type, ctype, doc) SLOT_##name,
+#define FIELD(name, ctype, doc)
+#include "cpu.def"
+#undef REGS
+#undef REG
+#undef FIELD
+    SLOT_COUNT
+};
+
+/* A CPU model: a consistent set of features and what Linux shows of it. */
+typedef struct CpuModel {
+    const char *name;
+    uint64_t feats[2]; /* bits A64_FEAT_* of the generated decoder */
+    uint64_t midr;
+    uint64_t hwcap, hwcap2, hwcap3;
+} CpuModel;
+
+/* By name as -cpu takes it; NULL when unknown. NULL name = the default (neoverse-n1). */
+const CpuModel *a64_model(const char *name);
+/* The n-th model for -cpu help, NULL after the last. */
+const CpuModel *a64_model_nth(unsigned n);
+/* Value of an ID register as Linux shows it to EL0 (op0=3, op1=0, crn=0), by crm and op2. */
+uint64_t a64_id_register(const CpuModel *m, unsigned crm, unsigned op2);
+
+extern const Frontend a64_frontend;
+
+/* NZCV as PSTATE bits 31..28, and back. */
+static inline uint32_t a64_nzcv(const CpuA64 *cpu)
+{
+    return nzcv_nibble(cpu->nzcv) << 28;
+}
+
+static inline void a64_set_nzcv(CpuA64 *cpu, uint32_t pstate)
+{
+    cpu->nzcv = nzcv_pack(pstate >> 28);
+}
+
+#endif

@@ -1,0 +1,68 @@
+/* translate.c - the loop that turns guest code into one region; see translate.h.
+ *
+ * A region is straight-line code with side exits. It ends at an unconditional transfer, after a backward
+ * conditional branch (what follows a loop is colder), at the end of the page, or at the instruction limit.
+ */
+#include "translate.h"
+
+unsigned tr_exit_flags(const Tr *t, uint64_t target)
+{
+    unsigned f = target <= t->pc ? EXIT_POLL : 0;
+    uint32_t avail;
+    const uint8_t *code;
+    if ((target & -(uint64_t)TR_PAGE) == (t->pc & -(uint64_t)TR_PAGE)) {
+        code = t->code + (int64_t)(target - t->pc);
+        avail = (uint32_t)(TR_PAGE - (target & (TR_PAGE - 1)));
+    } else {
+        code = t->space->fetch(t->space, gva(target), &avail);
+    }
+    return code && t->guest->flags_dead(code, avail) ? f | EXIT_FLAGS_DEAD : f;
+}
+
+/* Makes t->code and t->avail describe t->pc; false ends the region with the fetch fault. */
+static bool fetch(Tr *t)
+{
+    t->code = t->space->fetch(t->space, gva(t->pc), &t->avail);
+    if (t->code && t->avail >= t->guest->min_bytes) {
+        return true;
+    }
+    ir_insn(t->b, t->pc);
+    ir_exit_exc(t->b, EXC_FETCH, t->code ? 0 : (int32_t)t->avail, t->pc);
+    return false;
+}
+
+void tr_region(const Frontend *fe, const TrGuest *g, const void *model, Space *s, Gva pc, uint64_t key,
+               unsigned max_insns, IrRegion *r, IrIns *ins, uint32_t cap)
+{
+    Tr tr = {.guest = g, .model = model, .space = s, .key = key, .pc = pc.v, .start = pc.v, .max_insns = max_insns};
+    Tr *t = &tr;
+    t->b = &t->b_;
+    ir_begin(t->b, r, ins, cap, fe->slots, fe->helpers);
+    r->pc = pc;
+    r->key = key;
+    uint64_t page = pc.v & -(uint64_t)TR_PAGE;
+    if (fetch(t)) {
+        for (;;) {
+            ir_insn(t->b, t->pc);
+            t->next = t->pc + g->min_bytes;
+            g->one(t);
+            t->ninsns++;
+            uint64_t size = t->next - t->pc;
+            if (t->ended) {
+                t->pc = t->next;
+                break;
+            }
+            t->code += size;
+            t->avail -= (uint32_t)size;
+            t->pc = t->next;
+            bool leaves = (t->pc & -(uint64_t)TR_PAGE) != page || t->avail < g->min_bytes;
+            if (leaves || t->ninsns >= max_insns || r->n + TR_INSN_IR_MAX > cap) {
+                ir_exit_pc(t->b, 0, t->pc);
+                break;
+            }
+        }
+    }
+    ir_end(t->b);
+    r->ninsns = t->ninsns;
+    r->nbytes = (uint32_t)(t->pc - pc.v);
+}

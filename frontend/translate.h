@@ -1,0 +1,50 @@
+/* translate.h - one translation in progress, common to all guests: the block loop lives in translate.c.
+ *
+ * The loop fetches, decodes and translates instructions from pc until a translator ends the region, the
+ * instruction limit or the page end is reached, or the IR buffer is nearly full; then it adds the exit to
+ * the next instruction.
+ */
+#ifndef ARMX_FRONTEND_TRANSLATE_H
+#define ARMX_FRONTEND_TRANSLATE_H
+
+#include "build.h"
+#include "iface.h"
+
+typedef struct Tr Tr;
+typedef struct TrGuest TrGuest;
+struct Tr {
+    IrBuild b_; /* the builder; translators use t->b */
+    IrBuild *b;
+    const TrGuest *guest;
+    const void *model;
+    Space *space;
+    uint64_t key;
+    uint64_t pc;   /* of the instruction being translated */
+    uint64_t next; /* of the one after it */
+    uint64_t start;
+    const uint8_t *code; /* host address of the bytes at t->pc */
+    uint32_t avail;      /* bytes from there that can be read without another fetch */
+    unsigned ninsns, max_insns;
+    bool ended; /* the translator has written an exit that nothing may follow */
+};
+
+/* What a guest gives to the loop. */
+struct TrGuest {
+    unsigned min_bytes; /* shortest instruction */
+    /* Translates the instruction at t->pc, of which at least min_bytes can be read; sets t->next. */
+    void (*one)(Tr *t);
+    /* True when code at `code` overwrites the flags before anything can see them. */
+    bool (*flags_dead)(const uint8_t *code, uint32_t avail);
+};
+
+enum { TR_PAGE = 4096,       /* a region never crosses a page */
+       TR_INSN_IR_MAX = 400 /* IR ops that one instruction may need */ };
+
+/* Runs the loop; arguments as Frontend.translate. */
+void tr_region(const Frontend *fe, const TrGuest *g, const void *model, Space *s, Gva pc, uint64_t key, unsigned max_insns, IrRegion *r,
+               IrIns *ins, uint32_t cap);
+
+/* Exit to a constant address: EXIT_POLL on back edges, EXIT_FLAGS_DEAD by looking at the target's code. */
+unsigned tr_exit_flags(const Tr *t, uint64_t target);
+
+#endif

@@ -1,0 +1,150 @@
+/* iface.h - the only seam between the halves: front end, engine (back end), guest memory, and whoever runs them.
+ *
+ * Threads: an Engine is shared by all threads of a process; a CpuHead belongs to one thread, except `pending`,
+ * which any thread (and any signal handler) may set. Look-up of translated code takes no lock; see backend/tb.h.
+ *
+ * How a thread runs: engine_run(cpu) executes translated code from *pc until something needs the caller, and
+ * returns an ExcKind with all guest state in the CPU structure. Host signals: the caller's handler asks
+ * engine_sync() whether the interrupted host pc lies in translated code or in a helper called by it; if so,
+ * the guest state is written to the CPU structure, and engine_leave() makes the return from the handler end
+ * engine_run() with the given kind.
+ */
+#ifndef ARMX_IR_IFACE_H
+#define ARMX_IR_IFACE_H
+
+#include "ir.h"
+
+typedef struct Engine Engine;
+typedef struct CpuHead CpuHead;
+
+/* State key: what a translation depends on besides the bytes. */
+enum {
+    KEY_FP_SLOW = 1,  /* FPCR has more than RMode set: FP by evaluation functions */
+    KEY_ONE_INSN = 2, /* translate one instruction only (stepping; redoing after an FP trap) */
+    KEY_THREADS = 4,  /* more than one thread: barriers and locks are real */
+    KEY_USER = 8,     /* first bit free for the front end */
+};
+
+typedef struct JumpEntry {
+    uint64_t pc; /* guest address, ~0 = empty */
+    void *host;  /* entry point */
+} JumpEntry;
+enum { JUMP_CACHE_BITS = 12 };
+static inline unsigned jump_hash(uint64_t pc)
+{
+    return (unsigned)(pc >> 2) & ((1u << JUMP_CACHE_BITS) - 1);
+}
+
+/* Common head of every CPU structure. The guest's general registers follow directly: `pending` and the first
+ * 31 words after the head are within a byte's displacement of the state pointer (&head + sizeof head + 120). */
+struct CpuHead {
+    Engine *engine;
+    void *user;          /* the caller's per-thread structure */
+    JumpEntry *jumps;    /* this thread's jump cache, 1 << JUMP_CACHE_BITS entries, owned by the engine */
+    void *code_chunk;    /* this thread's piece of code memory, owned by the engine */
+    void *host_sp;       /* C stack of engine_run while translated code runs; 0 outside */
+    void *ret_sp;        /* host return stack, when not running */
+    void *ret_base;      /* its bottom (highest address) */
+    void *last_exit;     /* exit site to be chained by the engine, or NULL */
+    uint64_t key;        /* current state key */
+    uint64_t exit_addr;  /* address operand of the last exit (EXC_ICACHE, EXC_ALIGN, EXC_DATA) */
+    int32_t exit_imm;    /* .imm of the last exit_exc */
+    uint32_t exit_kind;  /* ExcKind of the last exit */
+    uint32_t in_helper;  /* translated code is inside a C helper that may fault; state is in the structure */
+    uint32_t host_mxcsr; /* the host's own MXCSR while translated code runs */
+    uint32_t guest_mxcsr;/* MXCSR for translated code: rounding, exceptions, sticky bits */
+    uint32_t reserved;
+    FpEnv fp;            /* FPCR, FPSR; sticky bits of guest_mxcsr are merged by engine_fpsr() */
+    uint64_t scratch[8]; /* the back end's own */
+    V128 ev[4];          /* operands and result of evaluation functions and helpers */
+    uint64_t stat[8];    /* the back end's counters (-d stats) */
+    uint64_t pad;
+    volatile uint64_t pending; /* nonzero: leave translated code at the next poll */
+} __attribute__((aligned(16)));
+_Static_assert(sizeof(CpuHead) % 16 == 0, "general registers follow directly");
+
+/* Guest memory, as translators and helpers see it. */
+typedef struct Space Space;
+struct Space {
+    /* Host address of guest code at pc and, in *avail, how many bytes from there may be executed (to the end
+     * of the page at least). NULL: fetch fault; *avail = 1 when the page is mapped but not executable. */
+    const uint8_t *(*fetch)(Space *s, Gva pc, uint32_t *avail);
+    /* Guest address + base = host address on the fast path. */
+    uint64_t base;
+};
+
+/* A front end: one guest architecture. */
+typedef struct Frontend {
+    const char *name;
+    const IrSlot *slots;
+    unsigned nslots;
+    const IrHelper *helpers;
+    unsigned nhelpers;
+    unsigned cpu_size;
+    uint16_t pc_slot, nzcv_slot; /* slot numbers */
+    /* Translates from pc under key into r (buffers inside are given), at most max_insns guest instructions.
+     * cpu_model is the front end's own. Never fails: what cannot be fetched or decoded becomes an exit. */
+    void (*translate)(const void *cpu_model, Space *s, Gva pc, uint64_t key, unsigned max_insns, IrRegion *r,
+                      IrIns *ins, uint32_t cap);
+    /* Key from the CPU's state (FPCR etc.). */
+    uint64_t (*key)(const CpuHead *cpu);
+    /* Guest disassembly of one instruction for dumps. */
+    void (*disas)(Gva pc, uint32_t word, char *buf, size_t size);
+} Frontend;
+
+typedef struct EngineConfig {
+    const Frontend *fe;
+    const void *cpu_model;
+    Space *space;
+    size_t cache_bytes;   /* code memory, 0 = default */
+    bool interp;          /* run in the IR interpreter */
+    bool one_insn;        /* one guest instruction per region */
+    unsigned max_insns;   /* per tier-1 region, 0 = default */
+    uint32_t no_opt;      /* bit per pass switched off */
+} EngineConfig;
+
+Engine *engine_new(const EngineConfig *cfg);
+/* Gives a thread's CPU structure its engine parts (jump cache, return stack); 0 or -errno. */
+int engine_cpu_init(Engine *e, CpuHead *cpu);
+void engine_cpu_free(CpuHead *cpu);
+
+/* Runs until an exit; guest state is in *cpu afterwards, the slot pc says where. */
+ExcKind engine_run(CpuHead *cpu);
+
+/* FPCR was written (by a helper, ptrace, signal frame): recomputes key and MXCSR. */
+void engine_fpcr_changed(CpuHead *cpu);
+/* FPSR with the host's sticky bits merged; and the other way round. */
+uint32_t engine_fpsr(CpuHead *cpu);
+void engine_set_fpsr(CpuHead *cpu, uint32_t fpsr);
+
+/* Drops translations of guest code in [start, start + len); running threads leave them at their next exit.
+ * Any thread may call it, not from a signal handler. */
+void engine_invalidate(Engine *e, Gva start, uint64_t len);
+void engine_second_thread(Engine *e); /* from now on KEY_THREADS */
+
+/* From a host signal handler (async-signal-safe), with the ucontext_t of the interrupted code. */
+typedef enum SyncResult {
+    SYNC_OUTSIDE,  /* not translated code: engine or caller */
+    SYNC_PRECISE,  /* state written to *cpu; pc = the guest instruction that was being executed */
+    SYNC_IMPRECISE /* in translated code, but not at an instruction that can fault: use pending */
+} SyncResult;
+SyncResult engine_sync(CpuHead *cpu, void *ucontext);
+/* After SYNC_PRECISE: the handler's return ends engine_run() with this kind. */
+void engine_leave(CpuHead *cpu, void *ucontext, ExcKind kind);
+/* After SYNC_PRECISE on an FP trap (SIGFPE): redoes the instruction exactly and goes on. */
+void engine_fp_trap(CpuHead *cpu, void *ucontext);
+/* Asks a thread to come out soon; from any thread or handler. */
+static inline void engine_kick(CpuHead *cpu)
+{
+    cpu->pending = 1;
+}
+
+/* Around fork: before (takes the locks), after in the parent, after in the child (own copy of code memory). */
+void engine_fork_prepare(Engine *e);
+void engine_fork_parent(Engine *e);
+int engine_fork_child(Engine *e, CpuHead *cpu);
+
+/* Is this address armx's own code memory (for hiding it in maps)? */
+bool engine_owns(const Engine *e, const void *addr);
+
+#endif

@@ -1,0 +1,176 @@
+/* ir.h - the intermediate representation: types, operations, regions.
+ *
+ * A region is an array of instructions in SSA form; an IrRef is an index into it, 0 = none (instruction 0
+ * is a nop). Blocks are runs of that array. A tier-1 region is one block with side exits; a tier-2 region
+ * has several, linked by jump and branch. There are no pointers between instructions, so a region can be
+ * copied, printed and re-read.
+ *
+ * Guest state is slots. `get` and `set` are the only ops that touch them besides calls with STATE effect.
+ * A region is owned by one thread while it is built and compiled; nothing here is shared or locked.
+ */
+#ifndef ARMX_IR_IR_H
+#define ARMX_IR_IR_H
+
+#include "base.h"
+
+typedef uint32_t IrRef;
+
+typedef enum IrType { TY_NONE, I32, I64, F16, F32, F64, TV128, TFLAGS, TY_COUNT } IrType;
+
+/* Element of a vector, and format of an FP value: the log2 of its bytes. E_BF is bfloat16 (formats only). */
+typedef enum IrElem { E_B, E_H, E_S, E_D, E_Q, E_BF } IrElem;
+
+/* What load and store move: the low two or three bits are the log2 of the size; MEM_SIGNED extends. */
+typedef enum MemType { M8, M16, M32, M64, M128, MEM_SIGNED = 8, MS8 = M8 | 8, MS16 = M16 | 8, MS32 = M32 | 8 } MemType;
+enum { MEM_SIZE_MASK = 7 };
+/* .y of load and store */
+enum { MEM_SCALE = 7, MEM_ACQUIRE = 8, MEM_RELEASE = 16 };
+
+typedef enum RmwOp { RMW_ADD, RMW_CLR, RMW_EOR, RMW_SET, RMW_SMAX, RMW_SMIN, RMW_UMAX, RMW_UMIN, RMW_SWP } RmwOp;
+typedef enum CmpOp { CMP_EQ, CMP_NE, CMP_ULT, CMP_ULE, CMP_SLT, CMP_SLE, CMP_UGT, CMP_UGE, CMP_SGT, CMP_SGE } CmpOp;
+typedef enum FcmpOp { FCMP_EQ, FCMP_GE, FCMP_GT } FcmpOp;
+typedef enum FenceOp { FENCE_LD, FENCE_ST, FENCE_FULL } FenceOp;
+
+/* Rounding of conversions (.y), with FPI_UNSIGNED for integers without sign. */
+typedef enum FpRound { FPR_TIEEVEN, FPR_POSINF, FPR_NEGINF, FPR_ZERO, FPR_TIEAWAY, FPR_CURRENT, FPR_MASK = 7 } FpRound;
+enum { FPI_UNSIGNED = 8 };
+
+/* Arm's condition codes (DDI 0487 C1.2.4). */
+typedef enum Cond { C_EQ, C_NE, C_CS, C_CC, C_MI, C_PL, C_VS, C_VC, C_HI, C_LS, C_GE, C_LT, C_GT, C_LE, C_AL, C_NV } Cond;
+
+/* .x bits of exit_pc, exit_if, exit_call */
+enum { EXIT_FLAGS_DEAD = 1, /* the target overwrites nzcv before it reads it */
+       EXIT_POLL = 2,       /* look at `pending` first (backward branches) */
+       EXIT_SYNC = 4 };     /* not chainable: leave to the engine's look-up (state key or code may have changed) */
+
+/* Effects (ops.def, helpers.def). */
+enum { EVAL = 1, FPX = 2, QC = 4, READS = 8, WRITES = 16, FAULTS = 32, EXITS = 64, STATE = 128 };
+
+typedef enum IrOp {
+#define OP(name, shape, sig, effects, doc) OP_##name,
+#include "ops.def"
+#undef OP
+    OP_COUNT
+} IrOp;
+
+typedef struct IrOpInfo {
+    const char *name;
+    char sig[6]; /* "R=ABC" */
+    uint8_t effects;
+    const char *doc;
+} IrOpInfo;
+extern const IrOpInfo ir_ops[OP_COUNT];
+
+typedef struct IrIns {
+    uint8_t op;    /* IrOp */
+    uint8_t ty;    /* IrType: of the result, or of the operands where the row says so */
+    uint8_t x, y;  /* small operands, see the row */
+    IrRef a, b, c; /* operands; .b .c hold 64-bit constants where the row says so */
+    int32_t imm;
+} IrIns;
+
+static inline uint64_t ir_imm64(const IrIns *i)
+{
+    return (uint64_t)i->c << 32 | i->b;
+}
+
+typedef struct IrBlock {
+    IrRef first, end; /* instructions [first, end) */
+} IrBlock;
+
+/* Kinds of guest exception that a region can leave with (.x of exit_exc). */
+typedef enum ExcKind {
+    EXC_NONE,
+    EXC_SVC,       /* .imm = imm16; pc = the next instruction */
+    EXC_UNDEF,     /* .imm = the word */
+    EXC_BRK,       /* .imm = imm16; pc = the instruction itself */
+    EXC_HLT,       /* .imm = imm16 */
+    EXC_BTI,       /* branch target exception */
+    EXC_PC_ALIGN,  /* misaligned pc */
+    EXC_SP_ALIGN,  /* misaligned SP-based access */
+    EXC_ALIGN,     /* misaligned atomic or exclusive access; cpu head's fault address */
+    EXC_FETCH,     /* instruction fetch fault; .imm = 1 mapped without execute permission */
+    EXC_DATA,      /* data access fault (reported by the engine, never by exit_exc) */
+    EXC_SYSTRAP,   /* trapped MRS / MSR / SYS; .imm = the word */
+    EXC_HINT,      /* WFI WFE YIELD: .imm = hint number; pc = next instruction */
+    EXC_ICACHE,    /* IC IVAU: cpu head's exit_addr = address; pc = next instruction */
+    EXC_PENDING,   /* a poll saw `pending` */
+    EXC_STEP,      /* one instruction done (debugger) */
+    EXC_FPAC,      /* failed pointer authentication, CPU with FEAT_FPAC */
+    EXC_COUNT
+} ExcKind;
+
+typedef struct IrRegion {
+    IrIns *ins; /* [0] is a nop */
+    uint32_t n, cap;
+    IrBlock blocks[64];
+    unsigned nblocks;
+    Gva pc;          /* guest address of the first instruction */
+    uint64_t key;    /* state key: KEY_* bits (iface.h) */
+    uint32_t nbytes; /* guest bytes [pc, pc + nbytes) that were read; tier 2 lists further ranges itself */
+    uint32_t ninsns; /* guest instructions */
+} IrRegion;
+
+/* What the middle and the back ends know of a slot; the front end owns the table. */
+typedef struct IrSlot {
+    const char *name;
+    uint16_t offset; /* in the CPU structure, bytes */
+    uint8_t type;    /* full type */
+} IrSlot;
+
+/* What the middle and the back ends know of a helper; the front end owns the table (helpers.def).
+ * The C function is  RET fn(cpu, args...)  with i32/i64 by value; v128 arguments and results go by pointer:
+ * a v128 result is an extra first pointer after cpu. Up to three arguments. */
+typedef struct IrHelper {
+    const char *name;
+    void *fn;
+    uint8_t ret;     /* IrType or TY_NONE */
+    uint8_t args[3]; /* IrType or TY_NONE */
+    uint8_t effects;
+} IrHelper;
+
+/* Evaluation function of an EVAL op: operands and result in the low bits of V128s (higher bits of scalar
+ * operands are undefined, of a scalar result ignored); k = .x | .y << 8 | .imm << 16 (low 16 bits). */
+typedef void IrEval(FpEnv *env, V128 *r, const V128 *a, const V128 *b, const V128 *c, uint32_t k);
+extern IrEval *const ir_evals[OP_COUNT]; /* NULL for ops without EVAL */
+#define EV_X(k) ((k)&255)
+#define EV_Y(k) (((k) >> 8) & 255)
+#define EV_IMM(k) ((int)((k) >> 16))
+
+static inline unsigned ir_type_bytes(IrType t)
+{
+    static const uint8_t bytes[TY_COUNT] = {0, 4, 8, 2, 4, 8, 16, 4};
+    return bytes[t];
+}
+
+static inline IrElem ir_fp_elem(IrType t)
+{
+    return t == F16 ? E_H : t == F32 ? E_S : E_D;
+}
+
+static inline IrType ir_fp_type(IrElem e)
+{
+    return e == E_H ? F16 : e == E_S ? F32 : F64;
+}
+
+/* Type of the value that i makes (.ty may be the operands' type), TY_NONE for none. */
+static inline IrType ir_result_type(const IrIns *i)
+{
+    switch (ir_ops[i->op].sig[0]) {
+    case 'W': return I32;
+    case 'X': return I64;
+    case 'V': return TV128;
+    case 'N': return TFLAGS;
+    case '.': return TY_NONE;
+    default: return (IrType)i->ty;
+    }
+}
+
+/* Text form (print.c, parse.c) and check (verify.c). ir_verify returns NULL or what is wrong, in buf. */
+void ir_print(const IrRegion *r, const IrSlot *slots, const IrHelper *helpers, void *file);
+const char *ir_verify(const IrRegion *r, const IrSlot *slots, unsigned nslots, const IrHelper *helpers, unsigned nhelpers,
+                      char *buf, size_t size);
+int ir_parse(const char *text, IrRegion *r, const IrSlot *slots, unsigned nslots, const IrHelper *helpers,
+             unsigned nhelpers, char *err, size_t errsize);
+
+#endif
