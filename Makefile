@@ -1,0 +1,52 @@
+# Makefile - the commands a user types; the work is done by CMake's presets and the scripts named.
+#
+#   make            build/armx-user, one static file           make demo        install, build, show
+#   make test       install, build, the fast suite             make test-long   soak and sanitizers
+#   make bench      tables against native and QEMU             make install     into PREFIX
+#   make deps       only install what building needs           make hooks       git's pre-commit check
+#
+# `make test SUITES="unit guest/fp*"` runs a part; JOBS is the number of processors unless told.
+
+JOBS   ?= $(shell nproc)
+PREFIX ?= /usr/local
+SUITES ?=
+export CMAKE_BUILD_PARALLEL_LEVEL = $(JOBS)
+
+.PHONY: all deps demo test test-long bench install hooks clean
+
+all:
+	cmake --preset default >/dev/null
+	cmake --build --preset default
+
+deps:
+	bash tests/tools/deps.sh build
+
+demo:
+	bash tests/tools/deps.sh demo
+	$(MAKE) all
+	bash tests/tools/demo.sh
+
+test:
+	bash tests/tools/deps.sh test
+	$(MAKE) all
+	bash tests/run -j $(JOBS) $(SUITES)
+
+test-long:
+	bash tests/tools/deps.sh long
+	$(MAKE) all
+	bash tests/tools/sanitize.sh
+	bash tests/run -l -j $(JOBS) $(SUITES)
+
+bench:
+	bash tests/tools/deps.sh bench
+	$(MAKE) all
+	bash bench/run
+
+install: all
+	install -D -m 755 build/armx-user $(DESTDIR)$(PREFIX)/bin/armx-user
+
+hooks:
+	git config core.hooksPath .githooks
+
+clean:
+	rm -rf build build-debug build-clang build-asan build-tsan

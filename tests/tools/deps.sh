@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# deps.sh GROUP... - installs the Debian packages that the named groups need and that are missing.
+#
+# Groups: build, test, long, bench, and demo.  Does nothing, and needs no rights and no network,
+# when all are there.  To add a package, put it into its group's row.
+set -eu
+. "$(dirname "$0")/common.sh"
+
+declare -A group=(
+    [build]="gcc libc6-dev cmake ninja-build pkg-config libcapstone-dev libffi-dev libzstd-dev"
+    [cross]="gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross binutils-aarch64-linux-gnu binutils g++"
+    [apt]="apt dpkg debian-archive-keyring ca-certificates xz-utils zstd"
+    # libcriterion's own dependencies come with it; the programs are the native side of tests/debian.
+    [unit]="libcriterion-dev libmpfr-dev libcapstone-dev python3-minimal"
+    [native]="bash dash coreutils findutils grep sed gawk diffutils tar gzip bzip2 xz-utils zstd git make
+              gcc g++ binutils python3 perl lua5.4 sqlite3 openssl bc m4 file"
+    [soak]="nodejs default-jdk-headless golang-go redis-server nginx-light ffmpeg stress-ng clang
+            libpython3-testsuite"
+)
+group[demo]="${group[build]} ${group[cross]} ${group[apt]}"
+group[test]="${group[demo]} ${group[unit]} ${group[native]}"
+group[long]="${group[test]} clang"
+group[bench]="${group[test]}"
+
+want=()
+for g in "$@"; do
+    [ -n "${group[$g]:-}" ] || die "no such group: $g"
+    for p in ${group[$g]}; do
+        want+=("$p")
+    done
+done
+
+missing=()
+for p in $(printf '%s\n' "${want[@]}" | sort -u); do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || missing+=("$p")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+note "installing: ${missing[*]}"
+apt_get() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@" >&2; }
+install() { apt_get install -y --no-install-recommends "${missing[@]}"; }
+# Lists may be absent or too old to name files that still exist: refresh them once.
+apt-cache show "${missing[0]}" >/dev/null 2>&1 || apt_get update
+install || { apt_get update && install; }
