@@ -35,6 +35,11 @@ typedef enum FenceOp { FENCE_LD, FENCE_ST, FENCE_FULL } FenceOp;
 typedef enum FpRound { FPR_TIEEVEN, FPR_POSINF, FPR_NEGINF, FPR_ZERO, FPR_TIEAWAY, FPR_CURRENT, FPR_MASK = 7 } FpRound;
 enum { FPI_UNSIGNED = 8 };
 
+/* Kinds of integer vector ops (ops_simd.def): .y bits, .y of v_narrow_sat, .imm of v_dot and v_mmla. */
+enum { VS_UNSIGNED = 1, VS_ROUND = 2 };
+enum { NARROW_SS, NARROW_UU, NARROW_SU }; /* signed to signed, unsigned to unsigned, signed to unsigned */
+enum { DOT_SS, DOT_UU, DOT_US, DOT_SU };  /* signs of a and of b */
+
 /* Arm's condition codes (DDI 0487 C1.2.4). */
 typedef enum Cond { C_EQ, C_NE, C_CS, C_CC, C_MI, C_PL, C_VS, C_VC, C_HI, C_LS, C_GE, C_LT, C_GT, C_LE, C_AL, C_NV } Cond;
 
