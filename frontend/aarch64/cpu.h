@@ -36,16 +36,17 @@ enum {
 
 /* A CPU model: a consistent set of features and what Linux shows of it. */
 typedef struct CpuModel {
-    const char *name;
-    uint64_t feats[2]; /* bits A64_FEAT_* of the generated decoder */
+    const char *name, *doc;
     uint64_t midr;
-    uint64_t hwcap, hwcap2, hwcap3;
+    uint64_t feats[2]; /* bits A64_FEAT_* of the generated decoder */
 } CpuModel;
 
 /* By name as -cpu takes it; NULL when unknown. NULL name = the default (neoverse-n1). */
 const CpuModel *a64_model(const char *name);
 /* The n-th model for -cpu help, NULL after the last. */
 const CpuModel *a64_model_nth(unsigned n);
+/* AT_HWCAP (n = 0), AT_HWCAP2 (1), AT_HWCAP3 (2). */
+uint64_t a64_hwcap(const CpuModel *m, unsigned n);
 /* Value of an ID register as Linux shows it to EL0 (op0=3, op1=0, crn=0), by crm and op2. */
 uint64_t a64_id_register(const CpuModel *m, unsigned crm, unsigned op2);
 

@@ -1,0 +1,148 @@
+/* frontend.c - the AArch64 front end: slot and helper tables, the one-instruction step of the translation loop,
+ * and the exits that all translators share.
+ */
+#include <stdio.h>
+
+#include "helpers.h"
+#include "tr.h"
+
+static const IrSlot slots[SLOT_COUNT] = {
+#define REGS(name, count, type, ctype, doc) SLOT_ARRAY_##name(type)
+#define REG(name, type, ctype, doc) [SLOT_##name] = {#name, offsetof(CpuA64, name), type},
+#define FIELD(name, ctype, doc)
+#define ROW(name, n, type) [SLOT_##name + n] = {#name #n, offsetof(CpuA64, name) + (n) * sizeof ((CpuA64 *)0)->name[0], type},
+#define ROW10(name, d, t) ROW(name, d##0, t) ROW(name, d##1, t) ROW(name, d##2, t) ROW(name, d##3, t) ROW(name, d##4, t) \
+    ROW(name, d##5, t) ROW(name, d##6, t) ROW(name, d##7, t) ROW(name, d##8, t) ROW(name, d##9, t)
+#define SLOT_ARRAY_x(t) ROW10(x, , t) ROW10(x, 1, t) ROW10(x, 2, t) ROW(x, 30, t)
+#define SLOT_ARRAY_v(t) ROW10(v, , t) ROW10(v, 1, t) ROW10(v, 2, t) ROW(v, 30, t) ROW(v, 31, t)
+#include "cpu.def"
+#undef REGS
+#undef REG
+#undef FIELD
+};
+
+static const IrHelper helpers[HELPER_COUNT] = {
+#define HELPER(name, ret, a, b, c, effects, doc) {#name, (void *)h_##name, ret, {a, b, c}, effects},
+#include "helpers.def"
+#undef HELPER
+};
+
+void tr_undef(Tr *t, const A64 *a)
+{
+    ir_exit_exc(t->b, EXC_UNDEF, (int32_t)a->word, t->pc);
+    t->ended = true;
+}
+
+void tr_branch(Tr *t, uint64_t target)
+{
+    ir_exit_pc(t->b, tr_exit_flags(t, target), target);
+    t->ended = true;
+}
+
+void tr_branch_if(Tr *t, IrRef cond, uint64_t target)
+{
+    uint64_t v;
+    if (ir_is_const(t->b, cond, &v)) {
+        if (v) {
+            tr_branch(t, target);
+        }
+        return;
+    }
+    ir_exit_if(t->b, tr_exit_flags(t, target), cond, target);
+    if (target <= t->pc) {
+        ir_exit_pc(t->b, 0, t->next);
+        t->ended = true;
+    }
+}
+
+void tr_sync(Tr *t)
+{
+    ir_exit_pc(t->b, EXIT_SYNC, t->next);
+    t->ended = true;
+}
+
+static void one(Tr *t)
+{
+    const CpuModel *m = t->model;
+    uint32_t word;
+    memcpy(&word, t->code, 4);
+    A64 a;
+    if (a64_decode(word, m->feats, &a)) {
+        a64_rows[a.row].fn(t, &a, a64_rows[a.row].k);
+    } else {
+        a.word = word;
+        tr_undef(t, &a);
+    }
+}
+
+/* True when w sets NZCV without reading it (DDI 0487 C4.1: ADDS SUBS ANDS BICS and their aliases). */
+static bool sets_flags(uint32_t w)
+{
+    return (w & 0x3f000000) == 0x31000000 || /* ADDS, SUBS immediate: x11 10001 */
+           (w & 0x7f800000) == 0x72000000 || /* ANDS immediate */
+           (w & 0x3f200000) == 0x2b000000 || /* ADDS, SUBS shifted register */
+           (w & 0x3fe00000) == 0x2b200000 || /* ADDS, SUBS extended register */
+           (w & 0x7f000000) == 0x6a000000;   /* ANDS, BICS shifted register */
+}
+
+/* True when w neither sees NZCV nor can fault, so that the search may go on behind it. */
+static bool flags_blind(uint32_t w)
+{
+    return (w & 0x1f000000) == 0x10000000 || (w & 0x3f800000) == 0x11000000 || /* ADR, ADRP; ADD, SUB immediate */
+           (w & 0x1f800000) == 0x12000000 || (w & 0x1f800000) == 0x12800000 || /* logical, move wide */
+           (w & 0x1f000000) == 0x13000000 ||                                   /* bitfield, extract */
+           (w & 0x3f200000) == 0x0b000000 || (w & 0x1f000000) == 0x0a000000;   /* ADD, SUB, logical register */
+}
+
+static bool flags_dead(const uint8_t *code, uint32_t avail)
+{
+    for (unsigned i = 0; i < 4 && avail >= 4; i++, code += 4, avail -= 4) {
+        uint32_t w;
+        memcpy(&w, code, 4);
+        if (sets_flags(w)) {
+            return true;
+        }
+        if (!flags_blind(w)) {
+            return false;
+        }
+    }
+    return false;
+}
+
+static void translate(const void *cpu_model, Space *s, Gva pc, uint64_t key, unsigned max_insns, IrRegion *r,
+                      IrIns *ins, uint32_t cap)
+{
+    static const TrGuest guest = {.min_bytes = 4, .one = one, .flags_dead = flags_dead};
+    tr_region(&a64_frontend, &guest, cpu_model, s, pc, key, key & KEY_ONE_INSN ? 1 : max_insns, r, ins, cap);
+}
+
+/* FPCR: RMode (23:22) is the host's rounding mode; any other bit that changes results asks for soft-float. */
+static uint64_t key(const CpuHead *cpu)
+{
+    return cpu->fp.fpcr & ~(uint32_t)(3u << 22) ? KEY_FP_SLOW : 0;
+}
+
+static void disas(Gva pc, uint32_t word, char *buf, size_t size)
+{
+    static const uint64_t all[2] = {~(uint64_t)0, ~(uint64_t)0};
+    A64 a;
+    if (a64_decode(word, all, &a)) {
+        snprintf(buf, size, "%016llx  %08x  %s", (unsigned long long)pc.v, word, a64_rows[a.row].name);
+    } else {
+        snprintf(buf, size, "%016llx  %08x  unallocated", (unsigned long long)pc.v, word);
+    }
+}
+
+const Frontend a64_frontend = {
+    .name = "aarch64",
+    .slots = slots,
+    .nslots = SLOT_COUNT,
+    .helpers = helpers,
+    .nhelpers = HELPER_COUNT,
+    .cpu_size = sizeof(CpuA64),
+    .pc_slot = SLOT_pc,
+    .nzcv_slot = SLOT_nzcv,
+    .translate = translate,
+    .key = key,
+    .disas = disas,
+};
