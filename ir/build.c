@@ -193,6 +193,9 @@ static IrRef fold_convert(IrBuild *b, const IrIns *i)
 IrRef ir_emit(IrBuild *b, IrIns i)
 {
     uint64_t x, y, v;
+    if ((i.op == OP_f_to_i && i.ty == I64) || (i.op == OP_i_to_f && type_of(b, i.a) == I64)) {
+        i.y |= FPI_64;
+    }
     if (i.op >= OP_add && i.op <= OP_test_bit) {
         bool ca = ir_is_const(b, i.a, &x);
         if (ca && i.b && ir_is_const(b, i.b, &y) && fold_binary(i.op, i.ty, x, y, &v)) {

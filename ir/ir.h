@@ -31,14 +31,19 @@ typedef enum CmpOp { CMP_EQ, CMP_NE, CMP_ULT, CMP_ULE, CMP_SLT, CMP_SLE, CMP_UGT
 typedef enum FcmpOp { FCMP_EQ, FCMP_GE, FCMP_GT } FcmpOp;
 typedef enum FenceOp { FENCE_LD, FENCE_ST, FENCE_FULL } FenceOp;
 
-/* Rounding of conversions (.y), with FPI_UNSIGNED for integers without sign. */
+/* Rounding of conversions (.y), with FPI_UNSIGNED for integers without sign; f_to_i and i_to_f also carry FPI_64
+ * when the integer is an i64, which ir_emit sets from the types. */
 typedef enum FpRound { FPR_TIEEVEN, FPR_POSINF, FPR_NEGINF, FPR_ZERO, FPR_TIEAWAY, FPR_CURRENT, FPR_MASK = 7 } FpRound;
-enum { FPI_UNSIGNED = 8 };
+enum { FPI_UNSIGNED = 8, FPI_64 = 16 };
 
 /* Kinds of integer vector ops (ops_simd.def): .y bits, .y of v_narrow_sat, .imm of v_dot and v_mmla. */
 enum { VS_UNSIGNED = 1, VS_ROUND = 2 };
 enum { NARROW_SS, NARROW_UU, NARROW_SU }; /* signed to signed, unsigned to unsigned, signed to unsigned */
 enum { DOT_SS, DOT_UU, DOT_US, DOT_SU };  /* signs of a and of b */
+
+/* .imm of v_sha1_hash and v_sm3_tt. */
+enum { SHA1_CHOOSE, SHA1_PARITY, SHA1_MAJORITY };
+enum { SM3TT_1A, SM3TT_1B, SM3TT_2A, SM3TT_2B, SM3TT_LANE = 4 };
 
 /* Arm's condition codes (DDI 0487 C1.2.4). */
 typedef enum Cond { C_EQ, C_NE, C_CS, C_CC, C_MI, C_PL, C_VS, C_VC, C_HI, C_LS, C_GE, C_LT, C_GT, C_LE, C_AL, C_NV } Cond;
