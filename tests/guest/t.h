@@ -1,0 +1,53 @@
+/* t.h - what guest programs share: checks that name themselves, a checksum, a generator.
+ * A program prints `ok NAME` lines (by ok()) and ends with done(), which gives the exit status.
+ * Output is the same on every Linux; a failed CHECK prints its place and goes on. */
+#ifndef TESTS_GUEST_T_H
+#define TESTS_GUEST_T_H
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int t_failures;
+
+#define CHECK(cond)                                                                                \
+    do {                                                                                           \
+        if (!(cond)) {                                                                             \
+            __atomic_add_fetch(&t_failures, 1, __ATOMIC_RELAXED);                                  \
+            printf("FAILED %s:%d: %s (errno %d)\n", __FILE__, __LINE__, #cond, errno);             \
+            fflush(stdout);                                                                        \
+        }                                                                                          \
+    } while (0)
+
+/* The named part is over. */
+static inline void ok(const char *name)
+{
+    printf("%s %s\n", t_failures ? "after failures:" : "ok", name);
+    fflush(stdout);
+}
+
+static inline int done(void)
+{
+    return t_failures ? 1 : 0;
+}
+
+/* FNV-1a over n bytes, from h on (start with T_HASH). */
+#define T_HASH 0xcbf29ce484222325u
+static inline uint64_t t_hash(uint64_t h, const void *p, size_t n)
+{
+    for (const unsigned char *b = p; n--; b++) {
+        h = (h ^ *b) * 0x100000001b3u;
+    }
+    return h;
+}
+
+/* A linear congruential generator with a mixed output; the state is the caller's. */
+static inline uint64_t t_rand(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    uint64_t x = *state;
+    return (x ^ (x >> 29)) * 0xbf58476d1ce4e5b9u;
+}
+
+#endif
