@@ -1,9 +1,11 @@
-/* decode.h - the part of the guest decoder that is not generated: its tables' types and the walk through them.
+/* decode.h - the part of the guest decoder that is not generated: its tables' types and the walk
+ * through them.
  *
- * isagen turns the .isa tables into data.  A word's row is found in at most three steps: bits 31..21 choose a block,
- * bits 15..10 an entry of it; an entry is a row, or a list of cubes over the remaining bits (20..16 and 9..0) whose
- * last one takes everything.  Predicates, groups and holes are already resolved in those cubes, so the walk is exactly
- * the function that isagen proved to tile the space.  Row 0 is UNALLOCATED.
+ * isagen turns the .isa tables into data.  A word's row is found in at most three steps:
+ * bits 31..21 choose a block, bits 15..10 an entry of it; an entry is a row, or a list of cubes
+ * over the remaining bits (20..16 and 9..0) whose last one takes everything.  Predicates, groups
+ * and holes are already resolved in those cubes, so the walk is exactly the function that isagen
+ * proved to tile the space.  Row 0 is UNALLOCATED.
  *
  * A row's *format* is the function that extracts its fields; rows with the same fields share one.
  */
@@ -11,14 +13,18 @@
 #define ARMX_FRONTEND_DECODE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* One alternative of a list: applies when (isa_low(word) & mask) == value. */
 typedef struct {
     uint16_t mask, value, row;
 } IsaCube;
 
-enum { ISA_LIST = 0x8000 }; /* a second-level entry with this bit is the index of a list's first cube */
+enum {
+    ISA_LIST = 0x8000
+}; /* a second-level entry with this bit is the index of a list's first cube */
 
 typedef struct {
     const uint16_t *blocks;      /* [2048]: number of a block */
@@ -31,7 +37,8 @@ typedef struct {
     uint8_t format, feats; /* feats: index of a set of features, 0 = none needed */
 } IsaKey;
 
-/* A field of a row: `width` bits from bit `pos`; `member` is the offset of its int32_t in the argument struct. */
+/* A field of a row: `width` bits from bit `pos`; `member` is the offset of its int32_t in the
+ * argument struct. */
 typedef struct {
     const char *name;
     uint16_t member;
@@ -45,11 +52,12 @@ typedef void A64TrFn(Tr *t, const A64 *a, int k);
 
 typedef struct {
     const char *name, *mnemonic;
-    A64TrFn *tr;          /* the translator, to be called with k */
+    A64TrFn *tr; /* the translator, to be called with k */
     int k;
     uint32_t mask, value; /* literal bits */
-    uint32_t should, should_to; /* should-be bits and what they should be; the decoder ignores them */
-    uint64_t feats[2];    /* all of these A64_FEAT_ bits must be set in the CPU model's */
+    uint32_t should,
+        should_to;     /* should-be bits and what they should be; the decoder ignores them */
+    uint64_t feats[2]; /* all of these A64_FEAT_ bits must be set in the CPU model's */
     const IsaField *fields;
     unsigned n_fields;
 } A64RowInfo;
@@ -73,6 +81,14 @@ static inline unsigned isa_lookup(const IsaTables *t, uint32_t word)
         e = c->row;
     }
     return e;
+}
+
+/* memset to 0.  The size is hidden from the compiler: for a known size of a few hundred bytes GCC
+ * emits `rep stos`, whose start costs more than the rest of the decoder. */
+static inline void isa_zero(void *p, size_t size)
+{
+    __asm__("" : "+r"(size));
+    memset(p, 0, size);
 }
 
 /* The immediate of a logical instruction is encodable (DDI 0487, DecodeBitMasks). */

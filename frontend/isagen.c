@@ -1,24 +1,28 @@
-/* isagen.c - reads *.isa instruction tables, proves that they tile the encoding space, writes the decoder.
+/* isagen.c - reads *.isa instruction tables, proves that they tile the encoding space, writes the
+ * decoder.
  *
  *   isagen [--check] [--whole] [--word HEX] [--coverage FILE] [-o DIR] FILE.isa...
  *
- * A host tool: plain C11, no dependencies, memory is never given back.  The text's grammar is in docs/isa-text.md.
+ * A host tool: plain C11, no dependencies, memory is never given back.  The text's grammar is in
+ * docs/isa-text.md.
  *
- * Words.  A *row* is one line of a table: literal bits, fields, a predicate.  A *hole* is a row for words that are
- * UNALLOCATED.  A *space* is the slice of the 2^32 words that one file must tile: every word of it belongs to exactly
- * one row or hole.  A *terminal* is what the decision diagram says about a word: outside all spaces, not covered yet,
- * row n.
+ * Words.  A *row* is one line of a table: literal bits, fields, a predicate.  A *hole* is a row for
+ * words that are UNALLOCATED.  A *space* is the slice of the 2^32 words that one file must tile:
+ * every word of it belongs to exactly one row or hole.  A *terminal* is what the decision diagram
+ * says about a word: outside all spaces, not covered yet, row n.
  *
- * How.  Everything is one hash-consed decision diagram (ordered, reduced, many terminals).  The order of its variables
- * is the order in which the decoder looks at bits: 31..21, 15..10, 20..16, 9..0.  A row becomes a diagram of true and
- * false; overlay() lays it over the diagram of all words and sees every overlap as it does so.  Counting words,
- * finding examples, and the decoder's tables are then walks over that one diagram, so the decoder is the thing that
- * was checked: first index = node after 11 bits, second index = node after 17 bits, the rest a short list of cubes.
+ * How.  Everything is one hash-consed decision diagram (ordered, reduced, many terminals).  The
+ * order of its variables is the order in which the decoder looks at them: bits 31..21, 15..10,
+ * 20..16, 9..0.  A row becomes a diagram of true and false; overlay() lays it
+ * over the diagram of all words and sees every overlap as it does so.  Counting words, finding
+ * examples, and the decoder's tables are then walks over that one diagram, so the decoder is the
+ * thing that was checked: first index = node after 11 bits, second index = node after 17 bits, the
+ * rest a short list of cubes.
  *
  * Invariants.  A node's children have smaller numbers than the node.  Terminals have level 32.
  *
- * To add an attribute line: a case in parse_attr(), a member of Row, its use in the writers, docs/isa-text.md, and a
- * file for each new message in tests/decode/bad.
+ * To add an attribute line: a case in parse_attr(), a member of Row, its use in the writers,
+ * docs/isa-text.md, and a file for each new message in tests/decode/bad.
  */
 #include "isagen.h"
 
@@ -99,7 +103,7 @@ static void sort_feats(void)
         }
     }
     for (int r = 0; r < n_rows; r++) {
-        uint64_t was[2] = { rows[r].feat[0], rows[r].feat[1] };
+        uint64_t was[2] = {rows[r].feat[0], rows[r].feat[1]};
         rows[r].feat[0] = rows[r].feat[1] = 0;
         for (int i = 0; i < n_feats; i++) {
             rows[r].feat[to[i] / 64] |= (was[i / 64] >> i % 64 & 1) << to[i] % 64;
@@ -111,8 +115,8 @@ static void report(void)
 {
     int holes = 0, total = 0;
     for (int f = 0; f < n_files; f++) {
-        printf("%s: %d rows, %" PRIu64 " words allocated, %" PRIu64 " in holes", files[f].path, files[f].rows,
-            files[f].allocated, files[f].holes);
+        printf("%s: %d rows, %" PRIu64 " words allocated, %" PRIu64 " in holes", files[f].path,
+               files[f].rows, files[f].allocated, files[f].holes);
         if (files[f].rest_line) {
             printf(", %" PRIu64 " swallowed by 'hole rest'", files[f].swallowed);
         }
@@ -132,7 +136,8 @@ static int usage(void)
           "  --whole          the files together must cover all 2^32 words\n"
           "  --word HEX       say what the tables make of one word\n"
           "  --coverage FILE  write the list of rows as markdown\n"
-          "  -o DIR           write isa_a64.h, isa_a64.c and isa_a64_samples.c\n", stderr);
+          "  -o DIR           write isa_a64.h, isa_a64.c and isa_a64_samples.c\n",
+          stderr);
     return 2;
 }
 
@@ -142,8 +147,10 @@ int main(int argc, char **argv)
     bool whole = false, check = false;
     files = zalloc((size_t)argc * sizeof *files);
     for (int i = 1; i < argc; i++) {
-        const char **arg = !strcmp(argv[i], "-o") ? &dir : !strcmp(argv[i], "--coverage") ? &coverage
-            : !strcmp(argv[i], "--word") ? &word : NULL;
+        const char **arg = !strcmp(argv[i], "-o")           ? &dir
+                           : !strcmp(argv[i], "--coverage") ? &coverage
+                           : !strcmp(argv[i], "--word")     ? &word
+                                                            : NULL;
         if (arg && i + 1 < argc) {
             *arg = argv[++i];
         } else if (!strcmp(argv[i], "--whole")) {

@@ -1,7 +1,7 @@
 /* isagen.h - what the parts of isagen share: the rows as read, the diagram's interface, errors.
  *
- * isagen.c reads the command line, isagen_read.c the tables, isagen_set.c proves the tiling, isagen_write.c writes.
- * isagen.c's head comment explains the words used here.
+ * isagen.c reads the command line, isagen_read.c the tables, isagen_set.c proves the tiling,
+ * isagen_write.c writes. isagen.c's head comment explains the words used here.
  */
 #ifndef ISAGEN_H
 #define ISAGEN_H
@@ -16,8 +16,25 @@ enum { LEVELS = 32, LEVEL_L1 = 11, LEVEL_L2 = 17 }; /* of the diagram; see isage
 typedef uint32_t Node;
 
 typedef enum {
-    E_INT, E_FIELD, E_LET, E_NOT, E_AND, E_OR, E_EQ, E_NE, E_LT, E_LE, E_GT, E_GE,
-    E_BITAND, E_SHL, E_ADD, E_SUB, E_CONCAT, E_SX, E_BITMASK_OK
+    E_INT,
+    E_FIELD,
+    E_LET,
+    E_NOT,
+    E_AND,
+    E_OR,
+    E_EQ,
+    E_NE,
+    E_LT,
+    E_LE,
+    E_GT,
+    E_GE,
+    E_BITAND,
+    E_SHL,
+    E_ADD,
+    E_SUB,
+    E_CONCAT,
+    E_SX,
+    E_BITMASK_OK
 } ExprOp;
 
 typedef struct Expr {
@@ -46,7 +63,7 @@ typedef struct {
 
 typedef struct {
     const char *path;
-    int rest_line; /* of "hole rest", or 0 */
+    int rest_line;  /* of "hole rest", or 0 */
     int first_line; /* of the first space line, or 0 */
     char *name;
     uint64_t words, allocated, holes, swallowed;
@@ -108,7 +125,8 @@ const Row *node_row(Node terminal); /* NULL: UNALLOCATED */
 Node diagram_plain(Node all);       /* the same with all holes and gaps as one terminal */
 Node set_limit(Node set, uint32_t mask, uint32_t value); /* the words of `set` with these bits */
 bool set_empty(Node set);
-/* One word of a set; bits that the set leaves open, or where both values are possible, come from `open`. */
+/* One word of a set; bits that the set leaves open, or where both values are possible, come from
+ * `open`. */
 uint32_t set_word(Node set, uint32_t open);
 
 void write_outputs(Node all, const char *dir, const char *coverage);

@@ -1,8 +1,9 @@
 /* isagen_read.c - isagen's reader: .isa text to rows.
  *
- * One line is one Lex: errors set its `bad`, the rest of the line is then read without further messages and the row is
- * dropped.  Expressions are read by descent, loosest first: or, and, comparison, << &, + -, concatenation, primary.
- * Each expression knows the range of its values, so that `let` can refuse what does not fit an int32_t.
+ * One line is one Lex: errors set its `bad`, the rest of the line is then read without further
+ * messages and the row is dropped.  Expressions are read by descent, loosest first: or, and,
+ * comparison, << &, + -, concatenation, primary. Each expression knows the range of its values, so
+ * that `let` can refuse what does not fit an int32_t.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "isagen.h"
@@ -22,7 +23,7 @@ typedef struct {
     bool lets_ok; /* names of derived fields may stand in this expression */
 } Lex;
 
-/* ---- expressions ------------------------------------------------------------------------------------------------ */
+/* ---- expressions ----------------------------------------------------------------------------- */
 
 static void lex_error(Lex *x, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -270,7 +271,7 @@ static Expr *expr_compare(Lex *x)
     static const struct {
         const char *text;
         ExprOp op;
-    } ops[] = { { "==", E_EQ }, { "!=", E_NE }, { "<=", E_LE }, { ">=", E_GE }, { "<", E_LT }, { ">", E_GT } };
+    } ops[] = {{"==", E_EQ}, {"!=", E_NE}, {"<=", E_LE}, {">=", E_GE}, {"<", E_LT}, {">", E_GT}};
     Expr *e = expr_bitand(x);
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
         if (take(x, ops[i].text)) {
@@ -298,13 +299,15 @@ static Expr *expr_or(Lex *x)
     return e;
 }
 
-/* ---- lines ------------------------------------------------------------------------------------------------------ */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 static bool name_reserved(const char *s)
 {
-    static const char *const words[] = { "word", "row", "unpred", "if", "feat", "and", "or", "sx", "rest",
-        "bitmask_ok", "int", "for", "do", "long", "short", "case", "char", "else", "enum", "auto", "signed",
-        "unsigned", "static", "switch", "default", "register", "union", "struct", "void", "while", "const" };
+    static const char *const words[] = {
+        "word",   "row",     "unpred",     "if",    "feat",   "features", "and",      "or",
+        "sx",     "rest",    "bitmask_ok", "int",   "for",    "do",       "long",     "short",
+        "case",   "char",    "else",       "enum",  "auto",   "signed",   "unsigned", "static",
+        "switch", "default", "register",   "union", "struct", "void",     "while",    "const"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (strcmp(s, words[i]) == 0) {
             return true;
@@ -316,7 +319,7 @@ static bool name_reserved(const char *s)
 static void piece_field(Lex *x, int *left)
 {
     Row *r = x->row;
-    Field f = { .name = take_ident(x) };
+    Field f = {.name = take_ident(x)};
     want(x, ":");
     f.is_signed = *x->p == 's';
     x->p += f.is_signed;
@@ -388,7 +391,7 @@ static void parse_row(Lex *x, int group)
 {
     rows = grow(rows, (size_t)n_rows, sizeof *rows);
     Row *r = x->row = &rows[n_rows];
-    *r = (Row){ .file = x->file, .line = x->line, .group = group };
+    *r = (Row){.file = x->file, .line = x->line, .group = group};
     skip_blanks(x);
     size_t n = ident_len(x->p);
     for (size_t i = 0; i < n; i++) {
@@ -418,7 +421,8 @@ static void parse_row(Lex *x, int group)
     }
     for (int i = 0; i < n_rows && !r->hole; i++) {
         if (strcmp(rows[i].name, r->name) == 0) {
-            lex_error(x, "row '%s' is already at %s:%d", r->name, files[rows[i].file].path, rows[i].line);
+            lex_error(x, "row '%s' is already at %s:%d", r->name, files[rows[i].file].path,
+                      rows[i].line);
         }
     }
     if (!x->bad) {
@@ -462,7 +466,7 @@ static void attr_let(Lex *x)
     } else if (r->lets == MAX_LETS) {
         lex_error(x, "more than %d derived fields", MAX_LETS);
     } else if (!x->bad) {
-        r->let[r->lets++] = (Let){ name, e };
+        r->let[r->lets++] = (Let){name, e};
     }
 }
 
@@ -481,7 +485,7 @@ static void attr_sample(Lex *x)
         } else if (r->samples == MAX_SAMPLES) {
             lex_error(x, "more than %d sample values", MAX_SAMPLES);
         } else {
-            r->sample[r->samples++] = (Sample){ f, v & (most - 1) };
+            r->sample[r->samples++] = (Sample){f, v & (most - 1)};
         }
     }
 }
@@ -514,19 +518,19 @@ static void parse_attr(Lex *x)
     }
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------------ */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 typedef struct {
     Lex x;
     int group, groups; /* the open group or 0; how many there were */
     int group_line;
-    bool group_done;   /* "hole rest" ended the group */
-    bool row_open;     /* attributes may follow */
+    bool group_done; /* "hole rest" ended the group */
+    bool row_open;   /* attributes may follow */
 } Reader;
 
 static Node read_space(Reader *rd, Node all)
 {
-    Row r = { 0 };
+    Row r = {0};
     Lex *x = &rd->x;
     File *f = &files[x->file];
     x->row = &r;
@@ -592,6 +596,13 @@ static Node read_line(Reader *rd, Node all)
     if (take(x, "space")) {
         return read_space(rd, all);
     }
+    if (take(x, "features")) { /* CPU features that no row needs, but that models and translators
+                                  name */
+        while (!x->bad && !at_end(x)) {
+            feat_index(x, take_ident(x));
+        }
+        return all;
+    }
     if (!files[x->file].first_line) {
         lex_error(x, "no space line before this one");
     } else if (take(x, "{")) {
@@ -618,12 +629,12 @@ Node read_file(int file, Node all, int *groups)
         error_at(file, 0, "cannot be opened");
         return all;
     }
-    Reader rd = { .groups = *groups };
+    Reader rd = {.groups = *groups};
     char *line = NULL;
     size_t size = 0;
     for (int n = 1; getline(&line, &size, f) >= 0; n++) {
         line[strcspn(line, "#\r\n")] = '\0';
-        rd.x = (Lex){ .file = file, .line = n, .p = line };
+        rd.x = (Lex){.file = file, .line = n, .p = line};
         all = read_line(&rd, all);
     }
     if (rd.group) {

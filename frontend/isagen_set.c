@@ -1,7 +1,8 @@
 /* isagen_set.c - isagen's sets of words: the decision diagram, predicates as sets, tiling, gaps.
  *
- * A Node is an index into nodes[]; equal functions have equal nodes.  isagen.c's head comment says what a terminal is.
- * Errors are found by overlay(): it sees each word that a row wants and somebody else has.
+ * A Node is an index into nodes[]; equal functions have equal nodes.  isagen.c's head comment says
+ * what a terminal is. Errors are found by overlay(): it sees each word that a row wants and
+ * somebody else has.
  */
 #include "isagen.h"
 
@@ -12,7 +13,7 @@
 
 enum { ENUM_BITS = 20 };
 
-/* ---- the decision diagram --------------------------------------------------------------------------------------- */
+/* ---- the decision diagram -------------------------------------------------------------------- */
 
 typedef struct {
     uint32_t level, lo, hi; /* a terminal: level LEVELS, lo = its number */
@@ -23,8 +24,13 @@ typedef struct {
     Node r;
 } OpMemo;
 
-enum { T_FALSE, T_TRUE, T_OUTSIDE, T_FIXED }; /* then one per file (not covered yet), then one per row */
-enum { OP_AND = 1, OP_OVERLAY };              /* OP_OVERLAY + terminal */
+enum {
+    T_FALSE,
+    T_TRUE,
+    T_OUTSIDE,
+    T_FIXED
+};                               /* then one per file (not covered yet), then one per row */
+enum { OP_AND = 1, OP_OVERLAY }; /* OP_OVERLAY + terminal */
 enum { MEMO_SIZE = 1 << 18 };
 
 static NodeData *nodes;
@@ -50,7 +56,8 @@ static int level_bit(int level)
 
 static uint32_t hash3(uint32_t a, uint32_t b, uint32_t c)
 {
-    uint64_t h = (a * 0x9e3779b97f4a7c15u) ^ ((uint64_t)b * 0xc2b2ae3d27d4eb4fu + c * 0x165667b19e3779f9u);
+    uint64_t h =
+        (a * 0x9e3779b97f4a7c15u) ^ ((uint64_t)b * 0xc2b2ae3d27d4eb4fu + c * 0x165667b19e3779f9u);
     return (uint32_t)((h ^ h >> 29) * 0xbf58476d1ce4e5b9u >> 32);
 }
 
@@ -84,7 +91,7 @@ static Node mk(uint32_t level, uint32_t lo, uint32_t hi)
         }
     }
     nodes = grow(nodes, n_nodes, sizeof *nodes);
-    nodes[n_nodes] = (NodeData){ level, lo, hi };
+    nodes[n_nodes] = (NodeData){level, lo, hi};
     node_hash[h] = n_nodes;
     return n_nodes++;
 }
@@ -98,7 +105,7 @@ void diagram_init(void)
 {
     memo = zalloc(MEMO_SIZE * sizeof *memo);
     nodes = grow(nodes, 0, sizeof *nodes);
-    nodes[0] = (NodeData){ LEVELS, UINT32_MAX, UINT32_MAX }; /* number 0 is no node */
+    nodes[0] = (NodeData){LEVELS, UINT32_MAX, UINT32_MAX}; /* number 0 is no node */
     n_nodes = 1;
     FALSE_ = terminal(T_FALSE);
     TRUE_ = terminal(T_TRUE);
@@ -138,7 +145,7 @@ static Node bdd_and(Node a, Node b)
     Node lo = bdd_and(child(a, level, 0), child(b, level, 0));
     Node hi = bdd_and(child(a, level, 1), child(b, level, 1));
     Node r = mk(level, lo, hi);
-    *m = (OpMemo){ OP_AND, a, b, r };
+    *m = (OpMemo){OP_AND, a, b, r};
     return r;
 }
 
@@ -178,7 +185,7 @@ uint32_t set_word(Node n, uint32_t open)
     return open;
 }
 
-/* ---- sets of words ---------------------------------------------------------------------------------------------- */
+/* ---- sets of words --------------------------------------------------------------------------- */
 
 static bool bitmask_ok(int64_t n, int64_t imms, int64_t sf)
 {
@@ -196,29 +203,47 @@ static int64_t eval(const Expr *e, const Row *r, const uint32_t *v)
 {
     int64_t a = e->a ? eval(e->a, r, v) : 0, b = e->b ? eval(e->b, r, v) : 0;
     switch (e->op) {
-    case E_INT: return e->value;
+    case E_INT:
+        return e->value;
     case E_FIELD: {
         const Field *f = &r->field[e->value];
         int64_t raw = v[e->value];
         return f->is_signed && raw >> (f->width - 1) & 1 ? raw - ((int64_t)1 << f->width) : raw;
     }
-    case E_LET: return eval(r->let[e->value].e, r, v);
-    case E_NOT: return !a;
-    case E_AND: return a && b;
-    case E_OR: return a || b;
-    case E_EQ: return a == b;
-    case E_NE: return a != b;
-    case E_LT: return a < b;
-    case E_LE: return a <= b;
-    case E_GT: return a > b;
-    case E_GE: return a >= b;
-    case E_BITAND: return a & b;
-    case E_SHL: return a * ((int64_t)1 << b);
-    case E_ADD: return a + b;
-    case E_SUB: return a - b;
-    case E_CONCAT: return a << e->b->width | b;
-    case E_SX: return a >> (e->a->width - 1) & 1 ? a - ((int64_t)1 << e->a->width) : a;
-    case E_BITMASK_OK: return bitmask_ok(a, b, eval(e->c, r, v));
+    case E_LET:
+        return eval(r->let[e->value].e, r, v);
+    case E_NOT:
+        return !a;
+    case E_AND:
+        return a && b;
+    case E_OR:
+        return a || b;
+    case E_EQ:
+        return a == b;
+    case E_NE:
+        return a != b;
+    case E_LT:
+        return a < b;
+    case E_LE:
+        return a <= b;
+    case E_GT:
+        return a > b;
+    case E_GE:
+        return a >= b;
+    case E_BITAND:
+        return a & b;
+    case E_SHL:
+        return a * ((int64_t)1 << b);
+    case E_ADD:
+        return a + b;
+    case E_SUB:
+        return a - b;
+    case E_CONCAT:
+        return a << e->b->width | b;
+    case E_SX:
+        return a >> (e->a->width - 1) & 1 ? a - ((int64_t)1 << e->a->width) : a;
+    case E_BITMASK_OK:
+        return bitmask_ok(a, b, eval(e->c, r, v));
     }
     return 0;
 }
@@ -266,7 +291,7 @@ static Node expr_set(const Expr *e, const Row *r)
     if (e->op == E_NOT) {
         return bdd_not(expr_set(e->a, r));
     }
-    uint32_t v[MAX_FIELDS] = { 0 }, bits = expr_bits(e, r);
+    uint32_t v[MAX_FIELDS] = {0}, bits = expr_bits(e, r);
     if (__builtin_popcount(bits) > ENUM_BITS) {
         error_at(r->file, r->line, "comparison over more than %d bits", ENUM_BITS);
         return TRUE_;
@@ -286,7 +311,7 @@ static void row_set(Row *r)
     }
 }
 
-/* ---- laying rows over the diagram of all words ------------------------------------------------------------------ */
+/* ---- laying rows over the diagram of all words ----------------------------------------------- */
 
 static uint32_t file_terminal(int file)
 {
@@ -304,7 +329,7 @@ static const Row *terminal_row(uint32_t t)
 }
 
 typedef struct {
-    uint32_t to;    /* the terminal that the words get */
+    uint32_t to; /* the terminal that the words get */
     int file, line;
     const Row *row; /* NULL: a space */
     uint32_t clash; /* last terminal complained about */
@@ -318,7 +343,8 @@ static uint32_t overlay_terminal(Layer *l, uint32_t t, uint32_t word)
     if (!l->row) {
         if (t != T_OUTSIDE && t != l->clash) {
             int f = (int)(t - T_FIXED);
-            error_at(l->file, l->line, "space overlaps one of %s, e.g. 0x%08" PRIx32, files[f].path, word);
+            error_at(l->file, l->line, "space overlaps one of %s, e.g. 0x%08" PRIx32, files[f].path,
+                     word);
             l->clash = t;
         }
         return t == T_OUTSIDE ? l->to : t;
@@ -328,12 +354,13 @@ static uint32_t overlay_terminal(Layer *l, uint32_t t, uint32_t word)
     }
     if (!other) {
         if (!l->outside) {
-            error_at(l->file, l->line, "'%s' lies outside the file's space, e.g. 0x%08" PRIx32, l->row->name, word);
+            error_at(l->file, l->line, "'%s' lies outside the file's space, e.g. 0x%08" PRIx32,
+                     l->row->name, word);
             l->outside = true;
         }
     } else if (!(other->group && other->group == l->row->group) && t != l->clash) {
-        error_at(l->file, l->line, "'%s' overlaps '%s' at %s:%d, e.g. 0x%08" PRIx32, l->row->name, other->name,
-            files[other->file].path, other->line, word);
+        error_at(l->file, l->line, "'%s' overlaps '%s' at %s:%d, e.g. 0x%08" PRIx32, l->row->name,
+                 other->name, files[other->file].path, other->line, word);
         l->clash = t;
     }
     return t;
@@ -353,9 +380,10 @@ static Node overlay(Layer *l, Node all, Node set, uint32_t word)
     }
     uint32_t level = nodes[all].level < nodes[set].level ? nodes[all].level : nodes[set].level;
     Node lo = overlay(l, child(all, level, 0), child(set, level, 0), word);
-    Node hi = overlay(l, child(all, level, 1), child(set, level, 1), word | 1u << level_bit((int)level));
+    Node hi =
+        overlay(l, child(all, level, 1), child(set, level, 1), word | 1u << level_bit((int)level));
     Node r = mk(level, lo, hi);
-    *m = (OpMemo){ OP_OVERLAY + l->to, all, set, r };
+    *m = (OpMemo){OP_OVERLAY + l->to, all, set, r};
     return r;
 }
 
@@ -368,7 +396,8 @@ static void group_cut(int first, int end)
         rows[i].set = bdd_and(mine, bdd_not(before));
         before = bdd_not(bdd_and(bdd_not(before), bdd_not(mine)));
         if (rows[i].set == FALSE_ && mine != FALSE_) {
-            error_at(rows[i].file, rows[i].line, "'%s' is never reached in its group", rows[i].name);
+            error_at(rows[i].file, rows[i].line, "'%s' is never reached in its group",
+                     rows[i].name);
         }
     }
 }
@@ -377,7 +406,7 @@ Node overlay_rows(Node all)
 {
     for (int i = 0; i < n_rows; i++) {
         row_set(&rows[i]);
-        Layer l = { row_terminal(&rows[i]), rows[i].file, rows[i].line, &rows[i], 0, false };
+        Layer l = {row_terminal(&rows[i]), rows[i].file, rows[i].line, &rows[i], 0, false};
         all = overlay(&l, all, rows[i].set, 0);
     }
     for (int i = 0, end; i < n_rows; i = end) {
@@ -407,7 +436,7 @@ static uint64_t *count_words(Node all)
     return words;
 }
 
-/* ---- gaps ------------------------------------------------------------------------------------------------------- */
+/* ---- gaps ------------------------------------------------------------------------------------ */
 
 typedef struct {
     uint32_t mask, value;
@@ -429,8 +458,8 @@ static void gap_find(Node n, uint32_t t, Cube c)
         return;
     }
     uint32_t bit = 1u << level_bit((int)nodes[n].level);
-    gap_find(nodes[n].lo, t, (Cube){ c.mask | bit, c.value });
-    gap_find(nodes[n].hi, t, (Cube){ c.mask | bit, c.value | bit });
+    gap_find(nodes[n].lo, t, (Cube){c.mask | bit, c.value});
+    gap_find(nodes[n].hi, t, (Cube){c.mask | bit, c.value | bit});
 }
 
 static int gap_order(const void *a, const void *b)
@@ -445,10 +474,10 @@ static void gap_report(Node all, uint32_t t, const char *path)
 {
     enum { SHOWN = 12 };
     n_gaps = 0;
-    gap_find(all, t, (Cube){ 0, 0 });
+    gap_find(all, t, (Cube){0, 0});
     qsort(gap, n_gaps, sizeof *gap, gap_order);
     for (size_t i = 0; i < n_gaps && i < SHOWN; i++) {
-        char text[33] = { 0 };
+        char text[33] = {0};
         for (int b = 0; b < 32; b++) {
             uint32_t bit = 0x80000000u >> b;
             text[b] = gap[i].mask & bit ? gap[i].value & bit ? '1' : '0' : '-';
@@ -463,7 +492,7 @@ static void gap_report(Node all, uint32_t t, const char *path)
 static Node last_word(Node all, uint32_t t)
 {
     n_gaps = 0;
-    gap_find(all, t, (Cube){ 0, 0 });
+    gap_find(all, t, (Cube){0, 0});
     return n_gaps ? gap[0].value : 0;
 }
 
@@ -482,21 +511,22 @@ void check_cover(Node all, bool whole)
         if (files[f].rest_line) {
             files[f].swallowed = open;
         } else if (open) {
-            error_at(f, files[f].first_line, "%" PRIu64 " words of the space are not covered, e.g. 0x%08" PRIx32,
-                open, last_word(all, file_terminal(f)));
+            error_at(f, files[f].first_line,
+                     "%" PRIu64 " words of the space are not covered, e.g. 0x%08" PRIx32, open,
+                     last_word(all, file_terminal(f)));
             gap_report(all, file_terminal(f), files[f].path);
         }
     }
     if (whole && words[T_OUTSIDE]) {
-        fprintf(stderr, "isagen: %" PRIu64 " words are in no space, e.g. 0x%08" PRIx32 "\n", words[T_OUTSIDE],
-            last_word(all, T_OUTSIDE));
+        fprintf(stderr, "isagen: %" PRIu64 " words are in no space, e.g. 0x%08" PRIx32 "\n",
+                words[T_OUTSIDE], last_word(all, T_OUTSIDE));
         gap_report(all, T_OUTSIDE, "isagen");
         n_errors++;
     }
     free(words);
 }
 
-/* ---- what the writers see --------------------------------------------------------------------------------------- */
+/* ---- what the writers see -------------------------------------------------------------------- */
 
 Node diagram_outside(void)
 {
@@ -505,7 +535,7 @@ Node diagram_outside(void)
 
 Node space_add(Node all, int file, int line, uint32_t mask, uint32_t value)
 {
-    Layer l = { .to = file_terminal(file), .file = file, .line = line };
+    Layer l = {.to = file_terminal(file), .file = file, .line = line};
     return overlay(&l, all, bdd_cube(mask, value), 0);
 }
 
@@ -578,6 +608,7 @@ void word_report(Node all, uint32_t word)
     if (r) {
         printf("0x%08" PRIx32 ": %s at %s:%d\n", word, r->name, files[r->file].path, r->line);
     } else {
-        printf("0x%08" PRIx32 ": %s\n", word, nodes[n].lo == T_OUTSIDE ? "in no space" : "not covered by a row");
+        printf("0x%08" PRIx32 ": %s\n", word,
+               nodes[n].lo == T_OUTSIDE ? "in no space" : "not covered by a row");
     }
 }

@@ -1,7 +1,9 @@
-/* isagen_write.c - isagen's output: the generated header, the decoder's tables, sample words, the coverage page.
+/* isagen_write.c - isagen's output: the generated header, the decoder's tables, sample words, the
+ * coverage page.
  *
- * Nothing is decided here.  The tables are read off the decision diagram: a block is a node at level 11, an entry a
- * node at level 17, a list of cubes the paths below it; equal nodes give shared blocks and lists for free.
+ * Nothing is decided here.  The tables are read off the decision diagram: a block is a node at
+ * level 11, an entry a node at level 17, a list of cubes the paths below it; equal nodes give
+ * shared blocks and lists for free.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "isagen.h"
@@ -54,7 +56,7 @@ static const char *row_tr(const Row *r)
     return r->tr ? r->tr : r->name;
 }
 
-/* ---- sets of strings -------------------------------------------------------------------------------------------- */
+/* ---- sets of strings ------------------------------------------------------------------------- */
 
 typedef struct {
     char **text;
@@ -78,13 +80,14 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Texts that come in pairs, such as an array's rows, are kept in the order found; these are sorted. */
+/* Texts that come in pairs, such as an array's rows, are kept in the order found; these are sorted.
+ */
 static void texts_sort(Texts *t)
 {
     qsort(t->text, (size_t)t->n, sizeof *t->text, by_text);
 }
 
-/* ---- expressions and formats in C ------------------------------------------------------------------------------- */
+/* ---- expressions and formats in C ------------------------------------------------------------ */
 
 static void put_expr(FILE *f, const Expr *e, const Row *r);
 
@@ -99,8 +102,9 @@ static void put_binary(FILE *f, const Expr *e, const Row *r, const char *op)
 
 static void put_expr(FILE *f, const Expr *e, const Row *r)
 {
-    static const char *const ops[] = { [E_AND] = "&&", [E_OR] = "||", [E_EQ] = "==", [E_NE] = "!=", [E_LT] = "<",
-        [E_LE] = "<=", [E_GT] = ">", [E_GE] = ">=", [E_BITAND] = "&", [E_ADD] = "+", [E_SUB] = "-" };
+    static const char *const ops[] = {
+        [E_AND] = "&&", [E_OR] = "||", [E_EQ] = "==",    [E_NE] = "!=", [E_LT] = "<", [E_LE] = "<=",
+        [E_GT] = ">",   [E_GE] = ">=", [E_BITAND] = "&", [E_ADD] = "+", [E_SUB] = "-"};
     switch (e->op) {
     case E_INT:
         fprintf(f, "%" PRId64, e->value);
@@ -159,9 +163,11 @@ static char *format_body(const Row *r)
     for (int i = 0; i < r->fields; i++) {
         const Field *d = &r->field[i];
         if (d->is_signed) {
-            fprintf(f, "    a->%s = (int32_t)(w << %d) >> %d;\n", d->name, 32 - d->pos - d->width, 32 - d->width);
+            fprintf(f, "    a->%s = (int32_t)(w << %d) >> %d;\n", d->name, 32 - d->pos - d->width,
+                    32 - d->width);
         } else {
-            fprintf(f, "    a->%s = (int32_t)(w >> %d & 0x%x);\n", d->name, d->pos, (1u << d->width) - 1);
+            fprintf(f, "    a->%s = (int32_t)(w >> %d & 0x%x);\n", d->name, d->pos,
+                    (1u << d->width) - 1);
         }
     }
     for (int i = 0; i < r->lets; i++) {
@@ -195,7 +201,7 @@ static void find_formats(void)
     }
 }
 
-/* ---- the lookup tables ------------------------------------------------------------------------------------------ */
+/* ---- the lookup tables ----------------------------------------------------------------------- */
 
 typedef struct {
     uint16_t mask, value;
@@ -262,9 +268,9 @@ static size_t list_of(Node n)
     list_first = grow(list_first, n_lists, sizeof *list_first);
     list_node[n_lists] = n;
     size_t first = list_first[n_lists++] = n_cubes;
-    list_paths(n, last, (LowCube){ 0, 0, 0 });
+    list_paths(n, last, (LowCube){0, 0, 0});
     cubes = grow(cubes, n_cubes, sizeof *cubes);
-    cubes[n_cubes++] = (LowCube){ 0, 0, last };
+    cubes[n_cubes++] = (LowCube){0, 0, last};
     if (n_cubes >= LIST) {
         die("too many cubes in the decoder's lists", NULL);
     }
@@ -301,7 +307,8 @@ static void write_tables(FILE *f, Node all)
         fputs("{ ", f);
         for (uint32_t i = 0; i < BLOCK; i++) {
             Node n = descend(block_node[b], LEVEL_L2, i << 10);
-            unsigned e = node_is_terminal(n) ? (unsigned)node_number(n) : LIST + (unsigned)list_of(n);
+            unsigned e =
+                node_is_terminal(n) ? (unsigned)node_number(n) : LIST + (unsigned)list_of(n);
             fprintf(f, "%u, ", e);
         }
         fputs("},\n", f);
@@ -310,18 +317,20 @@ static void write_tables(FILE *f, Node all)
     put_numbers_start(f, "static const IsaCube cubes[]");
     for (size_t i = 0; i < n_cubes; i++) {
         fprintf(f, "{ 0x%04x, 0x%04x, %d },%s", cubes[i].mask, cubes[i].value, cubes[i].row,
-            !cubes[i].mask || i % 8 == 7 ? "\n" : " ");
+                !cubes[i].mask || i % 8 == 7 ? "\n" : " ");
     }
     fputs("};\n\nstatic const IsaTables tables = { blocks, block, cubes };\n", f);
 }
 
-/* ---- isa_a64.h -------------------------------------------------------------------------------------------------- */
+/* ---- isa_a64.h ------------------------------------------------------------------------------- */
 
 static void write_header(const char *dir)
 {
     FILE *f = open_out(dir, "isa_a64.h");
-    Texts members = { 0 }, trs = { 0 };
-    fputs("#ifndef ISA_A64_H\n#define ISA_A64_H\n\n#include \"decode.h\"\n\nenum A64Row {\n    ROW_UNALLOCATED,\n", f);
+    Texts members = {0}, trs = {0};
+    fputs("#ifndef ISA_A64_H\n#define ISA_A64_H\n\n#include \"decode.h\"\n\nenum A64Row {\n    "
+          "ROW_UNALLOCATED,\n",
+          f);
     for (int i = 0; i < n_rows; i++) {
         for (int k = 0; k < rows[i].fields; k++) {
             text_index(&members, rows[i].field[k].name);
@@ -338,22 +347,28 @@ static void write_header(const char *dir)
     for (int i = 0; i < n_feats; i++) {
         fprintf(f, "    A64_FEAT_%s,\n", feats[i]);
     }
-    fputs("    A64_FEAT_COUNT\n};\n\n/* A decoded word: all fields of all rows; a field that the row does not have is 0. */\n"
-          "struct A64 {\n    uint32_t word;\n    uint16_t row;\n    uint8_t unpred;\n", f);
+    fputs("    A64_FEAT_COUNT\n};\n\n/* A decoded word: all fields of all rows; a field that the "
+          "row does not have is 0. */\n"
+          "struct A64 {\n    uint32_t word;\n    uint16_t row;\n    uint8_t unpred;\n",
+          f);
     texts_sort(&members);
     texts_sort(&trs);
     for (int i = 0; i < members.n; i++) {
         fprintf(f, "    int32_t %s;\n", members.text[i]);
     }
-    fputs("};\n\nextern const A64RowInfo a64_rows[A64_ROW_COUNT];\nextern const char *const a64_feat_names[A64_FEAT_COUNT + 1];\n\n"
+    fputs("};\n\nextern const A64RowInfo a64_rows[A64_ROW_COUNT];\nextern const char *const "
+          "a64_feat_names[A64_FEAT_COUNT + 1];\n\n"
           "/* False: UNALLOCATED for a CPU with these features; then only out->word is valid. */\n"
           "bool a64_decode(uint32_t word, const uint64_t feats[2], A64 *out);\n"
-          "/* The word of a row with these fields (in the order of its IsaFields); should-be bits as they should be. */\n"
+          "/* The word of a row with these fields (in the order of its IsaFields); should-be bits "
+          "as they should be. */\n"
           "uint32_t a64_encode(unsigned row, const int32_t fields[]);\n"
-          "/* The n-th word that belongs to the row; false: there are no more.  In isa_a64_samples.c, for tests. */\n"
+          "/* The n-th word that belongs to the row; false: there are no more.  In "
+          "isa_a64_samples.c, for tests. */\n"
           "bool a64_sample(unsigned row, unsigned n, uint32_t *word);\n"
           "/* The n-th word that differs from the row's first sample in one literal bit. */\n"
-          "bool a64_near_miss(unsigned row, unsigned n, uint32_t *word);\n\n", f);
+          "bool a64_near_miss(unsigned row, unsigned n, uint32_t *word);\n\n",
+          f);
     for (int i = 0; i < trs.n; i++) {
         fprintf(f, "void tr_%s(Tr *t, const A64 *a, int k);\n", trs.text[i]);
     }
@@ -361,7 +376,7 @@ static void write_header(const char *dir)
     close_out(f);
 }
 
-/* ---- isa_a64.c -------------------------------------------------------------------------------------------------- */
+/* ---- isa_a64.c ------------------------------------------------------------------------------- */
 
 static int feat_set(Texts *sets, const Row *r)
 {
@@ -384,7 +399,7 @@ static void write_formats(FILE *f)
 
 static void write_keys(FILE *f)
 {
-    Texts sets = { 0 };
+    Texts sets = {0};
     text_index(&sets, "0x0, 0x0");
     fputs("\nstatic const IsaKey keys[A64_ROW_COUNT] = {\n    { 0, 0 },\n", f);
     for (int i = 0; i < n_rows; i++) {
@@ -409,17 +424,22 @@ static void write_rows(FILE *f)
     for (int i = 0; i < n_rows; i++) {
         for (int k = 0; k < rows[i].fields && !rows[i].hole; k++) {
             const Field *d = &rows[i].field[k];
-            fprintf(f, "    { \"%s\", offsetof(A64, %s), %d, %d, %d },\n", d->name, d->name, d->pos, d->width, d->is_signed);
+            fprintf(f, "    { \"%s\", offsetof(A64, %s), %d, %d, %d },\n", d->name, d->name, d->pos,
+                    d->width, d->is_signed);
         }
     }
     fputs("    { 0 },\n};\n\nconst A64RowInfo a64_rows[A64_ROW_COUNT] = {\n"
-          "    { .name = \"unallocated\", .mnemonic = \"unallocated\" },\n", f);
+          "    { .name = \"unallocated\", .mnemonic = \"unallocated\" },\n",
+          f);
     for (int i = 0; i < n_rows; i++) {
         const Row *r = &rows[i];
         if (!r->hole) {
-            fprintf(f, "    { \"%s\", \"%s\", A64_TR(%s, %s), 0x%08" PRIx32 ", 0x%08" PRIx32 ", 0x%08" PRIx32
-                ", 0x%08" PRIx32 ", { 0x%" PRIx64 ", 0x%" PRIx64 " }, fields + %d, %d },\n", r->name, r->mnem, row_tr(r),
-                r->k ? r->k : "0", r->mask, r->value, r->should, r->should_to, r->feat[0], r->feat[1], first, r->fields);
+            fprintf(f,
+                    "    { \"%s\", \"%s\", A64_TR(%s, %s), 0x%08" PRIx32 ", 0x%08" PRIx32
+                    ", 0x%08" PRIx32 ", 0x%08" PRIx32 ", { 0x%" PRIx64 ", 0x%" PRIx64
+                    " }, fields + %d, %d },\n",
+                    r->name, r->mnem, row_tr(r), r->k ? r->k : "0", r->mask, r->value, r->should,
+                    r->should_to, r->feat[0], r->feat[1], first, r->fields);
             first += r->fields;
         }
     }
@@ -433,26 +453,35 @@ static void write_rows(FILE *f)
 static void write_source(const char *dir, Node all)
 {
     FILE *f = open_out(dir, "isa_a64.c");
-    fputs("/* With A64_DECODE_ONLY the rows name no translators, so that tests can link the decoder alone. */\n"
-          "#ifdef A64_DECODE_ONLY\n#include \"isa_a64.h\"\n#define A64_TR(f, k) 0, 0\n#else\n#include \"tr.h\"\n"
-          "#define A64_TR(f, k) tr_##f, k\n#endif\n\n#include <stddef.h>\n#include <string.h>\n", f);
+    fputs("/* With A64_DECODE_ONLY the rows name no translators, so that tests can link the "
+          "decoder alone. */\n"
+          "#ifdef A64_DECODE_ONLY\n#include \"isa_a64.h\"\n#define A64_TR(f, k) 0, "
+          "0\n#else\n#include \"tr.h\"\n"
+          "#define A64_TR(f, k) tr_##f, k\n#endif\n",
+          f);
     write_tables(f, all);
     write_formats(f);
     write_keys(f);
     write_rows(f);
     fputs("\nbool a64_decode(uint32_t word, const uint64_t feats[2], A64 *out)\n{\n"
-          "    memset(out, 0, sizeof *out);\n    out->word = word;\n"
+          "    isa_zero(out, sizeof *out);\n    out->word = word;\n"
           "    unsigned row = isa_lookup(&tables, word);\n    IsaKey key = keys[row];\n"
-          "    if (!row || (key.feats && ((feat_sets[key.feats][0] & ~feats[0]) | (feat_sets[key.feats][1] & ~feats[1])))) {\n"
-          "        return false;\n    }\n    out->row = (uint16_t)row;\n    format[key.format](word, out);\n    return true;\n}\n\n"
-          "uint32_t a64_encode(unsigned row, const int32_t values[])\n{\n    const A64RowInfo *r = &a64_rows[row];\n"
-          "    uint32_t w = r->value | r->should_to;\n    for (unsigned i = 0; i < r->n_fields; i++) {\n"
+          "    if (!row || (key.feats && ((feat_sets[key.feats][0] & ~feats[0]) | "
+          "(feat_sets[key.feats][1] & ~feats[1])))) {\n"
+          "        return false;\n    }\n    out->row = (uint16_t)row;\n    "
+          "format[key.format](word, out);\n    return true;\n}\n\n"
+          "uint32_t a64_encode(unsigned row, const int32_t values[])\n{\n    const A64RowInfo *r = "
+          "&a64_rows[row];\n"
+          "    uint32_t w = r->value | r->should_to;\n    for (unsigned i = 0; i < r->n_fields; "
+          "i++) {\n"
           "        const IsaField *d = &r->fields[i];\n"
-          "        w |= ((uint32_t)values[i] & ((1u << d->width) - 1)) << d->pos;\n    }\n    return w;\n}\n", f);
+          "        w |= ((uint32_t)values[i] & ((1u << d->width) - 1)) << d->pos;\n    }\n    "
+          "return w;\n}\n",
+          f);
     close_out(f);
 }
 
-/* ---- isa_a64_samples.c ------------------------------------------------------------------------------------------ */
+/* ---- isa_a64_samples.c ----------------------------------------------------------------------- */
 
 static uint32_t random_word(void)
 {
@@ -492,7 +521,7 @@ static void add_sample(Words *w, const Row *r, const Field *d, uint32_t value, u
 static Words row_samples(const Row *r)
 {
     enum { RANDOM = 6 };
-    Words w = { 0 };
+    Words w = {0};
     uint32_t low = r->should_to, fields = 0;
     for (int i = 0; i < r->fields; i++) {
         fields |= ((1u << r->field[i].width) - 1) << r->field[i].pos;
@@ -502,7 +531,7 @@ static Words row_samples(const Row *r)
     for (int i = 0; i < r->fields; i++) {
         const Field *d = &r->field[i];
         uint32_t most = (1u << d->width) - 1;
-        const uint32_t values[] = { 0, 1, most, most >> 1, most ^ most >> 1, most - 1 };
+        const uint32_t values[] = {0, 1, most, most >> 1, most ^ most >> 1, most - 1};
         for (size_t k = 0; k < sizeof values / sizeof *values; k++) {
             add_sample(&w, r, d, values[k] & most, low);
         }
@@ -523,7 +552,7 @@ static void write_samples(const char *dir)
     fputs("#include \"isa_a64.h\"\n\nstatic const uint32_t samples[] = {\n", f);
     for (int i = 0; i < n_rows; i++) {
         first[i] = total;
-        Words w = { 0 };
+        Words w = {0};
         if (!rows[i].hole) {
             w = row_samples(&rows[i]);
         }
@@ -540,15 +569,20 @@ static void write_samples(const char *dir)
         }
     }
     fprintf(f, "%zu\n};\n", total);
-    fputs("\nbool a64_sample(unsigned row, unsigned n, uint32_t *word)\n{\n    if (!row || n >= first[row + 1] - first[row]) {\n"
-          "        return false;\n    }\n    *word = samples[first[row] + n];\n    return true;\n}\n\n"
-          "bool a64_near_miss(unsigned row, unsigned n, uint32_t *word)\n{\n    uint32_t mask = a64_rows[row].mask;\n"
-          "    while (mask && n--) {\n        mask &= mask - 1;\n    }\n    if (!mask || !a64_sample(row, 0, word)) {\n"
-          "        return false;\n    }\n    *word ^= mask & -mask;\n    return true;\n}\n", f);
+    fputs("\nbool a64_sample(unsigned row, unsigned n, uint32_t *word)\n{\n    if (!row || n >= "
+          "first[row + 1] - first[row]) {\n"
+          "        return false;\n    }\n    *word = samples[first[row] + n];\n    return "
+          "true;\n}\n\n"
+          "bool a64_near_miss(unsigned row, unsigned n, uint32_t *word)\n{\n    uint32_t mask = "
+          "a64_rows[row].mask;\n"
+          "    while (mask && n--) {\n        mask &= mask - 1;\n    }\n    if (!mask || "
+          "!a64_sample(row, 0, word)) {\n"
+          "        return false;\n    }\n    *word ^= mask & -mask;\n    return true;\n}\n",
+          f);
     close_out(f);
 }
 
-/* ---- the coverage page ------------------------------------------------------------------------------------------ */
+/* ---- the coverage page ----------------------------------------------------------------------- */
 
 static void put_feats(FILE *f, const Row *r)
 {
@@ -573,23 +607,28 @@ static void write_coverage(const char *path)
     if (!f) {
         die("cannot write", path);
     }
-    fputs("# A64 instructions that armx decodes\n\nWritten by `isagen --coverage` from the `.isa` tables.\n\n"
-          "| table | rows | words allocated | words unallocated |\n|---|---:|---:|---:|\n", f);
+    fputs("# A64 instructions that armx decodes\n\nWritten by `isagen --coverage` from the `.isa` "
+          "tables.\n\n"
+          "| table | rows | words allocated | words unallocated |\n|---|---:|---:|---:|\n",
+          f);
     for (int i = 0; i < n_files; i++) {
-        fprintf(f, "| %s | %d | %" PRIu64 " | %" PRIu64 " |\n", base_name(files[i].path), files[i].rows,
-            files[i].allocated, files[i].words - files[i].allocated);
+        fprintf(f, "| %s | %d | %" PRIu64 " | %" PRIu64 " |\n", base_name(files[i].path),
+                files[i].rows, files[i].allocated, files[i].words - files[i].allocated);
     }
     for (int i = 0, file = -1; i < n_rows; i++) {
         const Row *r = &rows[i];
         if (r->file != file) {
             file = r->file;
-            fprintf(f, "\n## %s\n\n| row | mnemonic | words | features | translator |\n|---|---|---:|---|---|\n",
-                base_name(files[file].path));
+            fprintf(f,
+                    "\n## %s\n\n| row | mnemonic | words | features | translator "
+                    "|\n|---|---|---:|---|---|\n",
+                    base_name(files[file].path));
         }
         if (!r->hole) {
             fprintf(f, "| %s | %s | %" PRIu64 " | ", r->name, r->mnem, r->words);
             put_feats(f, r);
-            fprintf(f, " | tr_%s%s%s%s |\n", row_tr(r), r->k ? "(" : "", r->k ? r->k : "", r->k ? ")" : "");
+            fprintf(f, " | tr_%s%s%s%s |\n", row_tr(r), r->k ? "(" : "", r->k ? r->k : "",
+                    r->k ? ")" : "");
         }
     }
     close_out(f);
