@@ -8,6 +8,9 @@ typedef struct PacKeys {
     uint64_t ia[2], ib[2], da[2], db[2], ga[2];
 } PacKeys;
 
+/* Virtual addresses of user space; the bits above, up to 54, hold PACs. */
+enum { A64_VA_BITS = 48 };
+
 struct CpuModel;
 
 typedef struct CpuA64 {

@@ -19,6 +19,15 @@ enum {
     HELPER_COUNT
 };
 
+/* K of rows: what a branch is, how an address is formed, what a pointer authentication does, memory tags. */
+enum { BR_JUMP, BR_CALL, BR_RET };
+enum { MODE_OFF, MODE_POST, MODE_PRE };
+enum { PAC_IA, PAC_IB, PAC_DA, PAC_DB, PAC_KEY = 3, PAC_AUT = 4, PAC_LR = 8, PAC_ZERO = 16 };
+enum { TAG_ZERO = 8 };
+/* K of FCMP and FCCMP: quiet NaNs signal, the second operand is 0. K of FMADD and friends: what is negated. */
+enum { FC_SIGNAL = 1, FC_ZERO = 2 };
+enum { FMA_NEG_N = 1, FMA_NEG_A = 2 };
+
 static inline IrType tr_ty(int sf)
 {
     return sf ? I64 : I32;
@@ -58,6 +67,22 @@ static inline void tr_set_flags(Tr *t, IrRef f)
     ir_set(t->b, SLOT_nzcv, f);
 }
 
+/* The integer op `op` (OP_add, OP_clz, ...; c = 0 for one operand). */
+static inline IrRef tr_alu(Tr *t, int op, IrType ty, IrRef a, IrRef c)
+{
+    return ir_emit(t->b, (IrIns){.op = (uint8_t)op, .ty = (uint8_t)ty, .a = a, .b = c});
+}
+
+/* Rd = n + m or n - m (op = OP_add, OP_sub) with NZCV. */
+static inline void tr_alu_flags(Tr *t, int op, IrType ty, int rd, IrRef n, IrRef m)
+{
+    IrRef r = rd == 31 ? 0 : tr_alu(t, op, ty, n, m);
+    tr_set_flags(t, op == OP_add ? ir_fl_add(t->b, ty, n, m) : ir_fl_sub(t->b, ty, n, m));
+    if (r) {
+        tr_set_reg(t, rd, r);
+    }
+}
+
 /* Condition holds: an i32 of 0 or 1. */
 static inline IrRef tr_cond(Tr *t, int cond)
 {
@@ -93,6 +118,23 @@ static inline bool tr_has(const Tr *t, unsigned feat)
     return m->feats[feat / 64] >> (feat % 64) & 1;
 }
 
+/* Allocation tag (bits 59:56) zeroed. */
+static inline IrRef tr_address_untagged(Tr *t, IrRef address)
+{
+    return ir_and(t->b, I64, address, ir_iconst(t->b, I64, ~((uint64_t)15 << 56)));
+}
+
+/* Pointer with its PAC added or, with PAC_AUT in k, authenticated; without PAC (tr_sys.c). */
+IrRef tr_pac_value(Tr *t, int k, IrRef ptr, IrRef modifier);
+IrRef tr_pac_strip(Tr *t, IrRef ptr);
+
+/* Ends the region with a guest exception; pc is what the CPU's pc will be. */
+static inline void tr_exc(Tr *t, ExcKind kind, int32_t imm, uint64_t pc)
+{
+    ir_exit_exc(t->b, kind, imm, pc);
+    t->ended = true;
+}
+
 /* Ends the region: undefined instruction at t->pc. */
 void tr_undef(Tr *t, const A64 *a);
 /* Ends the region with a branch to a constant address; the loop decides whether it is a back edge. */
@@ -101,5 +143,7 @@ void tr_branch(Tr *t, uint64_t target);
 void tr_branch_if(Tr *t, IrRef cond, uint64_t target);
 /* Ends the region after this instruction and looks the next one up anew (state key or code may have changed). */
 void tr_sync(Tr *t);
+
+#include "tr_simd.h"
 
 #endif

@@ -1,0 +1,116 @@
+/* tr_branch.c - A64 branches and exception generation (rows of a64_branch.isa; DDI 0487 C4.1.87).
+ *
+ * Every translator here ends the region, but for conditional branches, whose other way goes on.
+ * BTI: no page is guarded, so PSTATE.BTYPE is never looked at.
+ */
+#include "tr.h"
+
+static uint64_t target(const Tr *t, int words)
+{
+    return t->pc + ((uint64_t)(int64_t)words << 2);
+}
+
+void tr_b(Tr *t, const A64 *a, int k)
+{
+    (void)k;
+    tr_branch(t, target(t, a->imm26));
+}
+
+void tr_bl(Tr *t, const A64 *a, int k)
+{
+    (void)k;
+    uint64_t to = target(t, a->imm26);
+    tr_set_reg(t, 30, ir_iconst(t->b, I64, t->next));
+    ir_exit_call(t->b, tr_exit_flags(t, to), to);
+    t->ended = true;
+}
+
+/* CBZ; CBNZ with k = 1 */
+void tr_cbz(Tr *t, const A64 *a, int k)
+{
+    IrType ty = tr_ty(a->sf);
+    tr_branch_if(t, ir_is_zero(t->b, ty, tr_reg(t, a->rt, ty), k), target(t, a->imm19));
+}
+
+/* TBZ; TBNZ with k = 1 */
+void tr_tbz(Tr *t, const A64 *a, int k)
+{
+    IrType ty = tr_ty(a->b5);
+    tr_branch_if(t, ir_test_bit(t->b, ty, tr_reg(t, a->rt, ty), (unsigned)(a->b5 << 5 | a->b40), !k), target(t, a->imm14));
+}
+
+void tr_b_cond(Tr *t, const A64 *a, int k)
+{
+    (void)k;
+    tr_branch_if(t, tr_cond(t, a->cond), target(t, a->imm19));
+}
+
+/* The end of every branch to a register. */
+static void branch_to(Tr *t, IrRef to, int kind)
+{
+    if (kind == BR_CALL) {
+        tr_set_reg(t, 30, ir_iconst(t->b, I64, t->next));
+        ir_exit_call_ind(t->b, to);
+    } else if (kind == BR_RET) {
+        ir_exit_ret(t->b, to);
+    } else {
+        ir_exit_ind(t->b, to);
+    }
+    t->ended = true;
+}
+
+/* BR, BLR, RET: k = BR_* */
+void tr_br(Tr *t, const A64 *a, int k)
+{
+    branch_to(t, tr_reg(t, a->rn, I64), k);
+}
+
+static int inst_key(const A64 *a)
+{
+    return PAC_AUT | (a->m ? PAC_IB : PAC_IA);
+}
+
+/* BRAAZ, BRABZ, BLRAAZ, BLRABZ */
+void tr_br_pac_z(Tr *t, const A64 *a, int k)
+{
+    branch_to(t, tr_pac_value(t, inst_key(a), tr_reg(t, a->rn, I64), ir_iconst(t->b, I64, 0)), k);
+}
+
+/* BRAA, BRAB, BLRAA, BLRAB */
+void tr_br_pac(Tr *t, const A64 *a, int k)
+{
+    IrRef n = tr_reg(t, a->rn, I64);
+    branch_to(t, tr_pac_value(t, inst_key(a), n, tr_reg_or_sp(t, a->rm, I64)), k);
+}
+
+/* RETAA, RETAB */
+void tr_retaa(Tr *t, const A64 *a, int k)
+{
+    (void)k;
+    branch_to(t, tr_pac_value(t, inst_key(a), tr_reg(t, 30, I64), tr_reg_or_sp(t, 31, I64)), BR_RET);
+}
+
+void tr_svc(Tr *t, const A64 *a, int k)
+{
+    (void)k;
+    tr_exc(t, EXC_SVC, a->imm16, t->next);
+}
+
+void tr_brk(Tr *t, const A64 *a, int k)
+{
+    (void)k;
+    tr_exc(t, EXC_BRK, a->imm16, t->pc);
+}
+
+void tr_hlt(Tr *t, const A64 *a, int k)
+{
+    (void)k;
+    tr_exc(t, EXC_HLT, a->imm16, t->pc);
+}
+
+/* Allocated, but UNDEFINED at EL0: HVC SMC DCPS ERET DRPS, PSTATE fields and tag stores of EL1. */
+void tr_priv_undef(Tr *t, const A64 *a, int k)
+{
+    (void)k;
+    tr_undef(t, a);
+}
