@@ -1,0 +1,191 @@
+/* helpers.c - C functions that translated A64 code calls; their rows, with effects, are in helpers.def.
+ *
+ * A helper runs on the C stack with all slots of its row's effects in the CPU structure. It reaches guest memory
+ * through guest_ptr(), where a fault is the guest's and is raised at the instruction that called.
+ */
+#include "helpers.h"
+
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "isa_a64.h"
+
+/* Host address of a guest address; the top byte is ignored (TBI). */
+static void *guest_ptr(uint64_t address)
+{
+    return (void *)(uintptr_t)(address & bits_mask(56));
+}
+
+/* -- caches, time, random numbers ----------------------------------------------------------------------- */
+
+void h_dc_zva(CpuA64 *cpu, uint64_t address)
+{
+    (void)cpu;
+    memset(guest_ptr(address & ~(uint64_t)63), 0, 64);
+}
+
+void h_ic_ivau(CpuA64 *cpu, uint64_t address)
+{
+    cpu->h.exit_addr = address & bits_mask(56);
+}
+
+/* One count is a nanosecond: CNTFRQ_EL0 in sysregs.def. */
+uint64_t h_cntvct(CpuA64 *cpu)
+{
+    (void)cpu;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+uint64_t h_rndr(CpuA64 *cpu)
+{
+    (void)cpu;
+    uint64_t v = 0;
+    while (syscall(SYS_getrandom, &v, sizeof v, 0) != (long)sizeof v) {
+    }
+    return v;
+}
+
+/* -- floating-point control and status (DDI 0487 C5.2.8, C5.2.10) -------------------------------------------- */
+
+enum { FPCR_BITS = 0x07c00000, FPCR_FZ16 = 1 << 19, FPSR_BITS = 0x0800009f };
+
+uint32_t h_fpcr_read(CpuA64 *cpu)
+{
+    return cpu->h.fp.fpcr;
+}
+
+void h_fpcr_write(CpuA64 *cpu, uint32_t fpcr)
+{
+    bool fp16 = cpu->model->feats[A64_FEAT_fp16 / 64] >> (A64_FEAT_fp16 % 64) & 1;
+    cpu->h.fp.fpcr = fpcr & (FPCR_BITS | (fp16 ? FPCR_FZ16 : 0));
+    engine_fpcr_changed(&cpu->h);
+}
+
+uint32_t h_fpsr_read(CpuA64 *cpu)
+{
+    return engine_fpsr(&cpu->h);
+}
+
+void h_fpsr_write(CpuA64 *cpu, uint32_t fpsr)
+{
+    engine_set_fpsr(&cpu->h, fpsr & FPSR_BITS);
+}
+
+/* -- pointer authentication (DDI 0487 D8.10, aarch64/functions/pac) --------------------------------------------
+ * The algorithm is IMPLEMENTATION DEFINED: two rounds of multiply and fold. The PAC of an address with top byte
+ * ignore is bits 54 to A64_VA_BITS; bit 55 says which half of the address space. */
+
+static uint64_t pac_hash(const uint64_t key[2], uint64_t value, uint64_t modifier)
+{
+    uint64_t h = (value ^ key[0]) * 0x9e3779b97f4a7c15;
+    h = ((h ^ (h >> 32)) + (modifier ^ key[1])) * 0xc2b2ae3d27d4eb4f;
+    h ^= h >> 29;
+    h *= 0x165667b19e3779f9;
+    return h ^ (h >> 32);
+}
+
+enum { PAC_WIDTH = 55 - A64_VA_BITS };
+static const uint64_t pac_field = ((UINT64_C(1) << PAC_WIDTH) - 1) << A64_VA_BITS;
+
+static const uint64_t *pac_key(const CpuA64 *cpu, uint32_t key)
+{
+    const uint64_t *keys[4] = {cpu->pac_keys.ia, cpu->pac_keys.ib, cpu->pac_keys.da, cpu->pac_keys.db};
+    return keys[key & 3];
+}
+
+/* The pointer with its PAC field a copy of bit 55. */
+static uint64_t pac_stripped(uint64_t ptr)
+{
+    return ptr >> 55 & 1 ? ptr | pac_field : ptr & ~pac_field;
+}
+
+uint64_t h_pac_sign(CpuA64 *cpu, uint64_t ptr, uint64_t modifier, uint32_t key)
+{
+    uint64_t plain = pac_stripped(ptr);
+    uint64_t pac = pac_hash(pac_key(cpu, key), plain, modifier) & pac_field;
+    if (plain != ptr) {
+        pac ^= UINT64_C(1) << 54; /* not a canonical address: its PAC must not authenticate */
+    }
+    return (ptr & ~pac_field) | pac;
+}
+
+uint64_t h_pac_auth(CpuA64 *cpu, uint64_t ptr, uint64_t modifier, uint32_t key)
+{
+    uint64_t plain = pac_stripped(ptr);
+    if ((pac_hash(pac_key(cpu, key), plain, modifier) & pac_field) == (ptr & pac_field)) {
+        return plain;
+    }
+    /* error code in bits 54:53: 01 for A keys, 10 for B keys */
+    return (plain & ~(UINT64_C(3) << 53)) | (UINT64_C(1) + (key & 1)) << 53;
+}
+
+uint64_t h_pac_generic(CpuA64 *cpu, uint64_t value, uint64_t modifier)
+{
+    return pac_hash(cpu->pac_keys.ga, value, modifier) & ~bits_mask(32);
+}
+
+/* -- exclusives and wide atomics ------------------------------------------------------------------------------- */
+
+/* Takes the monitor: was it open for this access? It is closed afterwards in any case. */
+static bool monitor_take(CpuA64 *cpu, uint64_t address, uint64_t bytes)
+{
+    bool open = cpu->excl_addr == address && cpu->excl_size == bytes;
+    cpu->excl_addr = ~(uint64_t)0;
+    return open;
+}
+
+uint32_t h_excl_store(CpuA64 *cpu, uint64_t address, uint64_t value, uint32_t log2size)
+{
+    if (!monitor_take(cpu, address, UINT64_C(1) << log2size)) {
+        return 1;
+    }
+    void *p = guest_ptr(address);
+    uint64_t old = cpu->excl_lo;
+    switch (log2size) {
+    case 0: return !__sync_bool_compare_and_swap((uint8_t *)p, (uint8_t)old, (uint8_t)value);
+    case 1: return !__sync_bool_compare_and_swap((uint16_t *)p, (uint16_t)old, (uint16_t)value);
+    case 2: return !__sync_bool_compare_and_swap((uint32_t *)p, (uint32_t)old, (uint32_t)value);
+    default: return !__sync_bool_compare_and_swap((uint64_t *)p, old, value);
+    }
+}
+
+#ifdef __x86_64__
+#define WITH_CAS16 __attribute__((target("cx16")))
+#else
+#define WITH_CAS16
+#endif
+
+typedef unsigned __int128 Wide;
+
+static Wide wide(const V128 *v)
+{
+    return (Wide)v->d[1] << 64 | v->d[0];
+}
+
+WITH_CAS16 uint32_t h_excl_store_pair(CpuA64 *cpu, uint64_t address, const V128 *value)
+{
+    if (!monitor_take(cpu, address, 16)) {
+        return 1;
+    }
+    Wide old = (Wide)cpu->excl_hi << 64 | cpu->excl_lo;
+    return !__sync_bool_compare_and_swap((Wide *)guest_ptr(address), old, wide(value));
+}
+
+WITH_CAS16 void h_rmw128(CpuA64 *cpu, V128 *old, uint64_t address, const V128 *value, uint32_t op)
+{
+    (void)cpu;
+    Wide *p = guest_ptr(address), seen = 0, v = wide(value), was;
+    for (;;) {
+        Wide next = op == RMW_SWP ? v : op == RMW_SET ? seen | v : seen & ~v;
+        was = __sync_val_compare_and_swap(p, seen, next);
+        if (was == seen) {
+            break;
+        }
+        seen = was;
+    }
+    old->d[0] = (uint64_t)was;
+    old->d[1] = (uint64_t)(was >> 64);
+}

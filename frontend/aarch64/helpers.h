@@ -1,0 +1,22 @@
+/* helpers.h - the C functions behind the rows of helpers.def; what each does is said there. */
+#ifndef ARMX_FRONTEND_AARCH64_HELPERS_H
+#define ARMX_FRONTEND_AARCH64_HELPERS_H
+
+#include "cpu.h"
+
+void h_dc_zva(CpuA64 *cpu, uint64_t address);
+void h_ic_ivau(CpuA64 *cpu, uint64_t address);
+uint64_t h_cntvct(CpuA64 *cpu);
+uint64_t h_rndr(CpuA64 *cpu);
+uint32_t h_fpcr_read(CpuA64 *cpu);
+void h_fpcr_write(CpuA64 *cpu, uint32_t fpcr);
+uint32_t h_fpsr_read(CpuA64 *cpu);
+void h_fpsr_write(CpuA64 *cpu, uint32_t fpsr);
+uint64_t h_pac_sign(CpuA64 *cpu, uint64_t ptr, uint64_t modifier, uint32_t key);
+uint64_t h_pac_auth(CpuA64 *cpu, uint64_t ptr, uint64_t modifier, uint32_t key);
+uint64_t h_pac_generic(CpuA64 *cpu, uint64_t value, uint64_t modifier);
+uint32_t h_excl_store(CpuA64 *cpu, uint64_t address, uint64_t value, uint32_t log2size);
+uint32_t h_excl_store_pair(CpuA64 *cpu, uint64_t address, const V128 *value);
+void h_rmw128(CpuA64 *cpu, V128 *old, uint64_t address, const V128 *value, uint32_t op);
+
+#endif
