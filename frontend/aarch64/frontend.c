@@ -68,7 +68,7 @@ static void one(Tr *t)
     memcpy(&word, t->code, 4);
     A64 a;
     if (a64_decode(word, m->feats, &a)) {
-        a64_rows[a.row].fn(t, &a, a64_rows[a.row].k);
+        a64_rows[a.row].tr(t, &a, a64_rows[a.row].k);
     } else {
         a.word = word;
         tr_undef(t, &a);
