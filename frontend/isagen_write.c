@@ -84,7 +84,9 @@ static int by_text(const void *a, const void *b)
  */
 static void texts_sort(Texts *t)
 {
-    qsort(t->text, (size_t)t->n, sizeof *t->text, by_text);
+    if (t->n) {
+        qsort(t->text, (size_t)t->n, sizeof *t->text, by_text);
+    }
 }
 
 /* ---- expressions and formats in C ------------------------------------------------------------ */
