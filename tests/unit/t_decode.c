@@ -231,7 +231,6 @@ static void ask_capstone(csh cs, uint32_t word, char name[NAME])
 typedef struct {
     uint32_t word, mask;
     char ours[NAME], objdump[NAME], capstone[NAME];
-    int used;
 } Waiver;
 
 static Waiver waivers[1024];
@@ -371,11 +370,10 @@ static bool waiver_says(const char *text, const char *name)
 static bool waived(const Word *w, const char *capstone)
 {
     for (size_t i = 0; i < n_waivers; i++) {
-        Waiver *v = &waivers[i];
+        const Waiver *v = &waivers[i];
         if ((w->word & v->mask) == v->word &&
             waiver_says(v->ours, w->row ? a64_rows[w->row].mnemonic : "") &&
             waiver_says(v->objdump, w->objdump) && waiver_says(v->capstone, capstone)) {
-            v->used++;
             return true;
         }
     }
