@@ -80,8 +80,6 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Texts that come in pairs, such as an array's rows, are kept in the order found; these are sorted.
- */
 static void texts_sort(Texts *t)
 {
     if (t->n) {
@@ -292,19 +290,14 @@ static size_t block_of(Node n)
     return i;
 }
 
-static void put_numbers_start(FILE *f, const char *head)
-{
-    fprintf(f, "\n%s = {\n", head);
-}
-
 static void write_tables(FILE *f, Node all)
 {
-    put_numbers_start(f, "static const uint16_t blocks[2048]");
+    fputs("\nstatic const uint16_t blocks[2048] = {\n", f);
     for (uint32_t i = 0; i < 2048; i++) {
         fprintf(f, "%zu,%s", block_of(descend(all, LEVEL_L1, i << 21)), i % 16 == 15 ? "\n" : " ");
     }
     fputs("};\n", f);
-    put_numbers_start(f, "static const uint16_t block[][64]");
+    fputs("\nstatic const uint16_t block[][64] = {\n", f);
     for (size_t b = 0; b < n_blocks; b++) {
         fputs("{ ", f);
         for (uint32_t i = 0; i < BLOCK; i++) {
@@ -316,7 +309,7 @@ static void write_tables(FILE *f, Node all)
         fputs("},\n", f);
     }
     fputs("};\n", f);
-    put_numbers_start(f, "static const IsaCube cubes[]");
+    fputs("\nstatic const IsaCube cubes[] = {\n", f);
     for (size_t i = 0; i < n_cubes; i++) {
         fprintf(f, "{ 0x%04x, 0x%04x, %d },%s", cubes[i].mask, cubes[i].value, cubes[i].row,
                 !cubes[i].mask || i % 8 == 7 ? "\n" : " ");
