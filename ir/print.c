@@ -7,7 +7,7 @@
 
 #include "text.h"
 
-const char *const text_types[TY_COUNT] = {"none", "i32", "i64", "f16", "f32", "f64", "v128", "flags"};
+const char *const text_types[] = {"none", "i32", "i64", "f16", "f32", "f64", "v128", "flags", NULL};
 const char *const text_elems[] = {"b", "h", "s", "d", "q", "bf", NULL};
 
 static const char *const mem_names[] = {"u8", "u16", "u32", "u64", "u128", "?", "?", "?", "s8", "s16", "s32", NULL};
