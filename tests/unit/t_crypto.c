@@ -274,7 +274,7 @@ Test(crypto, sm4)
         key.s[i] = in.s[i] ^ fk[i];
     }
     for (unsigned i = 0; i < 8; i++) {
-        V128 ck;
+        V128 ck = {.d = {0, 0}};
         for (unsigned j = 0; j < 16; j++) {
             ck.s[j / 4] = ck.s[j / 4] << 8 | ((16 * i + j) * 7 & 255);
         }
