@@ -73,9 +73,7 @@ static inline unsigned rounding(uint32_t k)
         uint64_t x = a->d[0], y = b->d[0], z = c->d[0];                                            \
         r->d[0] = fn;                                                                              \
     }
-#define BOTH(arity, name, fn)                                                                      \
-    SCALAR##arity(name, fn)                                                                        \
-    VECTOR(name, arity, fn)
+#define BOTH(arity, name, fn) SCALAR##arity(name, fn) VECTOR(name, arity, fn)
 
 // clang-format off
 BOTH(2, add, sf_add(e, x, y, env))
@@ -110,7 +108,8 @@ VECTOR(from_i, 1, sf_from_int(e, x, 8u << e, is_unsigned(k), (unsigned)EV_IMM(k)
 EVALUATE(i_to_f)
 {
     unsigned bits = EV_Y(k) & FPI_64 ? 64 : 32;
-    r->d[0] = sf_from_int((IrElem)EV_X(k), a->d[0], bits, is_unsigned(k), (unsigned)EV_IMM(k), FPR_CURRENT, env);
+    r->d[0] = sf_from_int((IrElem)EV_X(k), a->d[0], bits, is_unsigned(k), (unsigned)EV_IMM(k),
+                          FPR_CURRENT, env);
 }
 
 EVALUATE(f_to_bf16)
@@ -149,7 +148,9 @@ EVALUATE(vf_narrow)
     IrElem e = (IrElem)EV_X(k), narrow = (IrElem)(e - 1);
     V128 t = {.d = {0, 0}};
     for (unsigned i = 0; i < lanes(e); i++) {
-        set_lane(&t, narrow, i, sf_cvt(e, narrow, lane(a, e, i), EV_IMM(k) ? (unsigned)FPR_ODD : (unsigned)FPR_CURRENT, env));
+        set_lane(&t, narrow, i,
+                 sf_cvt(e, narrow, lane(a, e, i),
+                        EV_IMM(k) ? (unsigned)FPR_ODD : (unsigned)FPR_CURRENT, env));
     }
     *r = t;
 }

@@ -186,7 +186,8 @@ static uint32_t flags_of_sum(uint64_t a, uint64_t b, unsigned carry, unsigned w)
     U128 wide = (U128)a + b + carry;
     uint64_t r = (uint64_t)wide & m;
     bool v = (a ^ r) & (b ^ r) & sign;
-    return (r & sign ? PACKED_N : 0) | (r == 0 ? PACKED_Z : 0) | (wide >> w ? PACKED_C : 0) | (v ? PACKED_V : 0);
+    return (r & sign ? PACKED_N : 0) | (r == 0 ? PACKED_Z : 0) | (wide >> w ? PACKED_C : 0) |
+           (v ? PACKED_V : 0);
 }
 
 /* ConditionHolds. */
@@ -310,11 +311,11 @@ static uint64_t exchange_if(void *p, unsigned log2size, uint64_t old, uint64_t n
 {
     switch (log2size) {
     case M8:
-        return __sync_val_compare_and_swap((uint8_t *)p, (uint8_t)old, (uint8_t)new);
+        return __sync_val_compare_and_swap((uint8_t *)p, (uint8_t)old, (uint8_t) new);
     case M16:
-        return __sync_val_compare_and_swap((Mem16 *)p, (uint16_t)old, (uint16_t)new);
+        return __sync_val_compare_and_swap((Mem16 *)p, (uint16_t)old, (uint16_t) new);
     case M32:
-        return __sync_val_compare_and_swap((Mem32 *)p, (uint32_t)old, (uint32_t)new);
+        return __sync_val_compare_and_swap((Mem32 *)p, (uint32_t)old, (uint32_t) new);
     default:
         return __sync_val_compare_and_swap((Mem64 *)p, old, new);
     }
@@ -323,7 +324,8 @@ static uint64_t exchange_if(void *p, unsigned log2size, uint64_t old, uint64_t n
 #if defined(__x86_64__)
 __attribute__((target("cx16")))
 #endif
-static V128 exchange128_if(void *p, const V128 *old, const V128 *new)
+static V128
+exchange128_if(void *p, const V128 *old, const V128 *new)
 {
     U128 o, n;
     V128 was;
@@ -393,7 +395,8 @@ static V128 memory_op(Run *x, const IrIns *i)
         address += (v[i->b].d[0] << (i->y & MEM_SCALE)) + (uint64_t)(int64_t)i->imm;
     }
     if (!(address >> 55 & 1)) {
-        address &= bits_mask(56); /* the tag of a 64-bit user address is ignored; others have none */
+        address &=
+            bits_mask(56); /* the tag of a 64-bit user address is ignored; others have none */
     }
     void *p = (void *)(uintptr_t)(address + x->base);
     x->cpu->in_helper = 1;
@@ -470,7 +473,10 @@ static void set_pc(const Run *x, uint64_t pc)
 
 static ffi_type *ffi_type_of(IrType ty)
 {
-    return ty == TY_NONE ? &ffi_type_void : ty == TV128 ? &ffi_type_pointer : ty == I64 ? &ffi_type_uint64 : &ffi_type_uint32;
+    return ty == TY_NONE ? &ffi_type_void
+           : ty == TV128 ? &ffi_type_pointer
+           : ty == I64   ? &ffi_type_uint64
+                         : &ffi_type_uint32;
 }
 
 static V128 call_helper(Run *x, const IrIns *i)
@@ -555,19 +561,19 @@ static V128 value_op(Run *x, const IrIns *i)
     return r;
 }
 
-/* Leaves the region at pc; poll says whether `pending` is looked at. */
-static ExcKind leave(const Run *x, uint64_t pc, bool poll)
-{
-    set_pc(x, pc);
-    return poll && x->cpu->pending ? EXC_PENDING : EXC_NONE;
-}
-
 static ExcKind leave_with(const Run *x, ExcKind kind, int32_t imm, uint64_t pc)
 {
     set_pc(x, pc);
     x->cpu->exit_imm = imm;
     x->cpu->exit_kind = kind;
     return kind;
+}
+
+/* Leaves the region at pc; poll says whether `pending` is looked at. */
+static ExcKind leave(const Run *x, uint64_t pc, bool poll)
+{
+    set_pc(x, pc);
+    return poll && x->cpu->pending ? leave_with(x, EXC_PENDING, 0, pc) : EXC_NONE;
 }
 
 /* An op of the exits' group. True: the region is left with *kind; else *next is the instruction to go on with. */
@@ -611,7 +617,8 @@ static bool exit_op(const Run *x, const IrIns *i, IrRef *next, ExcKind *kind)
     }
 }
 
-ExcKind ir_interp_run(const Frontend *fe, const IrRegion *r, CpuHead *cpu, uint64_t base, void *scratch)
+ExcKind ir_interp_run(const Frontend *fe, const IrRegion *r, CpuHead *cpu, uint64_t base,
+                      void *scratch)
 {
     Run x = {fe, r, cpu, scratch, base, r->pc.v};
     ExcKind kind = EXC_NONE;

@@ -190,7 +190,8 @@ static bool parse_operands(Parse *p, IrIns *i)
         return false;
     }
     for (unsigned k = 0; k < 3; k++) {
-        bool has = i->op == OP_call ? p->helpers[i->imm].args[k] != TY_NONE : ir_ops[i->op].sig[2 + k] != '.';
+        bool has = i->op == OP_call ? p->helpers[i->imm].args[k] != TY_NONE
+                                    : ir_ops[i->op].sig[2 + k] != '.';
         if (!has) {
             continue;
         }
@@ -330,10 +331,16 @@ static bool parse_line(Parse *p)
     return parse_op(p);
 }
 
-int ir_parse(const char *text, IrRegion *r, const IrSlot *slots, unsigned nslots, const IrHelper *helpers, unsigned nhelpers,
-             char *err, size_t errsize)
+int ir_parse(const char *text, IrRegion *r, const IrSlot *slots, unsigned nslots,
+             const IrHelper *helpers, unsigned nhelpers, char *err, size_t errsize)
 {
-    Parse p = {.p = text, .r = r, .slots = slots, .helpers = helpers, .nslots = nslots, .nhelpers = nhelpers, .err = err,
+    Parse p = {.p = text,
+               .r = r,
+               .slots = slots,
+               .helpers = helpers,
+               .nslots = nslots,
+               .nhelpers = nhelpers,
+               .err = err,
                .errsize = errsize};
     r->n = 0;
     r->nblocks = 0;

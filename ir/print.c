@@ -10,15 +10,19 @@
 const char *const text_types[] = {"none", "i32", "i64", "f16", "f32", "f64", "v128", "flags", NULL};
 const char *const text_elems[] = {"b", "h", "s", "d", "q", "bf", NULL};
 
-static const char *const mem_names[] = {"u8", "u16", "u32", "u64", "u128", "?", "?", "?", "s8", "s16", "s32", NULL};
-static const char *const rmw_names[] = {"add", "clr", "eor", "set", "smax", "smin", "umax", "umin", "swp", NULL};
-static const char *const cmp_names[] = {"eq", "ne", "ult", "ule", "slt", "sle", "ugt", "uge", "sgt", "sge", NULL};
+static const char *const mem_names[] = {"u8", "u16", "u32", "u64", "u128", "?",
+                                        "?",  "?",   "s8",  "s16", "s32",  NULL};
+static const char *const rmw_names[] = {"add",  "clr",  "eor",  "set", "smax",
+                                        "smin", "umax", "umin", "swp", NULL};
+static const char *const cmp_names[] = {"eq",  "ne",  "ult", "ule", "slt", "sle",
+                                        "ugt", "uge", "sgt", "sge", NULL};
 static const char *const fcmp_names[] = {"eq", "ge", "gt", NULL};
 static const char *const fence_names[] = {"ld", "st", "full", NULL};
 static const char *const cond_names[] = {"eq", "ne", "cs", "cc", "mi", "pl", "vs", "vc", "hi",
                                          "ls", "ge", "lt", "gt", "le", "al", "nv", NULL};
-static const char *const exc_names[] = {"none",  "svc",   "undef", "brk",     "hlt",  "bti",    "pc_align", "sp_align", "align",
-                                        "fetch", "data",  "systrap", "hint", "icache", "pending", "step",     "fpac",     NULL};
+static const char *const exc_names[] = {
+    "none",  "svc",  "undef",   "brk",  "hlt",    "bti",     "pc_align", "sp_align", "align",
+    "fetch", "data", "systrap", "hint", "icache", "pending", "step",     "fpac",     NULL};
 
 /* Shapes of ops.def (build.h): does .x hold an elem, and is it the one that .ty implies? */
 enum { X_PLAIN, X_ELEM, X_FORMAT };
@@ -105,7 +109,10 @@ IrType text_default_type(unsigned op)
 const char *const *text_names(unsigned op, char field)
 {
     if (field == 'y') {
-        return op == OP_rmw ? rmw_names : op == OP_v_cmp ? cmp_names : op == OP_vf_cmp ? fcmp_names : NULL;
+        return op == OP_rmw      ? rmw_names
+               : op == OP_v_cmp  ? cmp_names
+               : op == OP_vf_cmp ? fcmp_names
+                                 : NULL;
     }
     switch (field == 'x' ? op : OP_nop) {
     case OP_load:
@@ -160,14 +167,16 @@ static unsigned ref_count(const IrIns *i, const IrHelper *helpers)
 {
     unsigned n = 0;
     for (unsigned k = 0; k < 3; k++) {
-        if (i->op == OP_call ? helpers[i->imm].args[k] != TY_NONE : ir_ops[i->op].sig[2 + k] != '.') {
+        if (i->op == OP_call ? helpers[i->imm].args[k] != TY_NONE
+                             : ir_ops[i->op].sig[2 + k] != '.') {
             n = k + 1;
         }
     }
     return n;
 }
 
-static void print_ins(FILE *f, const IrRegion *r, IrRef at, const IrSlot *slots, const IrHelper *helpers)
+static void print_ins(FILE *f, const IrRegion *r, IrRef at, const IrSlot *slots,
+                      const IrHelper *helpers)
 {
     const IrIns *i = &r->ins[at];
     const IrRef refs[3] = {i->a, i->b, i->c};
@@ -222,7 +231,8 @@ static void print_ins(FILE *f, const IrRegion *r, IrRef at, const IrSlot *slots,
 void ir_print(const IrRegion *r, const IrSlot *slots, const IrHelper *helpers, void *file)
 {
     FILE *f = file;
-    fprintf(f, "region pc=0x%" PRIx64 " key=0x%" PRIx64 " bytes=%u insns=%u\n", r->pc.v, r->key, r->nbytes, r->ninsns);
+    fprintf(f, "region pc=0x%" PRIx64 " key=0x%" PRIx64 " bytes=%u insns=%u\n", r->pc.v, r->key,
+            r->nbytes, r->ninsns);
     for (unsigned b = 0; b < r->nblocks; b++) {
         fprintf(f, "block %u\n", b);
         for (IrRef at = r->blocks[b].first; at < r->blocks[b].end; at++) {

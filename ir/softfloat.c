@@ -181,8 +181,8 @@ static uint64_t overflow(const Fmt *f, unsigned sign, unsigned round, uint32_t f
 }
 
 /* FPRoundBase: the number sig * 2^(exp - 63), bit 63 of sig set, bit 0 jammed. */
-static uint64_t num_round(const Fmt *f, unsigned sign, int exp, uint64_t sig, unsigned round, uint32_t fpcr,
-                          FpEnv *env)
+static uint64_t num_round(const Fmt *f, unsigned sign, int exp, uint64_t sig, unsigned round,
+                          uint32_t fpcr, FpEnv *env)
 {
     int biased = exp + f->bias;
     unsigned drop = 63 - f->fbits;
@@ -216,7 +216,8 @@ static uint64_t num_round(const Fmt *f, unsigned sign, int exp, uint64_t sig, un
 static uint64_t wide_round(const Fmt *f, Wide w, unsigned round, uint32_t fpcr, FpEnv *env)
 {
     uint64_t hi = (uint64_t)(w.sig >> 64);
-    unsigned lead = hi ? (unsigned)__builtin_clzll(hi) : 64 + (unsigned)__builtin_clzll((uint64_t)w.sig);
+    unsigned lead =
+        hi ? (unsigned)__builtin_clzll(hi) : 64 + (unsigned)__builtin_clzll((uint64_t)w.sig);
     w.sig <<= lead;
     uint64_t sig = (uint64_t)(w.sig >> 64) | ((uint64_t)w.sig != 0);
     return num_round(f, w.sign, w.exp + 1 - (int)lead, sig, round, fpcr, env);
@@ -239,7 +240,8 @@ static inline Wide wide_product(Num a, Num b)
 }
 
 /* Rounds (a + b) * 2^scale. The sum of two zeros of one sign keeps the sign. */
-static uint64_t wide_sum(const Fmt *f, Wide a, Wide b, int scale, unsigned round, uint32_t fpcr, FpEnv *env)
+static uint64_t wide_sum(const Fmt *f, Wide a, Wide b, int scale, unsigned round, uint32_t fpcr,
+                         FpEnv *env)
 {
     if (a.sig == 0 || (b.sig != 0 && a.exp < b.exp)) {
         Wide t = a;
@@ -309,7 +311,8 @@ static uint64_t multiply(IrElem fmt, uint64_t va, uint64_t vb, bool extended, Fp
         return nan_result2(f, a, b, fpcr, env);
     }
     if (inf_by_zero(a, b)) {
-        return extended ? pack_sign(f, sign) | (uint64_t)(f->bias + 1) << f->fbits : invalid(f, env);
+        return extended ? pack_sign(f, sign) | (uint64_t)(f->bias + 1) << f->fbits
+                        : invalid(f, env);
     }
     return a.cls == INF || b.cls == INF ? pack_inf(f, sign) : pack_sign(f, sign);
 }
@@ -325,7 +328,8 @@ uint64_t sf_mulx(IrElem fmt, uint64_t a, uint64_t b, FpEnv *env)
 }
 
 /* FPMulAdd and FPMulAddH: fp is the format of the factors, f that of addend and result. */
-static uint64_t mul_add(const Fmt *f, const Fmt *fp, uint64_t va, uint64_t vb, uint64_t vc, FpEnv *env)
+static uint64_t mul_add(const Fmt *f, const Fmt *fp, uint64_t va, uint64_t vb, uint64_t vc,
+                        FpEnv *env)
 {
     uint32_t fpcr = fpcr_arith(env);
     Num c = unpack(f, vc, fpcr, env), a = unpack(fp, va, fpcr, env), b = unpack(fp, vb, fpcr, env);
@@ -359,7 +363,8 @@ uint64_t sf_fma_half(uint64_t a, uint64_t b, uint64_t c, FpEnv *env)
 }
 
 /* (k - a * b) * 2^scale for the Newton steps; unit is the result when a * b is infinity by zero. */
-static uint64_t newton_step(IrElem fmt, uint64_t va, uint64_t vb, Num k, int scale, uint64_t unit, FpEnv *env)
+static uint64_t newton_step(IrElem fmt, uint64_t va, uint64_t vb, Num k, int scale, uint64_t unit,
+                            FpEnv *env)
 {
     const Fmt *f = &fmts[fmt];
     uint32_t fpcr = fpcr_arith(env);
@@ -373,7 +378,8 @@ static uint64_t newton_step(IrElem fmt, uint64_t va, uint64_t vb, Num k, int sca
     if (a.cls == INF || b.cls == INF) {
         return pack_inf(f, a.sign ^ b.sign);
     }
-    return wide_sum(f, wide_of(k), wide_product(a, b), scale, round_of(fpcr, FPR_CURRENT), fpcr, env);
+    return wide_sum(f, wide_of(k), wide_product(a, b), scale, round_of(fpcr, FPR_CURRENT), fpcr,
+                    env);
 }
 
 uint64_t sf_recps(IrElem fmt, uint64_t a, uint64_t b, FpEnv *env)
@@ -404,7 +410,8 @@ uint64_t sf_div(IrElem fmt, uint64_t va, uint64_t vb, FpEnv *env)
         uint64_t q = (uint64_t)(n / b.sig);
         q |= n != (U128)q * b.sig;
         unsigned lead = (unsigned)__builtin_clzll(q);
-        return num_round(f, sign, a.exp - b.exp - (int)lead, q << lead, round_of(fpcr, FPR_CURRENT), fpcr, env);
+        return num_round(f, sign, a.exp - b.exp - (int)lead, q << lead, round_of(fpcr, FPR_CURRENT),
+                         fpcr, env);
     }
     if (is_nan(a) || is_nan(b)) {
         return nan_result2(f, a, b, fpcr, env);
@@ -729,8 +736,8 @@ static bool num_to_int(Num n, int scale, unsigned round, uint64_t *mag, bool *in
 }
 
 /* An integer as FP; exact unless it has more bits than the format. */
-static uint64_t int_round(const Fmt *f, unsigned sign, uint64_t mag, int scale, unsigned round, uint32_t fpcr,
-                          FpEnv *env)
+static uint64_t int_round(const Fmt *f, unsigned sign, uint64_t mag, int scale, unsigned round,
+                          uint32_t fpcr, FpEnv *env)
 {
     int lead = __builtin_clzll(mag);
     return num_round(f, sign, 63 - lead + scale, mag << lead, round, fpcr, env);
@@ -776,8 +783,8 @@ uint64_t sf_rint_n(IrElem fmt, uint64_t va, unsigned round, unsigned bits, FpEnv
     return mag ? int_round(f, a.sign, mag, 0, FPR_ZERO, fpcr, env) : pack_sign(f, a.sign);
 }
 
-uint64_t sf_to_int(IrElem fmt, uint64_t va, unsigned bits, bool is_unsigned, unsigned fbits, unsigned round,
-                   FpEnv *env)
+uint64_t sf_to_int(IrElem fmt, uint64_t va, unsigned bits, bool is_unsigned, unsigned fbits,
+                   unsigned round, FpEnv *env)
 {
     uint32_t fpcr = fpcr_arith(env);
     Num a = unpack(&fmts[fmt], va, fpcr, env);
@@ -799,8 +806,8 @@ uint64_t sf_to_int(IrElem fmt, uint64_t va, unsigned bits, bool is_unsigned, uns
     return (a.sign ? -mag : mag) & bits_mask(bits);
 }
 
-uint64_t sf_from_int(IrElem fmt, uint64_t v, unsigned bits, bool is_unsigned, unsigned fbits, unsigned round,
-                     FpEnv *env)
+uint64_t sf_from_int(IrElem fmt, uint64_t v, unsigned bits, bool is_unsigned, unsigned fbits,
+                     unsigned round, FpEnv *env)
 {
     uint32_t fpcr = fpcr_arith(env);
     v = is_unsigned ? v & bits_mask(bits) : (uint64_t)bits_sext(v, bits);
@@ -808,7 +815,8 @@ uint64_t sf_from_int(IrElem fmt, uint64_t v, unsigned bits, bool is_unsigned, un
     if (v == 0) {
         return 0;
     }
-    return int_round(&fmts[fmt], sign, sign ? -v : v, -(int)fbits, round_of(fpcr, round), fpcr, env);
+    return int_round(&fmts[fmt], sign, sign ? -v : v, -(int)fbits, round_of(fpcr, round), fpcr,
+                     env);
 }
 
 uint32_t sf_jcvt(uint64_t va, bool *z, FpEnv *env)

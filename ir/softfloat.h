@@ -50,13 +50,14 @@ uint64_t sf_minnm(IrElem fmt, uint64_t a, uint64_t b, FpEnv *env); /* FPMinNum *
 uint64_t sf_abs(IrElem fmt, uint64_t a);                           /* FPAbs */
 uint64_t sf_neg(IrElem fmt, uint64_t a);                           /* FPNeg */
 
-uint64_t sf_recpe(IrElem fmt, uint64_t a, FpEnv *env);               /* FPRecipEstimate */
-uint64_t sf_rsqrte(IrElem fmt, uint64_t a, FpEnv *env);              /* FPRSqrtEstimate */
-uint64_t sf_recpx(IrElem fmt, uint64_t a, FpEnv *env);               /* FPRecpX */
-uint64_t sf_recps(IrElem fmt, uint64_t a, uint64_t b, FpEnv *env);   /* FPRecipStepFused: 2 - a * b */
-uint64_t sf_rsqrts(IrElem fmt, uint64_t a, uint64_t b, FpEnv *env);  /* FPRSqrtStepFused: (3 - a * b) / 2 */
-uint32_t sf_u32_recpe(uint32_t a);                                   /* UnsignedRecipEstimate */
-uint32_t sf_u32_rsqrte(uint32_t a);                                  /* UnsignedRSqrtEstimate */
+uint64_t sf_recpe(IrElem fmt, uint64_t a, FpEnv *env);             /* FPRecipEstimate */
+uint64_t sf_rsqrte(IrElem fmt, uint64_t a, FpEnv *env);            /* FPRSqrtEstimate */
+uint64_t sf_recpx(IrElem fmt, uint64_t a, FpEnv *env);             /* FPRecpX */
+uint64_t sf_recps(IrElem fmt, uint64_t a, uint64_t b, FpEnv *env); /* FPRecipStepFused: 2 - a * b */
+uint64_t sf_rsqrts(IrElem fmt, uint64_t a, uint64_t b,
+                   FpEnv *env);     /* FPRSqrtStepFused: (3 - a * b) / 2 */
+uint32_t sf_u32_recpe(uint32_t a);  /* UnsignedRecipEstimate */
+uint32_t sf_u32_rsqrte(uint32_t a); /* UnsignedRSqrtEstimate */
 
 /* FPCompare: the NZCV nibble; with signal_qnan any NaN raises IOC, else only a signalling one. */
 unsigned sf_compare(IrElem fmt, uint64_t a, uint64_t b, bool signal_qnan, FpEnv *env);
@@ -72,9 +73,11 @@ uint64_t sf_rint(IrElem fmt, uint64_t a, unsigned round, bool exact, FpEnv *env)
 /* FPRoundIntN: bits is 32 or 64 (FRINT32x, FRINT64x). */
 uint64_t sf_rint_n(IrElem fmt, uint64_t a, unsigned round, unsigned bits, FpEnv *env);
 /* FPToFixed: a * 2^fbits as a saturated integer of 16, 32 or 64 bits, zero-extended. */
-uint64_t sf_to_int(IrElem fmt, uint64_t a, unsigned bits, bool is_unsigned, unsigned fbits, unsigned round, FpEnv *env);
+uint64_t sf_to_int(IrElem fmt, uint64_t a, unsigned bits, bool is_unsigned, unsigned fbits,
+                   unsigned round, FpEnv *env);
 /* FixedToFP: integer v of 16, 32 or 64 bits, divided by 2^fbits. */
-uint64_t sf_from_int(IrElem fmt, uint64_t v, unsigned bits, bool is_unsigned, unsigned fbits, unsigned round, FpEnv *env);
+uint64_t sf_from_int(IrElem fmt, uint64_t v, unsigned bits, bool is_unsigned, unsigned fbits,
+                     unsigned round, FpEnv *env);
 /* FPToFixedJS: FJCVTZS of a double; *z = the instruction's Z flag. */
 uint32_t sf_jcvt(uint64_t a, bool *z, FpEnv *env);
 

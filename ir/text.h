@@ -19,7 +19,14 @@
 #include "ir.h"
 
 /* What an op's line has besides its refs: a 64-bit constant in .b .c, or names of slot, helper, blocks. */
-typedef enum TextForm { FORM_PLAIN, FORM_CONST, FORM_SLOT, FORM_CALL, FORM_JUMP, FORM_BRANCH } TextForm;
+typedef enum TextForm {
+    FORM_PLAIN,
+    FORM_CONST,
+    FORM_SLOT,
+    FORM_CALL,
+    FORM_JUMP,
+    FORM_BRANCH
+} TextForm;
 
 extern const char *const text_types[]; /* by IrType, NULL-terminated */
 extern const char *const text_elems[]; /* by IrElem, NULL-terminated */

@@ -15,9 +15,9 @@ typedef struct Verify {
     const IrSlot *slots;
     const IrHelper *helpers;
     unsigned nslots, nhelpers;
-    IrRef at;          /* the instruction looked at */
-    IrBlock block;     /* its block */
-    bool was_set;      /* this guest instruction has set a slot */
+    IrRef at;      /* the instruction looked at */
+    IrBlock block; /* its block */
+    bool was_set;  /* this guest instruction has set a slot */
     char *buf;
     size_t size;
 } Verify;
@@ -25,7 +25,8 @@ typedef struct Verify {
 static bool PRINTF_LIKE(2, 3) fail(const Verify *v, const char *fmt, ...)
 {
     va_list ap;
-    int n = snprintf(v->buf, v->size, "%%%u %s: ", v->at, ir_ops[v->r->ins[v->at].op < OP_COUNT ? v->r->ins[v->at].op : 0].name);
+    int n = snprintf(v->buf, v->size, "%%%u %s: ", v->at,
+                     ir_ops[v->r->ins[v->at].op < OP_COUNT ? v->r->ins[v->at].op : 0].name);
     va_start(ap, fmt);
     if (n >= 0 && (size_t)n < v->size) {
         vsnprintf(v->buf + n, v->size - (size_t)n, fmt, ap);
@@ -47,7 +48,8 @@ static bool is_int(IrType ty)
 /* Ops of class I whose operands have the width that .ty says. */
 static bool operand_width_is_ty(unsigned op)
 {
-    return (op >= OP_fl_add && op <= OP_fl_fcmp) || op == OP_is_zero || op == OP_test_bit || op == OP_cmp;
+    return (op >= OP_fl_add && op <= OP_fl_fcmp) || op == OP_is_zero || op == OP_test_bit ||
+           op == OP_cmp;
 }
 
 static bool type_fits(char letter, IrType ty, const IrIns *i)
@@ -102,13 +104,17 @@ static bool check_operands(const Verify *v)
         if (i->op == OP_call) {
             IrType want = (IrType)v->helpers[i->imm].args[k];
             if (want == TY_NONE ? refs[k] != 0 : refs[k] == 0) {
-                return fail(v, "helper %s has another number of arguments", v->helpers[i->imm].name);
+                return fail(v, "helper %s has another number of arguments",
+                            v->helpers[i->imm].name);
             }
-            if (want != TY_NONE && (!check_ref(v, '*', refs[k], k) || ir_result_type(&v->r->ins[refs[k]]) != want)) {
-                return fail(v, "argument %u of helper %s is not %s", k, v->helpers[i->imm].name, text_types[want]);
+            if (want != TY_NONE &&
+                (!check_ref(v, '*', refs[k], k) || ir_result_type(&v->r->ins[refs[k]]) != want)) {
+                return fail(v, "argument %u of helper %s is not %s", k, v->helpers[i->imm].name,
+                            text_types[want]);
             }
         } else if (letter == '.') {
-            if (refs[k] != 0 && !(k > 0 && (text_form(i->op) == FORM_CONST || text_form(i->op) == FORM_BRANCH))) {
+            if (refs[k] != 0 &&
+                !(k > 0 && (text_form(i->op) == FORM_CONST || text_form(i->op) == FORM_BRANCH))) {
                 return fail(v, "has an operand %u", k);
             }
         } else if (!(refs[k] == 0 && is_optional(i, k)) && !check_ref(v, letter, refs[k], k)) {
@@ -141,10 +147,14 @@ static bool check_slot(const Verify *v)
     if (i->x >= v->nslots) {
         return fail(v, "slot %u", i->x);
     }
-    IrType slot = (IrType)v->slots[i->x].type, ty = i->op == OP_set ? ir_result_type(&v->r->ins[i->a]) : (IrType)i->ty;
-    bool same_kind = slot == TV128 ? is_fp(ty) || ty == TV128 : slot == TFLAGS ? ty == TFLAGS : is_int(ty);
+    IrType slot = (IrType)v->slots[i->x].type,
+           ty = i->op == OP_set ? ir_result_type(&v->r->ins[i->a]) : (IrType)i->ty;
+    bool same_kind = slot == TV128    ? is_fp(ty) || ty == TV128
+                     : slot == TFLAGS ? ty == TFLAGS
+                                      : is_int(ty);
     if (!same_kind || ir_type_bytes(ty) > ir_type_bytes(slot)) {
-        return fail(v, "%s in slot %s of %s", text_types[ty], v->slots[i->x].name, text_types[slot]);
+        return fail(v, "%s in slot %s of %s", text_types[ty], v->slots[i->x].name,
+                    text_types[slot]);
     }
     return i->op != OP_set || ty == i->ty || fail(v, "type differs from the value's");
 }
@@ -176,14 +186,17 @@ static bool check_special(const Verify *v)
     case OP_rmw:
     case OP_cas: {
         unsigned size = i->x & MEM_SIZE_MASK, max = i->op == OP_rmw || i->op == OP_cas ? M64 : M128;
-        return (size <= max && 1u << size <= ir_type_bytes((IrType)i->ty)) || fail(v, "memory type %u", i->x);
+        return (size <= max && 1u << size <= ir_type_bytes((IrType)i->ty)) ||
+               fail(v, "memory type %u", i->x);
     }
     case OP_v_const:
-        return (v->at + 1 < v->block.end && v->r->ins[v->at + 1].op == OP_v_const_hi) || fail(v, "lacks its second half");
+        return (v->at + 1 < v->block.end && v->r->ins[v->at + 1].op == OP_v_const_hi) ||
+               fail(v, "lacks its second half");
     case OP_jump:
         return (unsigned)i->imm < v->r->nblocks || fail(v, "block %d", i->imm);
     case OP_branch:
-        return (i->b < v->r->nblocks && i->c < v->r->nblocks) || fail(v, "blocks %u, %u", i->b, i->c);
+        return (i->b < v->r->nblocks && i->c < v->r->nblocks) ||
+               fail(v, "blocks %u, %u", i->b, i->c);
     default:
         return true;
     }
@@ -224,10 +237,16 @@ static bool check_ins(Verify *v)
     return check_result_type(v) && check_operands(v) && check_special(v) && check_order(v);
 }
 
-const char *ir_verify(const IrRegion *r, const IrSlot *slots, unsigned nslots, const IrHelper *helpers, unsigned nhelpers,
-                      char *buf, size_t size)
+const char *ir_verify(const IrRegion *r, const IrSlot *slots, unsigned nslots,
+                      const IrHelper *helpers, unsigned nhelpers, char *buf, size_t size)
 {
-    Verify v = {.r = r, .slots = slots, .helpers = helpers, .nslots = nslots, .nhelpers = nhelpers, .buf = buf, .size = size};
+    Verify v = {.r = r,
+                .slots = slots,
+                .helpers = helpers,
+                .nslots = nslots,
+                .nhelpers = nhelpers,
+                .buf = buf,
+                .size = size};
     IrRef expected = 1;
     if (r->nblocks == 0 || r->nblocks > LEN(r->blocks)) {
         snprintf(buf, size, "%u blocks", r->nblocks);
