@@ -36,7 +36,7 @@ static inline int done(void)
 #define T_HASH 0xcbf29ce484222325u
 static inline uint64_t t_hash(uint64_t h, const void *p, size_t n)
 {
-    for (const unsigned char *b = p; n--; b++) {
+    for (const unsigned char *b = (const unsigned char *)p; n--; b++) {
         h = (h ^ *b) * 0x100000001b3u;
     }
     return h;
