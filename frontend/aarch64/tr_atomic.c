@@ -135,43 +135,92 @@ void tr_ldiapp(Tr *t, const A64 *a, int k)
 
 /* -- exclusives ------------------------------------------------------------------------------------------------ */
 
-static void monitor_open(Tr *t, IrRef address, IrRef lo, IrRef hi, unsigned bytes)
+/* Integer data processing: neither memory, nor branch, nor system instruction (DDI 0487 C4.1, bits 28:25). */
+static bool is_plain(uint32_t word)
+{
+    return (word & 0x1c000000) == 0x10000000 || (word & 0x0e000000) == 0x0a000000;
+}
+
+/* Does the code after this load-exclusive reach, in this region and by plain instructions that leave the base register
+ * alone, the store-exclusive that fits? Then nobody can see the monitor, and the slots need not be written. */
+static bool store_follows(const Tr *t, const A64 *a)
+{
+    const CpuModel *m = t->model;
+    enum { REACH = 12 };
+    const uint32_t kind = 0xffe00000, load = 1 << 22; /* size, L, o1 */
+    uint32_t store = (a->word & kind) ^ load;
+    if (a->rt == a->rn || (a->word >> 21 & 1 && a->rt2 == a->rn)) {
+        return false;
+    }
+    for (unsigned i = 1; i < REACH && t->ninsns + i < t->max_insns && t->avail >= 4 * (i + 1); i++) {
+        uint32_t word;
+        A64 n;
+        memcpy(&word, t->code + 4 * i, 4);
+        if (!a64_decode(word, m->feats, &n)) {
+            return false;
+        }
+        if ((word & kind) == store) {
+            return n.rn == a->rn && (t->pc & (TR_PAGE - 1)) + 4 * i < TR_PAGE;
+        }
+        if (!is_plain(word) || n.rd == a->rn) {
+            return false;
+        }
+    }
+    return false;
+}
+
+/* Opens the monitor with the loaded values; hi = 0 for a single access. */
+static void monitor_open(Tr *t, const A64 *a, IrRef address, IrRef lo, IrRef hi, unsigned bytes)
 {
     IrBuild *b = t->b;
+    IrRef size = ir_iconst(b, I64, bytes);
+    if (store_follows(t, a)) {
+        /* only the builder is told, for the store-exclusive to find */
+        b->known[SLOT_excl_addr] = address;
+        b->known[SLOT_excl_lo] = lo;
+        b->known[SLOT_excl_hi] = hi;
+        b->known[SLOT_excl_size] = size;
+        return;
+    }
     ir_set(b, SLOT_excl_addr, address);
     ir_set(b, SLOT_excl_lo, lo);
     if (hi) {
         ir_set(b, SLOT_excl_hi, hi);
     }
-    ir_set(b, SLOT_excl_size, ir_iconst(b, I64, bytes));
+    ir_set(b, SLOT_excl_size, size);
 }
 
 static void monitor_close(Tr *t)
 {
-    ir_set(t->b, SLOT_excl_addr, ir_iconst(t->b, I64, ~(uint64_t)0));
+    IrBuild *b = t->b;
+    ir_set(b, SLOT_excl_addr, ir_iconst(b, I64, ~(uint64_t)0));
+    b->known[SLOT_excl_lo] = b->known[SLOT_excl_hi] = b->known[SLOT_excl_size] = 0; /* perhaps never written */
 }
 
-/* Does the block hold, before a STXR of `bytes` at `address`, an LDXR that the STXR can be folded with? Its loaded
- * values are then what is known of the slots. */
-static bool monitor_known(const Tr *t, IrRef address, unsigned bytes)
+/* Was the monitor opened in this block for this access, and has nothing touched memory since? Then what the builder
+ * knows of the slots is what was loaded. *address becomes the load's. */
+static bool monitor_known(const Tr *t, IrRef *address, unsigned bytes)
 {
     const IrBuild *b = t->b;
-    const IrRegion *r = b->r;
     uint64_t size;
-    IrRef known_size = b->known[SLOT_excl_size];
-    if (b->known[SLOT_excl_addr] != address || !known_size || !ir_is_const(b, known_size, &size) || size != bytes) {
+    IrRef known_size = b->known[SLOT_excl_size], loaded = b->known[SLOT_excl_lo], opened = b->known[SLOT_excl_addr];
+    if (!known_size || !loaded || !ir_is_const(b, known_size, &size) || size != bytes) {
         return false;
     }
-    for (IrRef i = r->n - 1; i >= r->blocks[r->nblocks - 1].first; i--) {
-        const IrIns *ins = &r->ins[i];
-        if (ins->op == OP_set && ins->x == SLOT_excl_addr) {
-            return ins->a == address;
-        }
-        if (ins->op == OP_call || ir_ops[ins->op].effects & (READS | WRITES)) {
+    bool written = false;
+    for (IrRef i = b->r->n - 1; i > loaded; i--) {
+        const IrIns *ins = &b->r->ins[i];
+        unsigned effects = ins->op == OP_call ? b->helpers[ins->imm].effects : ir_ops[ins->op].effects & ~STATE;
+        if (effects & (READS | WRITES | STATE)) {
             return false;
         }
+        written |= ins->op == OP_set && ins->x == SLOT_excl_addr;
     }
-    return false;
+    if (written && opened != *address) {
+        return false;
+    }
+    *address = opened; /* not written: store_follows() has seen this very instruction */
+    return true;
 }
 
 /* LDXR, LDAXR */
@@ -182,7 +231,7 @@ void tr_ldxr(Tr *t, const A64 *a, int k)
     ir_check_align(t->b, address, (unsigned)a->size, false);
     unsigned flags = a->o0 ? MEM_ACQUIRE : 0;
     IrRef v = ir_load(t->b, tr_ty(a->size == M64), (MemType)a->size, flags, address, 0, 0, 0);
-    monitor_open(t, address, v, 0, 1u << a->size);
+    monitor_open(t, a, address, v, 0, 1u << a->size);
     tr_set_reg(t, a->rt, v);
 }
 
@@ -202,12 +251,12 @@ void tr_ldxp(Tr *t, const A64 *a, int k)
         IrRef v = ir_load(b, TV128, M128, flags, address, 0, 0, 0);
         lo = ir_v_get(b, I64, E_D, 0, false, v);
         hi = ir_v_get(b, I64, E_D, 1, false, v);
-        monitor_open(t, address, lo, hi, 16);
+        monitor_open(t, a, address, lo, hi, 16);
     } else {
         IrRef v = ir_load(b, I64, M64, flags, address, 0, 0, 0);
         lo = ir_trunc(b, v);
         hi = ir_trunc(b, ir_lshr(b, I64, v, ir_iconst(b, I32, 32)));
-        monitor_open(t, address, v, 0, 8);
+        monitor_open(t, a, address, v, 0, 8);
     }
     tr_set_reg(t, a->rt, lo);
     tr_set_reg(t, a->rt2, hi);
@@ -219,7 +268,7 @@ static void store_exclusive(Tr *t, const A64 *a, int k, IrRef v)
     IrBuild *b = t->b;
     IrType ty = tr_ty(k == M64);
     IrRef address = address_of(t, a, 0), failed;
-    if (monitor_known(t, address, 1u << k)) {
+    if (monitor_known(t, &address, 1u << k)) {
         IrRef expected = ir_get(b, SLOT_excl_lo, ty);
         if (k < M32) {
             v = ir_ubfx(b, I32, v, 0, 8u << k);
@@ -254,7 +303,7 @@ void tr_stxp(Tr *t, const A64 *a, int k)
         return;
     }
     IrRef address = address_of(t, a, 0), v = ir_v_pair64(b, lo, hi);
-    if (monitor_known(t, address, 16)) {
+    if (monitor_known(t, &address, 16)) {
         IrRef elo = ir_get(b, SLOT_excl_lo, I64), ehi = ir_get(b, SLOT_excl_hi, I64);
         IrRef old = ir_cas128(b, address, ir_v_pair64(b, elo, ehi), v);
         IrRef dlo = ir_xor(b, I64, ir_v_get(b, I64, E_D, 0, false, old), elo);
