@@ -1,4 +1,4 @@
-/* a64_vectors.h - runs A64 vectors in this process: front end and IR interpreter, no operating system around them.
+/* a64_vectors.h - runs A64 vectors in this process: front end and IR interpreter, neither engine nor system around them.
  *
  * The text form is that of tests/vectors (its README says where those came from). Lines:
  *   B n x=.. sp=.. v=.. m=..     a base state: X0-X30, SP, V0-V31, 256 bytes of memory (hexadecimal)

@@ -1,4 +1,4 @@
-/* t_a64_base.c - A64 base instructions in the IR interpreter: rows beside the golden vectors, and how regions end.
+/* t_a64_base.c - A64 base instructions in the IR interpreter: rows beside the golden vectors (t_vectors.c), and how regions end.
  *
  * Add an instruction's row to tests/rows/a64_base.rows; an exit's to `exits`.
  */
