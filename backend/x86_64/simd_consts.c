@@ -1,0 +1,71 @@
+/* simd_consts.c - the values of simd_consts.h, byte by byte from macros. */
+#include "simd_consts.h"
+
+// clang-format off
+#define B16(m, p, q, r) {m(0, p, q, r), m(1, p, q, r), m(2, p, q, r), m(3, p, q, r), m(4, p, q, r), m(5, p, q, r), \
+    m(6, p, q, r), m(7, p, q, r), m(8, p, q, r), m(9, p, q, r), m(10, p, q, r), m(11, p, q, r), m(12, p, q, r), \
+    m(13, p, q, r), m(14, p, q, r), m(15, p, q, r)}
+
+/* Byte i of a lane of 1 << e bytes: first, last, low half, in the lowest lane. */
+#define FIRST(i, e) (((i) & ((1 << (e)) - 1)) == 0)
+#define LAST(i, e) (((i) & ((1 << (e)) - 1)) == (1 << (e)) - 1)
+#define ONE(i, e, q, r) FIRST(i, e)
+#define BYTE(i, e, q, r) (FIRST(i, e) ? 0xff : 0)
+#define SIGN(i, e, q, r) (LAST(i, e) ? 0x80 : 0)
+#define MAX(i, e, q, r) (LAST(i, e) ? 0x7f : 0xff)
+#define LOW(i, e, q, r) (((i) & ((1 << (e)) - 1)) < (1 << (e)) / 2 ? 0xff : 0)
+#define LANE0(i, e, q, r) ((i) < 1 << (e) ? 0xff : 0)
+#define LANE0_SIGN(i, e, q, r) ((i) < 1 << (e) ? SIGN(i, e, q, r) : 0)
+#define LANE0_MAX(i, e, q, r) ((i) < 1 << (e) ? MAX(i, e, q, r) : 0)
+#define ALL(i, v, q, r) (v)
+#define ODD(i, v, q, r) ((i) & 1 ? (v) : 0)
+#define COUNT(i, p, q, r) (((i) & 1) + ((i) >> 1 & 1) + ((i) >> 2 & 1) + ((i) >> 3 & 1))
+#define REV(i, shift, q, r) ((((i) & 1) << 3 | ((i) & 2) << 1 | ((i) & 4) >> 1 | ((i) & 8) >> 3) << (shift))
+#define REV_IN(i, c, e, r) ((i) ^ ((c) > (e) ? (1 << (c)) - (1 << (e)) : 0))
+#define DUP(i, e, n, r) ((n) << (e) | ((i) & ((1 << (e)) - 1)))
+#define ONLY(i, n, q, r) ((i) == (n) ? 0xff : 0)
+#define NARROW(i, e, q, r) ((i) < 8 ? ((i) >> ((e) - 1)) << (e) | ((i) & ((1 << ((e) - 1)) - 1)) : 0x80)
+/* Byte of 48 that byte i of result k comes from; and where result byte 16 * k + i of the interleaving comes from. */
+#define DE3(i, e, k) ((3 * ((i) >> (e)) + (k)) << (e) | ((i) & ((1 << (e)) - 1)))
+#define DEINT(i, e, k, src) (DE3(i, e, k) >> 4 == (src) ? DE3(i, e, k) & 15 : 0x80)
+#define LANE3(i, e, k) ((16 * (k) + (i)) >> (e))
+#define INT(i, e, k, src) (LANE3(i, e, k) % 3 == (src) ? (LANE3(i, e, k) / 3) << (e) | ((i) & ((1 << (e)) - 1)) : 0x80)
+/* A bit matrix: its byte 7 - n selects the source bits whose parity is bit n of the result (GF2P8AFFINEQB). */
+#define GF_SHL(i, n, q, r) (0x80 >> (((i) & 7) + (n)))
+#define GF_SHR(i, n, q, r) (0x80 << (n) >> ((i) & 7) & 0xff)
+#define GF_SAR(i, n, q, r) (GF_SHR(i, n, q, r) | (((i) & 7) < (n) ? 0x80 : 0))
+#define GF_RBIT(i, p, q, r) (1 << ((i) & 7))
+
+#define PER_ELEM(m) {B16(m, 0, 0, 0), B16(m, 1, 0, 0), B16(m, 2, 0, 0), B16(m, 3, 0, 0)}
+#define EIGHT(m) {B16(m, 0, 0, 0), B16(m, 1, 0, 0), B16(m, 2, 0, 0), B16(m, 3, 0, 0), B16(m, 4, 0, 0), B16(m, 5, 0, 0), \
+    B16(m, 6, 0, 0), B16(m, 7, 0, 0)}
+#define SHL_MASK(i, n, q, r) (0xff << (n) & 0xff)
+#define SHR_MASK(i, n, q, r) (0xff >> (n))
+#define SAR_SIGN(i, n, q, r) (0x80 >> (n))
+#define REV_ROW(c) {B16(REV_IN, c, 0, 0), B16(REV_IN, c, 1, 0), B16(REV_IN, c, 2, 0), B16(REV_IN, c, 3, 0)}
+#define SOURCES(m, e, k) {B16(m, e, k, 0), B16(m, e, k, 1), B16(m, e, k, 2)}
+#define RESULTS(m, e) {SOURCES(m, e, 0), SOURCES(m, e, 1), SOURCES(m, e, 2)}
+
+const SimdConsts simd_consts = {
+    .one = PER_ELEM(ONE), .byte = PER_ELEM(BYTE), .sign = PER_ELEM(SIGN), .max = PER_ELEM(MAX),
+    .low_half = {[E_H] = B16(LOW, 1, 0, 0), [E_S] = B16(LOW, 2, 0, 0), [E_D] = B16(LOW, 3, 0, 0)},
+    .high_byte = B16(ODD, 0xff, 0, 0), .ones = B16(ALL, 0xff, 0, 0),
+    .lane0 = PER_ELEM(LANE0), .lane0_sign = PER_ELEM(LANE0_SIGN), .lane0_max = PER_ELEM(LANE0_MAX),
+    .b_0f = B16(ALL, 0x0f, 0, 0), .b_70 = B16(ALL, 0x70, 0, 0), .b_10 = B16(ALL, 0x10, 0, 0),
+    .nibble_count = B16(COUNT, 0, 0, 0), .nibble_rev_low = B16(REV, 4, 0, 0), .nibble_rev_high = B16(REV, 0, 0, 0),
+    .shl_mask = EIGHT(SHL_MASK), .shr_mask = EIGHT(SHR_MASK), .sar_sign = EIGHT(SAR_SIGN),
+    .gf_shl = EIGHT(GF_SHL), .gf_shr = EIGHT(GF_SHR), .gf_sar = EIGHT(GF_SAR), .gf_rbit = B16(GF_RBIT, 0, 0, 0),
+    .rev = {REV_ROW(0), REV_ROW(1), REV_ROW(2), REV_ROW(3)},
+    .dup_b = {B16(DUP, 0, 0, 0), B16(DUP, 0, 1, 0), B16(DUP, 0, 2, 0), B16(DUP, 0, 3, 0), B16(DUP, 0, 4, 0), B16(DUP, 0, 5, 0),
+              B16(DUP, 0, 6, 0), B16(DUP, 0, 7, 0), B16(DUP, 0, 8, 0), B16(DUP, 0, 9, 0), B16(DUP, 0, 10, 0), B16(DUP, 0, 11, 0),
+              B16(DUP, 0, 12, 0), B16(DUP, 0, 13, 0), B16(DUP, 0, 14, 0), B16(DUP, 0, 15, 0)},
+    .dup_h = {B16(DUP, 1, 0, 0), B16(DUP, 1, 1, 0), B16(DUP, 1, 2, 0), B16(DUP, 1, 3, 0), B16(DUP, 1, 4, 0), B16(DUP, 1, 5, 0),
+              B16(DUP, 1, 6, 0), B16(DUP, 1, 7, 0)},
+    .only_b = {B16(ONLY, 0, 0, 0), B16(ONLY, 1, 0, 0), B16(ONLY, 2, 0, 0), B16(ONLY, 3, 0, 0), B16(ONLY, 4, 0, 0), B16(ONLY, 5, 0, 0),
+               B16(ONLY, 6, 0, 0), B16(ONLY, 7, 0, 0), B16(ONLY, 8, 0, 0), B16(ONLY, 9, 0, 0), B16(ONLY, 10, 0, 0),
+               B16(ONLY, 11, 0, 0), B16(ONLY, 12, 0, 0), B16(ONLY, 13, 0, 0), B16(ONLY, 14, 0, 0), B16(ONLY, 15, 0, 0)},
+    .narrow = {[E_H] = B16(NARROW, 1, 0, 0), [E_S] = B16(NARROW, 2, 0, 0), [E_D] = B16(NARROW, 3, 0, 0)},
+    .deint3 = {RESULTS(DEINT, 0), RESULTS(DEINT, 1), RESULTS(DEINT, 2), RESULTS(DEINT, 3)},
+    .int3 = {RESULTS(INT, 0), RESULTS(INT, 1), RESULTS(INT, 2), RESULTS(INT, 3)},
+};
+// clang-format on
