@@ -749,6 +749,11 @@ static void e_qdmull16(Asm *a, const Sel *s)
     collect(a, t1);
 }
 
+static void e_pmull64(Asm *a, const Sel *s)
+{
+    x_vpclmulqdq_rrri(a, s->d, s->s[0], s->s[1], s->i->imm ? 0x11 : 0);
+}
+
 /* Dot products of four bytes: even bytes and odd bytes as 16-bit lanes, summed in pairs. */
 static void e_dot(Asm *a, const Sel *s)
 {
@@ -1071,6 +1076,7 @@ const Rule rules_simd[] = {
     RULE(v_addv, 0, 0, D_X, S_X, S_NONE, S_NONE, T2, e_addv, 0)
 
     RULE(v_mull, 0, BHS, D_X, S_X, S_X, S_NONE, T2, e_mull, 0)
+    RULE(v_pmull, 0, X(E_D), D_X, S_X, S_X, S_NONE, 0, e_pmull64, 0)
     RULE(v_dot, 0, 0, D_XE, S_X, S_X, S_X, T2, e_dot, 0)
     RULE(v_widen, 0, 0, D_X, S_X, S_NONE, S_NONE, 0, e_widen, 0)
     RULE(v_narrow, 0, 0, D_X, S_X, S_NONE, S_NONE, 0, e_narrow, 0)

@@ -152,7 +152,7 @@ static void imm_range(unsigned op, unsigned e, int *from, int *to)
     case OP_v_dup_lane: case OP_v_get: case OP_v_put: case OP_v_put_lane: *to = n - 1; break;
     case OP_v_shl_i: *to = width - 1; break;
     case OP_v_lshr_i: case OP_v_ashr_i: case OP_v_rshr_i: *from = 1; *to = width; break;
-    case OP_v_mull: case OP_v_qdmull: case OP_v_widen: *to = 1; break;
+    case OP_v_mull: case OP_v_pmull: case OP_v_qdmull: case OP_v_widen: *to = 1; break;
     case OP_v_ext: *to = 15; break;
     case OP_v_dot: *to = 3; break;
     case OP_v_deint3: case OP_v_int3: *to = 2; break;
