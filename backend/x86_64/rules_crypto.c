@@ -1,0 +1,297 @@
+/* rules_crypto.c - AES, SHA-1, SHA-256, rotations and CRC32 on x86-64 by the host's instructions for them.
+ *
+ * "low" registers are xmm0..15: AES without VAES and all SHA instructions reach no others. x86 keeps SHA-1's words in
+ * reverse order and adds the round constant itself; it keeps SHA-256's state as ABEF and CDGH.
+ * Left to the evaluation functions: SHA-512, SM3, SM4.
+ */
+#include "sel.h"
+#include "simd_consts.h"
+
+enum { SWAP_PAIRS = 0xb1, REVERSE = 0x1b };
+#define LOW_XMMS 0xffff00000000ull
+
+static Mem const_at(const Lower *l, const Const128 *field)
+{
+    return mem_rip(l->t->consts + ((const uint8_t *)field - (const uint8_t *)&simd_consts));
+}
+
+static bool is_low(Reg r)
+{
+    return r < XMM0 + 16;
+}
+
+static Reg low_temp(Lower *l)
+{
+    uint64_t can = l->t->temps & LOW_XMMS & ~l->lock, empty = can & ~l->busy;
+    ASSERT(can);
+    Reg r = (Reg)__builtin_ctzll(empty ? empty : can);
+    l_fix(l, r);
+    return r;
+}
+
+/* v in a low register that is only read. */
+static Reg low_reg(Lower *l, IrRef v)
+{
+    Reg r = l_reg(l, v);
+    if (is_low(r)) {
+        return r;
+    }
+    Reg t = low_temp(l);
+    x_vmovaps_rr(&l->a, t, r);
+    return t;
+}
+
+/* -- AES ------------------------------------------------------------------------------------------------- */
+
+#define BIN(n)                                                                                     \
+    static void e_##n(Asm *a, const Sel *s)                                                        \
+    {                                                                                              \
+        if (s->mi == 1) {                                                                          \
+            x_##n##_rrm(a, s->d, s->s[0], s->m);                                                   \
+        } else {                                                                                   \
+            x_##n##_rrr(a, s->d, s->s[0], s->s[1]);                                                \
+        }                                                                                          \
+    }
+BIN(vaesenc) BIN(vaesenclast) BIN(vaesdec) BIN(vaesdeclast)
+
+/* MixColumns: a round undoes the other steps of an inverse round before it. tx[0] is 0. */
+static void e_aes_mc(Asm *a, const Sel *s)
+{
+    x_vpxor_rrr(a, s->tx[0], s->tx[0], s->tx[0]);
+    x_vaesdeclast_rrr(a, s->d, s->s[0], s->tx[0]);
+    x_vaesenc_rrr(a, s->d, s->d, s->tx[0]);
+}
+
+static void e_aes_imc(Asm *a, const Sel *s)
+{
+    x_vpxor_rrr(a, s->tx[0], s->tx[0], s->tx[0]);
+    x_vaesenclast_rrr(a, s->d, s->s[0], s->tx[0]);
+    x_vaesdec_rrr(a, s->d, s->d, s->tx[0]);
+}
+
+static void own_aes(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    Asm *a = &l->a;
+    Reg x = low_reg(l, in->a), key = low_reg(l, in->b), d = l_dst(l, i, false), t = is_low(d) ? d : low_temp(l);
+    switch (in->op) {
+    case OP_v_aes_enc: x_vaesenc_rrr(a, t, x, key); break;
+    case OP_v_aes_last: x_vaesenclast_rrr(a, t, x, key); break;
+    case OP_v_aes_dec: x_vaesdec_rrr(a, t, x, key); break;
+    default: x_vaesdeclast_rrr(a, t, x, key); break;
+    }
+    l_mov(l, TV128, d, t);
+    l_def(l, i, d, true);
+}
+
+static void own_aes_mix(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    Asm *a = &l->a;
+    Reg x = low_reg(l, in->a), zero = low_temp(l), d = l_dst(l, i, false), t = is_low(d) ? d : low_temp(l);
+    if (in->op == OP_v_aes_imc) {
+        x_vaesimc_rr(a, t, x);
+    } else {
+        x_vpxor_rrr(a, zero, zero, zero);
+        x_vaesdeclast_rrr(a, t, x, zero);
+        x_vaesenc_rrr(a, t, t, zero);
+    }
+    l_mov(l, TV128, d, t);
+    l_def(l, i, d, true);
+}
+
+/* -- SHA ------------------------------------------------------------------------------------------------- */
+
+static void own_sha1_hash(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    Asm *a = &l->a;
+    Reg abcd = l_reg(l, in->a), e = l_reg(l, in->b), w = l_reg(l, in->c), state = low_temp(l), t = low_temp(l);
+    x_vpshufd_rri(a, t, w, REVERSE);
+    x_vpsubd_rrm(a, t, t, const_at(l, &simd_consts.sha1_k[in->imm]));
+    x_vinsertps_rrri(a, state, e, e, 0x37); /* lane 3 = E, the others 0 */
+    x_vpaddd_rrr(a, t, t, state);
+    x_vpshufd_rri(a, state, abcd, REVERSE);
+    x_sha1rnds4_rri(a, 0, t, state, (unsigned)in->imm);
+    Reg d = l_dst(l, i, false);
+    x_vpshufd_rri(a, d, state, REVERSE);
+    l_def(l, i, d, true);
+}
+
+static void own_sha1_su1(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    Asm *a = &l->a;
+    Reg x = l_reg(l, in->a), n = l_reg(l, in->b), t = low_temp(l), u = low_temp(l);
+    x_vpshufd_rri(a, t, x, REVERSE);
+    x_vpshufd_rri(a, u, n, REVERSE);
+    x_sha1msg2_rr(a, 0, t, u);
+    Reg d = l_dst(l, i, false);
+    x_vpshufd_rri(a, d, t, REVERSE);
+    l_def(l, i, d, true);
+}
+
+/* The op that makes the other half of the state from the same operands (SHA256H and SHA256H2 come in pairs). */
+static IrRef other_half(const Lower *l, IrRef i)
+{
+    enum { NEAR = 16 };
+    const IrIns *in = l_ins(l, i);
+    for (IrRef j = i + 1; j < l->r->n && j < i + NEAR; j++) {
+        const IrIns *o = l_ins(l, j);
+        if (o->op == OP_v_sha256_hash && o->a == in->a && o->b == in->b && o->c == in->c && o->imm != in->imm &&
+            !(l->val[j].attr & A_DEAD)) {
+            return j;
+        }
+    }
+    return 0;
+}
+
+/* Words A to D (imm = 0) or E to H of the state after four rounds. */
+static void sha256_unpack(Asm *a, int imm, Reg d, Reg abef, Reg cdgh)
+{
+    (imm ? x_vpunpcklqdq_rrr : x_vpunpckhqdq_rrr)(a, d, abef, cdgh);
+    x_vpshufd_rri(a, d, d, SWAP_PAIRS);
+}
+
+static void own_sha256_hash(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    Asm *a = &l->a;
+    l_reg(l, in->a);
+    l_reg(l, in->b);
+    l_reg(l, in->c);
+    l_fix(l, XMM0); /* may move an operand */
+    Reg x = l_reg(l, in->a), y = l_reg(l, in->b), w = l_reg(l, in->c), abef = low_temp(l), cdgh = low_temp(l);
+    x_vpunpcklqdq_rrr(a, abef, y, x);
+    x_vpunpckhqdq_rrr(a, cdgh, y, x);
+    x_vpshufd_rri(a, abef, abef, SWAP_PAIRS);
+    x_vpshufd_rri(a, cdgh, cdgh, SWAP_PAIRS);
+    x_vmovaps_rr(a, XMM0, w);
+    x_sha256rnds2_rr(a, 0, cdgh, abef);
+    x_vpshufd_rri(a, XMM0, w, 0x0e);
+    x_sha256rnds2_rr(a, 0, abef, cdgh);
+    IrRef other = other_half(l, i);
+    if (other) {
+        Reg t = l_temp_x(l);
+        sha256_unpack(a, l_ins(l, other)->imm, t, abef, cdgh);
+        l_def(l, other, t, true);
+        l->val[other].attr |= A_DONE;
+    }
+    Reg d = l_dst(l, i, false);
+    sha256_unpack(a, in->imm, d, abef, cdgh);
+    l_def(l, i, d, true);
+}
+
+static void own_sha256_msg(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    Asm *a = &l->a;
+    Reg x = l_reg(l, in->a), y = low_reg(l, in->b), d = l_dst(l, i, true), t = is_low(d) ? d : low_temp(l);
+    l_mov(l, TV128, t, x);
+    if (in->op == OP_v_sha256_su0) {
+        x_sha256msg1_rr(a, 0, t, y);
+    } else {
+        x_sha256msg2_rr(a, 0, t, y);
+    }
+    l_mov(l, TV128, d, t);
+    l_def(l, i, d, true);
+}
+
+/* -- rotations, CRC32 -------------------------------------------------------------------------------------- */
+
+static void e_ror_evex(Asm *a, const Sel *s)
+{
+    (s->i->x == E_D ? x_vprorq_rri : x_vprord_rri)(a, s->d, s->s[0], (unsigned)s->i->imm);
+}
+
+static void e_ror(Asm *a, const Sel *s)
+{
+    unsigned n = (unsigned)s->i->imm;
+    if (s->i->x == E_D) {
+        x_vpsrlq_rri(a, s->tx[0], s->s[0], n);
+        x_vpsllq_rri(a, s->d, s->s[0], 64 - n);
+    } else {
+        x_vpsrld_rri(a, s->tx[0], s->s[0], n);
+        x_vpslld_rri(a, s->d, s->s[0], 32 - n);
+    }
+    x_vpor_rrr(a, s->d, s->d, s->tx[0]);
+}
+
+static void own_crc32c(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    Asm *a = &l->a;
+    Reg acc = l_reg(l, in->a), data = l_reg(l, in->b), d = l_dst(l, i, false);
+    if (d == data && d != acc) {
+        d = l_temp(l);
+    }
+    l_mov(l, I32, d, acc);
+    switch (in->x) {
+    case 0: x_crc32_8(a, d, data); break;
+    case 1: x_crc32_16(a, d, data); break;
+    default: x_crc32_rr(a, in->x == 3, d, data); break;
+    }
+    l_def(l, i, d, true);
+}
+
+/* Reflected: the low n bits of acc ^ data are cancelled by a multiple q * P; what q * P has above them is the result.
+ * q = (bits << (64 - n)) / P modulo x^64. */
+static void own_crc32(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    if (in->y) {
+        own_crc32c(l, i);
+        return;
+    }
+    Asm *a = &l->a;
+    unsigned n = 8u << in->x;
+    Reg acc = l_reg_zx(l, in->a), data = l_reg(l, in->b), t = l_temp(l), k = l_temp_x(l), x = l_temp_x(l);
+    l_clobber(l);
+    x_mov_rr(a, n == 64, t, data);
+    x_xor_rr(a, n == 64, t, acc);
+    if (n < 64) {
+        x_shl_ri(a, 1, t, 64 - n);
+    }
+    x_vmovq_r_rr(a, x, t);
+    x_vmovaps_rm(a, k, const_at(l, &simd_consts.crc32));
+    x_vpclmulqdq_rrri(a, x, x, k, 0x00);
+    x_vpclmulqdq_rrri(a, x, x, k, 0x10);
+    if (n < 32) {
+        x_mov_rr(a, 0, t, acc);
+        x_shr_ri(a, 0, t, n);
+    }
+    Reg d = l_dst(l, i, n < 32);
+    x_vpextrd_rri(a, x, d, 2);
+    if (n < 32) {
+        x_xor_rr(a, 0, d, t);
+    }
+    l_def(l, i, d, true);
+}
+
+#define OWN_IF(op, flags, f) {OP_##op, 0, 0, 0, {0, 0, 0}, flags, 1, NULL, f, 0},
+#define AES(op, e)                                                                                 \
+    RULE(op, 0, 0, D_X, S_X, S_XM, S_NONE, R_ZX | R_VAES, e, 0)                                    \
+    OWN_IF(op, R_AES, own_aes)
+#define MIX(op, e)                                                                                 \
+    RULE(op, 0, 0, D_X, S_X, S_NONE, S_NONE, R_ZX | R_VAES | R_TX1, e, 0)                          \
+    OWN_IF(op, R_AES, own_aes_mix)
+
+// clang-format off
+const Rule rules_crypto[] = {
+    AES(v_aes_enc, e_vaesenc)
+    AES(v_aes_last, e_vaesenclast)
+    AES(v_aes_dec, e_vaesdec)
+    AES(v_aes_ilast, e_vaesdeclast)
+    MIX(v_aes_mc, e_aes_mc)
+    MIX(v_aes_imc, e_aes_imc)
+    OWN_IF(v_sha1_hash, R_SHA, own_sha1_hash)
+    OWN_IF(v_sha1_su1, R_SHA, own_sha1_su1)
+    OWN_IF(v_sha256_hash, R_SHA, own_sha256_hash)
+    OWN_IF(v_sha256_su0, R_SHA, own_sha256_msg)
+    OWN_IF(v_sha256_msg2, R_SHA, own_sha256_msg)
+    RULE(v_ror_i, 0, X(E_S) | X(E_D), D_X, S_X, S_NONE, S_NONE, R_ZX | R_AVX512, e_ror_evex, 0)
+    RULE(v_ror_i, 0, X(E_S) | X(E_D), D_X, S_X, S_NONE, S_NONE, R_ZX | R_TX1, e_ror, 0)
+    OWN_IF(crc32, R_AES, own_crc32)
+};
+// clang-format on
+const unsigned rules_crypto_n = LEN(rules_crypto);

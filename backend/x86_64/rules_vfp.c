@@ -1,0 +1,271 @@
+/* rules_vfp.c - vector floating point on x86-64: packed SSE and AVX-512; the rules of the game are in rules_fp.c.
+ *
+ * A trap redoes all lanes. Left to the evaluation functions: half precision but for its conversions, estimates and
+ * their steps, FMULX, complex and dot products, rounding to odd, conversions to fixed point, and without AVX-512 those
+ * of 64-bit and unsigned integers.
+ */
+#include "fp_lower.h"
+
+#define BIN(n)                                                                                     \
+    static void e_##n(Asm *a, const Sel *s)                                                        \
+    {                                                                                              \
+        if (s->mi == 1) {                                                                          \
+            x_##n##_rrm(a, s->d, s->s[0], s->m);                                                   \
+        } else {                                                                                   \
+            x_##n##_rrr(a, s->d, s->s[0], s->s[1]);                                                \
+        }                                                                                          \
+    }
+#define UN(n)                                                                                      \
+    static void e_##n(Asm *a, const Sel *s)                                                        \
+    {                                                                                              \
+        x_##n##_rr(a, s->d, s->s[0]);                                                              \
+    }
+/* op in both orders, then `join` of the zeros' signs (rules_fp.c) */
+#define MINMAX(n, op, join)                                                                        \
+    static void e_##n(Asm *a, const Sel *s)                                                        \
+    {                                                                                              \
+        x_##op##_rrr(a, s->tx[0], s->s[0], s->s[1]);                                               \
+        x_##op##_rrr(a, s->d, s->s[1], s->s[0]);                                                   \
+        x_##join##_rrr(a, s->d, s->d, s->tx[0]);                                                   \
+    }
+BIN(vaddpd) BIN(vaddps) BIN(vsubpd) BIN(vsubps) BIN(vmulpd) BIN(vmulps) BIN(vdivpd) BIN(vdivps)
+UN(vsqrtpd) UN(vsqrtps) UN(vcvtps2pd) UN(vcvtph2ps)
+MINMAX(maxpd, vmaxpd, vpand) MINMAX(maxps, vmaxps, vpand)
+MINMAX(minpd, vminpd, vpor) MINMAX(minps, vminps, vpor)
+
+static void e_vrangepd(Asm *a, const Sel *s)
+{
+    x_vrangepd_rrri(a, s->d, s->s[0], s->s[1], s->arg);
+}
+
+static void e_vrangeps(Asm *a, const Sel *s)
+{
+    x_vrangeps_rrri(a, s->d, s->s[0], s->s[1], s->arg);
+}
+
+static void e_neg(Asm *a, const Sel *s)
+{
+    x_vpxor_rrm(a, s->d, s->s[0], fp_const(s->l, &simd_consts.sign[s->i->x]));
+}
+
+static void e_abs(Asm *a, const Sel *s)
+{
+    x_vpand_rrm(a, s->d, s->s[0], fp_const(s->l, &simd_consts.max[s->i->x]));
+}
+
+/* -- comparison ------------------------------------------------------------------------------------------ */
+
+static unsigned predicate(const Sel *s)
+{
+    return s->i->y == FCMP_EQ ? CMP_EQ_Q : s->i->y == FCMP_GE ? CMP_GE_S : CMP_GT_S;
+}
+
+static void e_cmp_k(Asm *a, const Sel *s)
+{
+    if (s->i->x == E_D) {
+        x_vcmppd_k_rrri(a, K1, s->s[0], s->s[1], predicate(s));
+        x_vpmovm2q_rr(a, s->d, K1);
+    } else {
+        x_vcmpps_k_rrri(a, K1, s->s[0], s->s[1], predicate(s));
+        x_vpmovm2d_rr(a, s->d, K1);
+    }
+}
+
+static void e_cmp(Asm *a, const Sel *s)
+{
+    (s->i->x == E_D ? x_vcmppd_rrri : x_vcmpps_rrri)(a, s->d, s->s[0], s->s[1], predicate(s));
+}
+
+/* -- fused multiply-add ----------------------------------------------------------------------------------- */
+
+static void trap_if_nan(Lower *l, bool dbl, Reg v)
+{
+    Asm *a = &l->a;
+    if (l->t->feat.avx512) {
+        l_fault(l);
+        (dbl ? x_vcmppd_k_rrri : x_vcmpps_k_rrri)(a, K1, v, v, CMP_ORD_S);
+    } else {
+        Reg t = l_temp_x(l);
+        l_fault(l);
+        (dbl ? x_vcmppd_rrri : x_vcmpps_rrri)(a, t, v, v, CMP_ORD_S);
+    }
+}
+
+static void own_fma(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    Asm *a = &l->a;
+    bool dbl = in->x == E_D;
+    Reg n = l_reg(l, in->a), m = l_reg(l, in->b), z = l_reg(l, in->c);
+    trap_if_nan(l, dbl, z);
+    Reg d = l_dst(l, i, false);
+    if (d == n && d != z) {
+        l_fault(l);
+        (dbl ? x_vfmadd132pd_rrr : x_vfmadd132ps_rrr)(a, d, z, m);
+    } else if (d == m && d != z) {
+        l_fault(l);
+        (dbl ? x_vfmadd213pd_rrr : x_vfmadd213ps_rrr)(a, d, n, z);
+    } else {
+        l_mov(l, TV128, d, z);
+        l_fault(l);
+        (dbl ? x_vfmadd231pd_rrr : x_vfmadd231ps_rrr)(a, d, n, m);
+    }
+    l_def(l, i, d, true);
+}
+
+/* -- rounding and conversion ------------------------------------------------------------------------------- */
+
+static void round_packed(Lower *l, bool dbl, Reg d, Reg s, unsigned imm)
+{
+    Asm *a = &l->a;
+    if (l->t->feat.avx512) {
+        (dbl ? x_vrndscalepd_rri : x_vrndscaleps_rri)(a, d, s, imm);
+    } else {
+        (dbl ? x_vroundpd_rri : x_vroundps_rri)(a, d, s, imm);
+    }
+}
+
+/* As round_away in rules_fp.c; d differs from s. */
+static void round_away(Lower *l, bool dbl, Reg d, Reg s)
+{
+    Asm *a = &l->a;
+    Reg t = l_temp_x(l);
+    l_fault(l);
+    round_packed(l, dbl, d, s, ROUND_ZERO | ROUND_QUIET);
+    l_fault(l);
+    (dbl ? x_vsubpd_rrr : x_vsubps_rrr)(a, t, s, d);
+    (dbl ? x_vaddpd_rrr : x_vaddps_rrr)(a, t, t, t);
+    round_packed(l, dbl, t, t, ROUND_ZERO | ROUND_QUIET);
+    (dbl ? x_vaddpd_rrr : x_vaddps_rrr)(a, d, d, t);
+    fp_copysign(l, d, d, s, t, fp_const(l, &simd_consts.sign[dbl ? E_D : E_S]));
+}
+
+static void own_rint(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    bool dbl = in->x == E_D, away = in->y == FPR_TIEAWAY;
+    Reg s = l_reg(l, in->a), d = l_dst(l, i, away);
+    if (away) {
+        round_away(l, dbl, d, s);
+    } else {
+        l_fault(l);
+        round_packed(l, dbl, d, s, fp_round_imm(in->y) | (in->imm ? 0 : ROUND_QUIET));
+    }
+    l_def(l, i, d, true);
+}
+
+/* Steps as in own_to_i of rules_fp.c. */
+static void own_to_i(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    bool dbl = in->x == E_D, is_unsigned = in->y & FPI_UNSIGNED;
+    unsigned round = in->y & FPR_MASK;
+    if (in->imm || ((dbl || is_unsigned) && !l->t->feat.avx512)) {
+        l_eval(l, i);
+        return;
+    }
+    Asm *a = &l->a;
+    Reg s = l_reg(l, in->a), t = s;
+    if (round != FPR_ZERO) {
+        t = l_temp_x(l);
+        if (round == FPR_TIEAWAY) {
+            round_away(l, dbl, t, s);
+        } else {
+            l_fault(l);
+            round_packed(l, dbl, t, s, fp_round_imm(round) | ROUND_QUIET);
+        }
+    }
+    Reg d = l_dst(l, i, round != FPR_ZERO);
+    l_fault(l);
+    if (dbl) {
+        (is_unsigned ? x_vcvttpd2uqq_rr : x_vcvttpd2qq_rr)(a, d, t);
+    } else {
+        (is_unsigned ? x_vcvttps2udq_rr : x_vcvttps2dq_rr)(a, d, t);
+    }
+    if (round != FPR_ZERO) {
+        round_packed(l, dbl, t, s, ROUND_ZERO);
+    }
+    l_def(l, i, d, true);
+}
+
+static void own_from_i(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    bool dbl = in->x == E_D, is_unsigned = in->y & FPI_UNSIGNED;
+    if ((dbl || is_unsigned) && !l->t->feat.avx512) {
+        l_eval(l, i);
+        return;
+    }
+    Asm *a = &l->a;
+    Reg s = l_reg(l, in->a), d = l_dst(l, i, false);
+    if (dbl) {
+        (is_unsigned ? x_vcvtuqq2pd_rr : x_vcvtqq2pd_rr)(a, d, s);
+    } else {
+        (is_unsigned ? x_vcvtudq2ps_rr : x_vcvtdq2ps_rr)(a, d, s);
+    }
+    if (in->imm) {
+        Reg t = l_temp_x(l);
+        uint64_t k = fp_power_of_two((IrElem)in->x, -in->imm);
+        l_const(l, t, TV128, dbl ? k : k << 32 | k);
+        (dbl ? x_vmulpd_rrr : x_vmulps_rrr)(a, d, d, t);
+    }
+    l_def(l, i, d, true);
+}
+
+static void own_narrow(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    if (in->imm) {
+        l_eval(l, i);
+        return;
+    }
+    Reg s = l_reg(l, in->a), d = l_dst(l, i, false);
+    l_fault(l);
+    if (in->x == E_D) {
+        x_vcvtpd2ps_rr(&l->a, d, s);
+    } else {
+        x_vcvtps2ph_rri(&l->a, s, d, ROUND_MXCSR);
+    }
+    l_def(l, i, d, true);
+}
+
+#define SD (X(E_S) | X(E_D))
+#define ARITH(op, e)                                                                               \
+    RULE(op, 0, X(E_D), D_X, S_X, S_XM, S_NONE, R_FAULT | R_ZX, e_##e##pd, 0)                      \
+    RULE(op, 0, X(E_S), D_X, S_X, S_XM, S_NONE, R_FAULT | R_ZX, e_##e##ps, 0)
+#define EITHER(op, e)                                                                              \
+    RULE(op, 0, X(E_D), D_X, S_X, S_X, S_NONE, R_FAULT | R_ZX | R_TX1, e_##e##pd, 0)               \
+    RULE(op, 0, X(E_S), D_X, S_X, S_X, S_NONE, R_FAULT | R_ZX | R_TX1, e_##e##ps, 0)
+#define RANGE(op, k)                                                                               \
+    RULE(op, 0, X(E_D), D_X, S_X, S_X, S_NONE, R_FAULT | R_ZX | R_AVX512, e_vrangepd, k)           \
+    RULE(op, 0, X(E_S), D_X, S_X, S_X, S_NONE, R_FAULT | R_ZX | R_AVX512, e_vrangeps, k)
+#define ONE(op, x, flags, e) RULE(op, 0, x, D_X, S_X, S_NONE, S_NONE, R_ZX | (flags), e, 0)
+
+// clang-format off
+const Rule rules_vfp[] = {
+    ARITH(vf_add, vadd)
+    ARITH(vf_sub, vsub)
+    ARITH(vf_mul, vmul)
+    ARITH(vf_div, vdiv)
+    ONE(vf_sqrt, X(E_D), R_FAULT, e_vsqrtpd)
+    ONE(vf_sqrt, X(E_S), R_FAULT, e_vsqrtps)
+    OWN(vf_fma, 0, SD, own_fma)
+    EITHER(vf_max, max)
+    EITHER(vf_min, min)
+    RANGE(vf_maxnm, 5)
+    RANGE(vf_minnm, 4)
+    EITHER(vf_maxnm, max)
+    EITHER(vf_minnm, min)
+    ONE(vf_neg, 0, 0, e_neg)
+    ONE(vf_abs, 0, 0, e_abs)
+    RULE(vf_cmp, 0, SD, D_X, S_X, S_X, S_NONE, R_FAULT | R_ZX | R_AVX512, e_cmp_k, 0)
+    RULE(vf_cmp, 0, SD, D_X, S_X, S_X, S_NONE, R_FAULT | R_ZX, e_cmp, 0)
+    OWN(vf_rint, 0, SD, own_rint)
+    OWN(vf_to_i, 0, SD, own_to_i)
+    OWN(vf_from_i, 0, SD, own_from_i)
+    ONE(vf_widen, X(E_S), R_FAULT, e_vcvtps2pd)
+    ONE(vf_widen, X(E_H), R_FAULT, e_vcvtph2ps)
+    OWN(vf_narrow, 0, SD, own_narrow)
+};
+// clang-format on
+const unsigned rules_vfp_n = LEN(rules_vfp);
