@@ -38,6 +38,9 @@ void tr_region(const Frontend *fe, const TrGuest *g, const void *model, Space *s
     Tr *t = &tr;
     t->b = &t->b_;
     ir_begin(t->b, r, ins, cap, fe->slots, fe->helpers);
+    if (g->begin) {
+        g->begin(t);
+    }
     r->pc = pc;
     r->key = key;
     uint64_t page = pc.v & -(uint64_t)TR_PAGE;

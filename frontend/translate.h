@@ -31,6 +31,7 @@ struct Tr {
 /* What a guest gives to the loop. */
 struct TrGuest {
     unsigned min_bytes; /* shortest instruction */
+    void (*begin)(Tr *t); /* before the first instruction; may be NULL */
     /* Translates the instruction at t->pc, of which at least min_bytes can be read; sets t->next. */
     void (*one)(Tr *t);
     /* True when code at `code` overwrites the flags before anything can see them. */

@@ -34,6 +34,7 @@ void ir_begin(IrBuild *b, IrRegion *r, IrIns *ins, uint32_t cap, const IrSlot *s
     b->slots = slots;
     b->helpers = helpers;
     b->overflow = false;
+    b->on_store = NULL;
     r->ins = ins;
     r->cap = cap;
     r->n = 0;
@@ -292,8 +293,16 @@ IrRef ir_load(IrBuild *b, IrType ty, MemType m, unsigned flags, IrRef base, IrRe
                              .a = base, .b = index, .imm = disp});
 }
 
+static void before_store(IrBuild *b, IrRef base, IrRef index, unsigned scale, int32_t disp)
+{
+    if (b->on_store) {
+        b->on_store(b, base, index, scale, disp);
+    }
+}
+
 void ir_store(IrBuild *b, MemType m, unsigned flags, IrRef base, IrRef index, unsigned scale, int32_t disp, IrRef v)
 {
+    before_store(b, base, index, scale, disp);
     append(b, (IrIns){.op = OP_store, .ty = (uint8_t)type_of(b, v), .x = (uint8_t)m, .y = (uint8_t)(flags | scale), .a = base,
                       .b = index, .c = v, .imm = disp});
 }
@@ -305,16 +314,19 @@ void ir_check_align(IrBuild *b, IrRef addr, unsigned log2size, bool lse2)
 
 IrRef ir_rmw(IrBuild *b, IrType ty, MemType m, RmwOp op, IrRef addr, IrRef v)
 {
+    before_store(b, addr, 0, 0, 0);
     return append(b, (IrIns){.op = OP_rmw, .ty = (uint8_t)ty, .x = (uint8_t)m, .y = (uint8_t)op, .a = addr, .b = v});
 }
 
 IrRef ir_cas(IrBuild *b, IrType ty, MemType m, IrRef addr, IrRef expected, IrRef v)
 {
+    before_store(b, addr, 0, 0, 0);
     return append(b, (IrIns){.op = OP_cas, .ty = (uint8_t)ty, .x = (uint8_t)m, .a = addr, .b = expected, .c = v});
 }
 
 IrRef ir_cas128(IrBuild *b, IrRef addr, IrRef expected, IrRef v)
 {
+    before_store(b, addr, 0, 0, 0);
     return append(b, (IrIns){.op = OP_cas128, .ty = TV128, .a = addr, .b = expected, .c = v});
 }
 
@@ -325,6 +337,7 @@ IrRef ir_load128_atomic(IrBuild *b, IrRef addr)
 
 void ir_store128_atomic(IrBuild *b, IrRef addr, IrRef v)
 {
+    before_store(b, addr, 0, 0, 0);
     append(b, (IrIns){.op = OP_store128_atomic, .ty = TV128, .a = addr, .b = v});
 }
 

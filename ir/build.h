@@ -18,6 +18,10 @@ typedef struct IrBuild {
     IrRef known[IR_MAX_SLOTS]; /* the slot's value in this block, or 0 */
     IrRef const_cache[16];     /* recent constants, by hash */
     bool overflow;             /* the region is full: the translator stops after this instruction */
+    /* Called before each op that writes guest memory, with the op's address (base + index << scale + disp), to add
+     * ops of its own; NULL = nothing. */
+    void (*on_store)(struct IrBuild *b, IrRef base, IrRef index, unsigned scale, int32_t disp);
+    const void *on_store_arg;
 } IrBuild;
 
 /* Starts a region in memory given by the caller (ins[cap]); opens block 0. */

@@ -56,12 +56,15 @@ struct CpuHead {
     uint32_t reserved;
     FpEnv fp;            /* FPCR, FPSR; sticky bits of guest_mxcsr are merged by engine_fpsr() */
     uint64_t scratch[8]; /* the back end's own */
+    V128 spill[48];      /* temporaries of a region that found no register */
     V128 ev[4];          /* operands and result of evaluation functions and helpers */
     uint64_t stat[8];    /* the back end's counters (-d stats) */
     uint64_t pad;
     volatile uint64_t pending; /* nonzero: leave translated code at the next poll */
 } __attribute__((aligned(16)));
 _Static_assert(sizeof(CpuHead) % 16 == 0, "general registers follow directly");
+
+enum { STORE_MARK_BITS = 12 };
 
 /* Guest memory, as translators and helpers see it. */
 typedef struct Space Space;
@@ -71,6 +74,10 @@ struct Space {
     const uint8_t *(*fetch)(Space *s, Gva pc, uint32_t *avail);
     /* Guest address + base = host address on the fast path. */
     uint64_t base;
+    /* Strict exclusive monitors, see frontend/aarch64/tr_atomic.c: the last number given out, and by granule of
+     * 16 bytes (address >> 4, modulo the size) the number of who opened a monitor or stored there last. */
+    uint64_t last_ticket;
+    uint64_t store_marks[1 << STORE_MARK_BITS];
 };
 
 /* A front end: one guest architecture. */
@@ -121,6 +128,8 @@ void engine_set_fpsr(CpuHead *cpu, uint32_t fpsr);
  * Any thread may call it, not from a signal handler. */
 void engine_invalidate(Engine *e, Gva start, uint64_t len);
 void engine_second_thread(Engine *e); /* from now on KEY_THREADS */
+/* From now on all threads run under these key bits too; each changes over at its next exit. Not from a handler. */
+void engine_add_key(Engine *e, uint64_t bits);
 
 /* From a host signal handler (async-signal-safe), with the ucontext_t of the interrupted code. */
 typedef enum SyncResult {
@@ -133,6 +142,11 @@ SyncResult engine_sync(CpuHead *cpu, void *ucontext);
 void engine_leave(CpuHead *cpu, void *ucontext, ExcKind kind);
 /* After SYNC_PRECISE on an FP trap (SIGFPE): redoes the instruction exactly and goes on. */
 void engine_fp_trap(CpuHead *cpu, void *ucontext);
+/* After SYNC_PRECISE on a SIGSEGV for which the host knows no address (a non-canonical one, so perhaps a pointer with a
+ * tag: top byte ignore): marks the site for translation with masked addresses, and arranges that the handler's return
+ * does the guest instruction so. False, with exit_addr = the address and nothing arranged, when the address without its tag is
+ * outside of the 47-bit space too: then the fault is the guest's. */
+bool engine_tbi_trap(CpuHead *cpu, void *ucontext);
 /* Asks a thread to come out soon; from any thread or handler. */
 static inline void engine_kick(CpuHead *cpu)
 {

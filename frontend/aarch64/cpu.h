@@ -11,6 +11,9 @@ typedef struct PacKeys {
 /* Virtual addresses of user space; the bits above, up to 54, hold PACs. */
 enum { A64_VA_BITS = 48 };
 
+/* State key: stores are marked, because some code has a strict exclusive monitor (tr_atomic.c). */
+enum { KEY_STRICT = KEY_USER };
+
 struct CpuModel;
 
 typedef struct CpuA64 {

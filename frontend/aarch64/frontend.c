@@ -61,6 +61,14 @@ void tr_sync(Tr *t)
     t->ended = true;
 }
 
+static void begin(Tr *t)
+{
+    if (t->key & KEY_STRICT) {
+        t->b->on_store = tr_mark_store;
+        t->b->on_store_arg = t->space->store_marks;
+    }
+}
+
 static void one(Tr *t)
 {
     const CpuModel *m = t->model;
@@ -112,7 +120,7 @@ static bool flags_dead(const uint8_t *code, uint32_t avail)
 static void translate(const void *cpu_model, Space *s, Gva pc, uint64_t key, unsigned max_insns, IrRegion *r,
                       IrIns *ins, uint32_t cap)
 {
-    static const TrGuest guest = {.min_bytes = 4, .one = one, .flags_dead = flags_dead};
+    static const TrGuest guest = {.min_bytes = 4, .begin = begin, .one = one, .flags_dead = flags_dead};
     tr_region(&a64_frontend, &guest, cpu_model, s, pc, key, key & KEY_ONE_INSN ? 1 : max_insns, r, ins, cap);
 }
 

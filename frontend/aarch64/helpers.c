@@ -129,17 +129,45 @@ uint64_t h_pac_generic(CpuA64 *cpu, uint64_t value, uint64_t modifier)
 
 /* -- exclusives and wide atomics ------------------------------------------------------------------------------- */
 
+static uint64_t *mark_of(uint64_t *marks, uint64_t address)
+{
+    return &marks[address >> 4 & ((1 << STORE_MARK_BITS) - 1)];
+}
+
+void h_excl_strict(CpuA64 *cpu)
+{
+    engine_add_key(cpu->h.engine, KEY_STRICT);
+}
+
+/* A store of up to 16 bytes that reaches the granule begins in it or in the one before. */
+void h_excl_open(CpuA64 *cpu, uint64_t address, uint64_t space)
+{
+    Space *s = (Space *)(uintptr_t)space;
+    cpu->excl_ticket = __atomic_add_fetch(&s->last_ticket, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(mark_of(s->store_marks, address), cpu->excl_ticket, __ATOMIC_SEQ_CST);
+    __atomic_store_n(mark_of(s->store_marks, address - 16), cpu->excl_ticket, __ATOMIC_SEQ_CST);
+}
+
 /* Takes the monitor: was it open for this access? It is closed afterwards in any case. */
-static bool monitor_take(CpuA64 *cpu, uint64_t address, uint64_t bytes)
+static bool monitor_take(CpuA64 *cpu, uint64_t address, uint64_t bytes, uint64_t *marks)
 {
     bool open = cpu->excl_addr == address && cpu->excl_size == bytes;
+    uint64_t *own = mark_of(marks, address), *before = mark_of(marks, address - 16);
     cpu->excl_addr = ~(uint64_t)0;
+    if (open && cpu->excl_ticket) {
+        open = __atomic_load_n(own, __ATOMIC_SEQ_CST) == cpu->excl_ticket &&
+               __atomic_load_n(before, __ATOMIC_SEQ_CST) == cpu->excl_ticket;
+    } else if (open) {
+        __atomic_store_n(own, 0, __ATOMIC_SEQ_CST); /* this store breaks the strict monitors of others */
+    }
     return open;
 }
 
-uint32_t h_excl_store(CpuA64 *cpu, uint64_t address, uint64_t value, uint32_t log2size)
+uint32_t h_excl_store(CpuA64 *cpu, uint64_t address, uint64_t value, uint64_t marks_and_size)
 {
-    if (!monitor_take(cpu, address, UINT64_C(1) << log2size)) {
+    unsigned log2size = marks_and_size & 7;
+    uint64_t *marks = (uint64_t *)(uintptr_t)(marks_and_size & ~(uint64_t)7);
+    if (!monitor_take(cpu, address, UINT64_C(1) << log2size, marks)) {
         return 1;
     }
     void *p = guest_ptr(address);
@@ -165,9 +193,9 @@ static Wide wide(const V128 *v)
     return (Wide)v->d[1] << 64 | v->d[0];
 }
 
-WITH_CAS16 uint32_t h_excl_store_pair(CpuA64 *cpu, uint64_t address, const V128 *value)
+WITH_CAS16 uint32_t h_excl_store_pair(CpuA64 *cpu, uint64_t address, const V128 *value, uint64_t marks)
 {
-    if (!monitor_take(cpu, address, 16)) {
+    if (!monitor_take(cpu, address, 16, (uint64_t *)(uintptr_t)marks)) {
         return 1;
     }
     Wide old = (Wide)cpu->excl_hi << 64 | cpu->excl_lo;

@@ -124,6 +124,9 @@ static inline IrRef tr_address_untagged(Tr *t, IrRef address)
     return ir_and(t->b, I64, address, ir_iconst(t->b, I64, ~((uint64_t)15 << 56)));
 }
 
+/* What a store does under KEY_STRICT, for IrBuild.on_store (tr_atomic.c). */
+void tr_mark_store(IrBuild *b, IrRef base, IrRef index, unsigned scale, int32_t disp);
+
 /* Pointer with its PAC added or, with PAC_AUT in k, authenticated; without PAC (tr_sys.c). */
 IrRef tr_pac_value(Tr *t, int k, IrRef ptr, IrRef modifier);
 IrRef tr_pac_strip(Tr *t, IrRef ptr);

@@ -2,11 +2,18 @@
  *
  * Alignment: these accesses fault when misaligned; with FEAT_LSE2 (single registers) only when they leave 16 bytes.
  *
- * Exclusives. LDXR opens the monitor: slots excl_addr, excl_lo, excl_hi, excl_size. A STXR finds its LDXR by looking
- * back in the block: same address value, same size, and between them no op that touches memory, calls or leaves
- * unconditionally. Then a compare-and-swap with the loaded value cannot be told from a monitor, because the program
- * saw nothing of memory in between; that is what every compiler-made loop becomes. Any other STXR goes to the helper
- * excl_store, which looks at the slots.
+ * Exclusives. Between a load-exclusive and its store-exclusive with no other memory access, a compare-and-swap with the
+ * loaded value cannot be told from a monitor, because the program saw nothing of memory in between: that is what every
+ * compiler-made loop becomes. Looking ahead from the load-exclusive (what_follows) tells three cases:
+ *   silent  the store follows in this region, in a straight line: only the builder knows of the monitor
+ *   fold    the store follows by plain instructions, perhaps after branches: the slots excl_* describe the monitor;
+ *           a store-exclusive that finds it open in its own block becomes a compare-and-swap, any other calls a helper
+ *   strict  anything else. While the process has one thread, as fold. With more, the monitor must break when another
+ *           thread stores: code is translated under KEY_STRICT, where every store first writes its thread's excl_ticket
+ *           to the mark of its 16-byte granule (Space.store_marks). A strict monitor has a ticket of its own and is open
+ *           while the marks of its granule and the one before (a store may reach over) still show it.
+ * The first strict load-exclusive turns KEY_STRICT on for the process, its own monitor stays closed. A thread that has not
+ * changed over yet misses marks until its next exit.
  */
 #include "tr.h"
 
@@ -141,41 +148,105 @@ static bool is_plain(uint32_t word)
     return (word & 0x1c000000) == 0x10000000 || (word & 0x0e000000) == 0x0a000000;
 }
 
-/* Does the code after this load-exclusive reach, in this region and by plain instructions that leave the base register
- * alone, the store-exclusive that fits? Then nobody can see the monitor, and the slots need not be written. */
-static bool store_follows(const Tr *t, const A64 *a)
+/* Bits found along a path: */
+enum {
+    PATH_STORE = 1,  /* the store-exclusive that fits, by plain instructions only */
+    PATH_STRICT = 2, /* a store-exclusive after something else */
+    PATH_SPLIT = 4   /* not one straight line within this region */
+};
+
+enum { EXCL_KIND = 0xffe00000, EXCL_LOAD = 1 << 22 }; /* size, o2, L, o1 of the exclusives' encodings */
+
+static bool code_at(const Tr *t, uint64_t pc, uint32_t *word)
 {
-    const CpuModel *m = t->model;
-    enum { REACH = 12 };
-    const uint32_t kind = 0xffe00000, load = 1 << 22; /* size, L, o1 */
-    uint32_t store = (a->word & kind) ^ load;
-    if (a->rt == a->rn || (a->word >> 21 & 1 && a->rt2 == a->rn)) {
-        return false;
-    }
-    for (unsigned i = 1; i < REACH && t->ninsns + i < t->max_insns && t->avail >= 4 * (i + 1); i++) {
-        uint32_t word;
-        A64 n;
-        memcpy(&word, t->code + 4 * i, 4);
-        if (!a64_decode(word, m->feats, &n)) {
-            return false;
-        }
-        if ((word & kind) == store) {
-            return n.rn == a->rn && (t->pc & (TR_PAGE - 1)) + 4 * i < TR_PAGE;
-        }
-        if (!is_plain(word) || n.rd == a->rn) {
+    uint32_t avail;
+    const uint8_t *code = t->code + (int64_t)(pc - t->pc);
+    if ((pc ^ t->pc) & -(uint64_t)TR_PAGE) {
+        code = t->space->fetch(t->space, gva(pc), &avail);
+        if (!code || avail < 4) {
             return false;
         }
     }
-    return false;
+    memcpy(word, code, 4);
+    return true;
 }
 
-/* Opens the monitor with the loaded values; hi = 0 for a single access. */
-static void monitor_open(Tr *t, const A64 *a, IrRef address, IrRef lo, IrRef hi, unsigned bytes)
+/* What the code from pc on, after a load-exclusive, does in at most `steps` instructions: PATH_* bits; *line = number of
+ * the store-exclusive, counted from 1. plain: nothing but plain instructions so far. */
+static unsigned path(const Tr *t, const A64 *a, uint64_t pc, unsigned steps, bool plain, unsigned depth, unsigned *line)
+{
+    const uint32_t store = (a->word & EXCL_KIND) ^ EXCL_LOAD;
+    unsigned found = 0;
+    for (unsigned n = 1; steps; steps--, n++, pc += 4) {
+        uint32_t w;
+        if (!code_at(t, pc, &w)) {
+            return found | PATH_SPLIT;
+        }
+        int64_t words = 0;
+        if ((w & EXCL_KIND) == store) {
+            *line = n;
+            return found | (plain && (w >> 5 & 31) == (uint32_t)a->rn ? PATH_STORE : PATH_STRICT);
+        }
+        if ((w & 0x3f800000) == 0x08000000 && (w >> 31 || !(w >> 21 & 1))) { /* another exclusive, not CASP */
+            return w & EXCL_LOAD ? found : found | PATH_STRICT;
+        }
+        if ((w & 0xfffff0ff) == 0xd503305f || (w & 0xff000000) == 0xd4000000) { /* CLREX, exceptions */
+            return found;
+        }
+        if ((w & 0xff000000) == 0x54000000 || (w & 0x7e000000) == 0x34000000) { /* B.cond, CBZ */
+            words = bits_sext(w >> 5, 19);
+        } else if ((w & 0x7e000000) == 0x36000000) { /* TBZ */
+            words = bits_sext(w >> 5, 14);
+        } else if ((w & 0xfc000000) == 0x14000000) { /* B */
+            found |= PATH_SPLIT;
+            pc += (uint64_t)bits_sext(w, 26) * 4 - 4;
+            continue;
+        } else if ((w & 0xfe000000) == 0xd6000000 && (w >> 21 & 7) != 1) { /* BR, RET; not BLR */
+            return found;
+        } else {
+            bool fp = (w & 0x0e000000) == 0x0e000000; /* may trap: not in a silent pair */
+            found |= fp ? PATH_SPLIT : 0;
+            plain = plain && (fp || (is_plain(w) && (w & 31) != (uint32_t)a->rn));
+        }
+        if (words) {
+            unsigned ignored;
+            found |= PATH_SPLIT;
+            found |= depth ? path(t, a, pc + (uint64_t)words * 4, steps - 1, plain, depth - 1, &ignored) : 0;
+        }
+    }
+    return found;
+}
+
+typedef enum Follow { FOLLOW_SILENT, FOLLOW_FOLD, FOLLOW_STRICT } Follow;
+
+static Follow what_follows(const Tr *t, const A64 *a)
+{
+    enum { REACH = 16, DEPTH = 3 };
+    bool pair = a->word >> 21 & 1, base_lost = a->rt == a->rn || (pair && a->rt2 == a->rn);
+    unsigned line = 0, found = path(t, a, t->pc + 4, REACH, !base_lost, DEPTH, &line);
+    if (found & PATH_STRICT || !(found & PATH_STORE)) {
+        return FOLLOW_STRICT;
+    }
+    bool here = t->ninsns + line < t->max_insns && (t->pc & (TR_PAGE - 1)) + 4 * line < TR_PAGE;
+    return here && !(found & PATH_SPLIT) ? FOLLOW_SILENT : FOLLOW_FOLD;
+}
+
+/* Before the load of a load-exclusive: decides how its monitor works. */
+static Follow monitor_begin(Tr *t, const A64 *a, IrRef address)
+{
+    Follow f = what_follows(t, a);
+    if (f == FOLLOW_STRICT && t->key & KEY_STRICT) {
+        ir_call(t->b, H_excl_open, address, ir_iconst(t->b, I64, (uintptr_t)t->space), 0);
+    }
+    return f;
+}
+
+/* After the load: opens the monitor with the loaded values; hi = 0 for a single access. */
+static void monitor_open(Tr *t, Follow f, IrRef address, IrRef lo, IrRef hi, unsigned bytes)
 {
     IrBuild *b = t->b;
     IrRef size = ir_iconst(b, I64, bytes);
-    if (store_follows(t, a)) {
-        /* only the builder is told, for the store-exclusive to find */
+    if (f == FOLLOW_SILENT) {
         b->known[SLOT_excl_addr] = address;
         b->known[SLOT_excl_lo] = lo;
         b->known[SLOT_excl_hi] = hi;
@@ -188,6 +259,32 @@ static void monitor_open(Tr *t, const A64 *a, IrRef address, IrRef lo, IrRef hi,
         ir_set(b, SLOT_excl_hi, hi);
     }
     ir_set(b, SLOT_excl_size, size);
+    if (f == FOLLOW_FOLD || !(t->key & KEY_STRICT)) {
+        ir_set(b, SLOT_excl_ticket, ir_iconst(b, I64, 0));
+    }
+}
+
+/* After the registers are set: the end of a load-exclusive. */
+static void monitor_end(Tr *t, Follow f)
+{
+    IrBuild *b = t->b;
+    if (f == FOLLOW_STRICT && t->key & KEY_THREADS && !(t->key & KEY_STRICT)) {
+        ir_set(b, SLOT_excl_addr, ir_iconst(b, I64, ~(uint64_t)0));
+        ir_call(b, H_excl_strict, 0, 0, 0);
+        tr_sync(t);
+    }
+}
+
+void tr_mark_store(IrBuild *b, IrRef base, IrRef index, unsigned scale, int32_t disp)
+{
+    IrRef at = base;
+    if (index) {
+        at = ir_add(b, I64, at, ir_shl(b, I64, index, ir_iconst(b, I32, scale)));
+    }
+    at = ir_add(b, I64, at, ir_iconst(b, I64, (uint64_t)(int64_t)disp));
+    IrRef granule = ir_ubfx(b, I64, at, 4, STORE_MARK_BITS), ticket = ir_get(b, SLOT_excl_ticket, I64);
+    IrRef marks = ir_iconst(b, I64, (uintptr_t)b->on_store_arg);
+    ir_emit(b, (IrIns){.op = OP_store, .ty = I64, .x = M64, .y = 3, .a = marks, .b = granule, .c = ticket});
 }
 
 static void monitor_close(Tr *t)
@@ -219,7 +316,7 @@ static bool monitor_known(const Tr *t, IrRef *address, unsigned bytes)
     if (written && opened != *address) {
         return false;
     }
-    *address = opened; /* not written: store_follows() has seen this very instruction */
+    *address = opened; /* not written: what_follows() has seen this very instruction */
     return true;
 }
 
@@ -229,10 +326,12 @@ void tr_ldxr(Tr *t, const A64 *a, int k)
     (void)k;
     IrRef address = address_of(t, a, 0);
     ir_check_align(t->b, address, (unsigned)a->size, false);
+    Follow f = monitor_begin(t, a, address);
     unsigned flags = a->o0 ? MEM_ACQUIRE : 0;
     IrRef v = ir_load(t->b, tr_ty(a->size == M64), (MemType)a->size, flags, address, 0, 0, 0);
-    monitor_open(t, a, address, v, 0, 1u << a->size);
+    monitor_open(t, f, address, v, 0, 1u << a->size);
     tr_set_reg(t, a->rt, v);
+    monitor_end(t, f);
 }
 
 /* LDXP, LDAXP: two W registers are one 64-bit access; two X registers one of 16 bytes. */
@@ -247,19 +346,21 @@ void tr_ldxp(Tr *t, const A64 *a, int k)
     unsigned flags = a->o0 ? MEM_ACQUIRE : 0;
     IrRef address = address_of(t, a, 0), lo, hi;
     ir_check_align(b, address, a->sf ? 4 : 3, false);
+    Follow f = monitor_begin(t, a, address);
     if (a->sf) {
         IrRef v = ir_load(b, TV128, M128, flags, address, 0, 0, 0);
         lo = ir_v_get(b, I64, E_D, 0, false, v);
         hi = ir_v_get(b, I64, E_D, 1, false, v);
-        monitor_open(t, a, address, lo, hi, 16);
+        monitor_open(t, f, address, lo, hi, 16);
     } else {
         IrRef v = ir_load(b, I64, M64, flags, address, 0, 0, 0);
         lo = ir_trunc(b, v);
         hi = ir_trunc(b, ir_lshr(b, I64, v, ir_iconst(b, I32, 32)));
-        monitor_open(t, a, address, v, 0, 8);
+        monitor_open(t, f, address, v, 0, 8);
     }
     tr_set_reg(t, a->rt, lo);
     tr_set_reg(t, a->rt2, hi);
+    monitor_end(t, f);
 }
 
 /* Stores v (an integer of size k) if the monitor allows; Ws = 0 when stored, 1 when not. */
@@ -278,7 +379,8 @@ static void store_exclusive(Tr *t, const A64 *a, int k, IrRef v)
     } else {
         IrRef wide = k == M64 ? v : ir_zext32(b, v);
         ir_check_align(b, address, (unsigned)k, false);
-        failed = ir_call(b, H_excl_store, address, wide, ir_iconst(b, I32, (uint64_t)k));
+        uint64_t marks = (uintptr_t)t->space->store_marks;
+        failed = ir_call(b, H_excl_store, address, wide, ir_iconst(b, I64, marks | (uint64_t)k));
     }
     tr_set_reg(t, a->rs, failed);
 }
@@ -312,7 +414,7 @@ void tr_stxp(Tr *t, const A64 *a, int k)
         monitor_close(t);
     } else {
         ir_check_align(b, address, 4, false);
-        failed = ir_call(b, H_excl_store_pair, address, v, 0);
+        failed = ir_call(b, H_excl_store_pair, address, v, ir_iconst(b, I64, (uintptr_t)t->space->store_marks));
     }
     tr_set_reg(t, a->rs, failed);
 }
@@ -383,6 +485,9 @@ void tr_rmw128(Tr *t, const A64 *a, int k)
     }
     IrRef v = ir_v_pair64(b, tr_reg(t, a->rt, I64), tr_reg(t, a->rt2, I64)), address = address_of(t, a, 0);
     ir_check_align(b, address, 4, false);
+    if (b->on_store) {
+        b->on_store(b, address, 0, 0, 0);
+    }
     IrRef old = ir_call(b, H_rmw128, address, v, ir_iconst(b, I32, (uint64_t)k));
     IrRef lo = ir_v_get(b, I64, E_D, 0, false, old), hi = ir_v_get(b, I64, E_D, 1, false, old);
     tr_set_reg(t, a->rt, lo);

@@ -93,6 +93,8 @@ void tr_retaa(Tr *t, const A64 *a, int k)
 void tr_svc(Tr *t, const A64 *a, int k)
 {
     (void)k;
+    /* the kernel's exception return clears the exclusive monitor (DDI 0487 B2.12.2) */
+    ir_set(t->b, SLOT_excl_addr, ir_iconst(t->b, I64, ~(uint64_t)0));
     tr_exc(t, EXC_SVC, a->imm16, t->next);
 }
 

@@ -243,6 +243,9 @@ static void sys_NOP_AT(Tr *t, IrRef address)
 
 static void sys_dc_zva(Tr *t, IrRef address)
 {
+    for (int i = 0; t->b->on_store && i < 64; i += 16) {
+        t->b->on_store(t->b, ir_and(t->b, I64, address, ir_iconst(t->b, I64, ~(uint64_t)63)), 0, 0, i);
+    }
     ir_call(t->b, H_dc_zva, address, 0, 0);
 }
 

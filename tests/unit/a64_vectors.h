@@ -46,6 +46,8 @@ typedef struct VecMachine {
     unsigned nbases, nclasses;
     unsigned long passed, failed;
     unsigned line;
+    uint64_t key; /* state key bits of all runs */
+    Space space;
     IrIns ins[2048];
     V128 scratch[4096];
 } VecMachine;
@@ -62,6 +64,12 @@ __attribute__((weak)) uint32_t engine_fpsr(CpuHead *cpu)
 __attribute__((weak)) void engine_set_fpsr(CpuHead *cpu, uint32_t fpsr)
 {
     cpu->fp.fpsr = fpsr;
+}
+
+__attribute__((weak)) void engine_add_key(Engine *e, uint64_t bits)
+{
+    (void)e;
+    (void)bits;
 }
 
 static sigjmp_buf vec_fault;
@@ -92,6 +100,7 @@ static VecMachine *vec_machine(const CpuModel *model)
     m->cpu = aligned_alloc(64, ALIGN_UP(sizeof *m->cpu, 64));
     memset(m->cpu, 0, sizeof *m->cpu);
     m->cpu->model = model;
+    m->space.fetch = vec_fetch;
     struct sigaction act = {.sa_handler = vec_on_fault, .sa_flags = SA_NODEFER};
     sigaction(SIGSEGV, &act, NULL);
     sigaction(SIGBUS, &act, NULL);
@@ -199,7 +208,6 @@ static void vec_prepare(VecMachine *m, const VecState *in, const uint32_t *words
 /* Runs until an exception; a host fault of the interpreter is EXC_DATA. */
 static ExcKind vec_run(VecMachine *m)
 {
-    static Space space = {.fetch = vec_fetch};
     volatile int steps = 0;
     if (sigsetjmp(vec_fault, 1)) {
         return EXC_DATA;
@@ -207,8 +215,8 @@ static ExcKind vec_run(VecMachine *m)
     for (;;) {
         IrRegion r;
         CpuHead *h = &m->cpu->h;
-        h->key = a64_frontend.key(h);
-        a64_frontend.translate(m->cpu->model, &space, gva(m->cpu->pc), h->key, 64, &r, m->ins, LEN(m->ins));
+        h->key = a64_frontend.key(h) | m->key;
+        a64_frontend.translate(m->cpu->model, &m->space, gva(m->cpu->pc), h->key, 64, &r, m->ins, LEN(m->ins));
         if (sizeof m->scratch < ir_interp_bytes(r.n)) {
             abort();
         }

@@ -16,14 +16,30 @@ static FILE *rows_file(const char *name)
     return f;
 }
 
-Test(a64_base, rows)
+static void run_rows(uint64_t key)
 {
     VecMachine *m = vec_machine(a64_model("max"));
     FILE *f = rows_file("a64_base.rows");
+    m->key = key;
     vec_file(m, f);
     fclose(f);
     printf("%lu passed, %lu failed\n", m->passed, m->failed);
     cr_assert(m->passed > 80 && m->failed == 0);
+}
+
+Test(a64_base, rows)
+{
+    run_rows(0);
+}
+
+Test(a64_base, rows_with_strict_monitors)
+{
+    run_rows(KEY_THREADS | KEY_STRICT);
+}
+
+Test(a64_base, rows_one_by_one)
+{
+    run_rows(KEY_ONE_INSN);
 }
 
 /* One word as a region: the exit's kind and .imm, and the pc after it relative to the word. */
@@ -64,7 +80,6 @@ static const struct Exit {
 
 Test(a64_base, exits)
 {
-    static Space space = {.fetch = vec_fetch};
     int bad = 0;
     VecMachine *m = vec_machine(a64_model("max"));
     for (unsigned i = 0; i < LEN(exits); i++) {
@@ -76,12 +91,78 @@ Test(a64_base, exits)
         m->cpu->model = model;
         m->cpu->x[1] = VEC_REGION + VEC_MEM + 1;
         m->cpu->h.exit_imm = 0;
-        a64_frontend.translate(model, &space, gva(pc), KEY_ONE_INSN, 64, &r, m->ins, LEN(m->ins));
+        a64_frontend.translate(model, &m->space, gva(pc), KEY_ONE_INSN, 64, &r, m->ins, LEN(m->ins));
         ExcKind kind = ir_interp_run(&a64_frontend, &r, &m->cpu->h, 0, m->scratch);
         bool imm_ok = e->imm == -1 || kind == EXC_NONE || m->cpu->h.exit_imm == e->imm;
         if (kind != e->kind || m->cpu->pc - pc != (uint64_t)e->pc || !imm_ok) {
             printf("%s on %s: exit %d imm %x pc %+lld\n", e->text, e->model, kind, m->cpu->h.exit_imm,
                    (long long)(m->cpu->pc - pc));
+            bad++;
+        }
+    }
+    cr_assert(bad == 0);
+}
+
+/* One instruction of one of two threads, under KEY_STRICT. */
+static void step(VecMachine *m, CpuA64 *cpu, uint32_t word)
+{
+    uint32_t *code = (uint32_t *)(uintptr_t)(VEC_REGION + VEC_SLOT);
+    IrRegion r;
+    code[0] = word;
+    cpu->pc = VEC_REGION + VEC_SLOT;
+    a64_frontend.translate(cpu->model, &m->space, gva(cpu->pc), KEY_ONE_INSN | KEY_THREADS | KEY_STRICT, 1, &r, m->ins,
+                           LEN(m->ins));
+    cr_assert_eq(ir_interp_run(&a64_frontend, &r, &cpu->h, 0, m->scratch), EXC_NONE);
+}
+
+/* What another thread does between LDXR X0, [X1] and STXR W3, X2, [X1], and whether the store then fails. */
+static const struct Between {
+    const char *what;
+    uint32_t words[3];
+    uint64_t offset; /* of the other thread's X1 */
+    uint32_t failed;
+} between[] = {
+    {"nothing", {0, 0, 0}, 0, 0},
+    {"str x5, [x1]; str x0, [x1] (A-B-A)", {0xf9000025, 0xf9000020, 0}, 0, 1},
+    {"str x0, [x1] (same value)", {0xf9000020, 0, 0}, 0, 1},
+    {"strb w0, [x1, #3]", {0x39000c20, 0, 0}, 0, 1},
+    {"str x0, [x1] 7 bytes below", {0xf9000020, 0, 0}, -7ull, 1},
+    {"stp x0, x0, [x1] 8 bytes below", {0xa9000020, 0, 0}, -8ull, 1},
+    {"str q0, [x1] 8 bytes below", {0x3d800020, 0, 0}, -8ull, 1},
+    {"st1 {v0.16b, v1.16b}, [x1] 16 bytes below", {0x4c00a020, 0, 0}, -16ull, 1},
+    {"ldadd xzr, x4, [x1]", {0xf83f0024, 0, 0}, 0, 1},
+    {"casal x0, x0, [x1]", {0xc8e0fc20, 0, 0}, 0, 1},
+    {"swpb w0, w4, [x1]", {0x38208024, 0, 0}, 0, 1},
+    {"stlr x0, [x1]", {0xc89ffc20, 0, 0}, 0, 1},
+    {"dc zva, x1", {0xd50b7421, 0, 0}, 0, 1},
+    {"ldr x4, [x1]", {0xf9400024, 0, 0}, 0, 0},
+    {"str x0, [x1, #64]", {0xf9002020, 0, 0}, 0, 0},
+    {"ldxr x4, [x1]; stxr w6, x4, [x1]", {0xc85f7c24, 0xc8067c24, 0}, 0, 1},
+};
+
+Test(a64_base, other_thread_breaks_monitor)
+{
+    VecMachine *m = vec_machine(a64_model("max"));
+    CpuA64 *one = m->cpu, *two = aligned_alloc(64, ALIGN_UP(sizeof *two, 64));
+    uint64_t *cell = (uint64_t *)(uintptr_t)(VEC_REGION + VEC_MEM + 64);
+    int bad = 0;
+    for (unsigned i = 0; i < LEN(between); i++) {
+        const struct Between *b = &between[i];
+        *cell = 0;
+        one->x[1] = (uintptr_t)cell;
+        one->x[2] = 77;
+        step(m, one, 0xc85f7c20);
+        memcpy(two, one, sizeof *two); /* as a thread just made by clone */
+        two->excl_addr = ~(uint64_t)0;
+        two->excl_ticket = 0;
+        two->x[1] += b->offset;
+        two->x[5] = 5;
+        for (unsigned k = 0; k < LEN(b->words) && b->words[k]; k++) {
+            step(m, two, b->words[k]);
+        }
+        step(m, one, 0xc8037c22);
+        if (one->x[3] != b->failed || *cell != (b->failed ? 0 : 77)) {
+            printf("%s: status %d, cell %d\n", b->what, (int)one->x[3], (int)*cell);
             bad++;
         }
     }
