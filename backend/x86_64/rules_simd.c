@@ -754,6 +754,15 @@ static void e_pmull64(Asm *a, const Sel *s)
     x_vpclmulqdq_rrri(a, s->d, s->s[0], s->s[1], s->i->imm ? 0x11 : 0);
 }
 
+/* Where the EVEX form does not exist: within xmm0..15 */
+static void e_pmull64_low(Asm *a, const Sel *s)
+{
+    move(a, t0, s->s[0]);
+    move(a, t1, s->s[1]);
+    x_vpclmulqdq_rrri(a, t0, t0, t1, s->i->imm ? 0x11 : 0);
+    move(a, s->d, t0);
+}
+
 /* Dot products of four bytes: even bytes and odd bytes as 16-bit lanes, summed in pairs. */
 static void e_dot(Asm *a, const Sel *s)
 {
@@ -1076,7 +1085,8 @@ const Rule rules_simd[] = {
     RULE(v_addv, 0, 0, D_X, S_X, S_NONE, S_NONE, T2, e_addv, 0)
 
     RULE(v_mull, 0, BHS, D_X, S_X, S_X, S_NONE, T2, e_mull, 0)
-    RULE(v_pmull, 0, X(E_D), D_X, S_X, S_X, S_NONE, 0, e_pmull64, 0)
+    RULE(v_pmull, 0, X(E_D), D_X, S_X, S_X, S_NONE, R_VAES, e_pmull64, 0)
+    RULE(v_pmull, 0, X(E_D), D_X, S_X, S_X, S_NONE, R_AES | T2, e_pmull64_low, 0)
     RULE(v_dot, 0, 0, D_XE, S_X, S_X, S_X, T2, e_dot, 0)
     RULE(v_widen, 0, 0, D_X, S_X, S_NONE, S_NONE, 0, e_widen, 0)
     RULE(v_narrow, 0, 0, D_X, S_X, S_NONE, S_NONE, 0, e_narrow, 0)
