@@ -19,6 +19,7 @@ typedef struct Name {
     const char *name;
 } Name;
 
+// clang-format off
 #define N(prefix, name, value) {value, #prefix #name}
 static const Name open_names[] = {
     N(O_, CREAT, 0100),    N(O_, EXCL, 0200),      N(O_, NOCTTY, 0400),        N(O_, TRUNC, 01000),
@@ -61,6 +62,7 @@ static const Name futex_names[] = {
 };
 static const Name futex_bits[] = {N(FUTEX_, PRIVATE_FLAG, 128), N(FUTEX_, CLOCK_REALTIME, 256)};
 #undef N
+// clang-format on
 
 enum { NAME_MAX_SHOWN = 256, BYTES_MAX_SHOWN = 32, ERRNO_MAX = 4095 };
 

@@ -15,6 +15,7 @@
 
 /* The NOP lets an unwinder that looks up "return address minus one" miss every function; what it then recognizes is
  * the two instructions behind it, which is why they have no frame description. */
+// clang-format off
 static const uint32_t rt_sigreturn[] = {
     0xd503201f, /* nop */
     0xd2801168, /* mov x8, #139 */
@@ -61,6 +62,7 @@ static const uint32_t clock_getres[] = {
     0xd4000001, /* svc #0 */
     0xd65f03c0, /* ret */
 };
+// clang-format on
 
 /* before: words in front of the symbol. */
 static const struct {
