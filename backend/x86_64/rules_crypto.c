@@ -243,9 +243,13 @@ static void own_crc32(Lower *l, IrRef i)
         own_crc32c(l, i);
         return;
     }
+    if (!l->t->feat.aes) {
+        l_eval(l, i);
+        return;
+    }
     Asm *a = &l->a;
     unsigned n = 8u << in->x;
-    Reg acc = l_reg_zx(l, in->a), data = l_reg(l, in->b), t = l_temp(l), k = l_temp_x(l), x = l_temp_x(l);
+    Reg acc = l_reg_zx(l, in->a), data = l_reg(l, in->b), t = l_temp(l), k = low_temp(l), x = low_temp(l);
     l_clobber(l);
     x_mov_rr(a, n == 64, t, data);
     x_xor_rr(a, n == 64, t, acc);
@@ -291,7 +295,7 @@ const Rule rules_crypto[] = {
     OWN_IF(v_sha256_msg2, R_SHA, own_sha256_msg)
     RULE(v_ror_i, 0, X(E_S) | X(E_D), D_X, S_X, S_NONE, S_NONE, R_ZX | R_AVX512, e_ror_evex, 0)
     RULE(v_ror_i, 0, X(E_S) | X(E_D), D_X, S_X, S_NONE, S_NONE, R_ZX | R_TX1, e_ror, 0)
-    OWN_IF(crc32, R_AES, own_crc32)
+    OWN(crc32, 0, 0, own_crc32)
 };
 // clang-format on
 const unsigned rules_crypto_n = LEN(rules_crypto);
