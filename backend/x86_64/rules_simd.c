@@ -304,6 +304,12 @@ static void e_orn(Asm *a, const Sel *s)
     x_vpor_rrr(a, s->d, s->s[0], t0);
 }
 
+/* the destination holds the first operand */
+static void e_orn_ternary(Asm *a, const Sel *s)
+{
+    x_vpternlog_rrri(a, s->d, s->s[1], s->s[1], 0xf3);
+}
+
 /* the destination holds the mask */
 static void e_bsl_ternary(Asm *a, const Sel *s)
 {
@@ -1057,6 +1063,7 @@ const Rule rules_simd[] = {
     RULE(v_or, 0, 0, D_X, S_X, S_XM, S_NONE, 0, e_one, X_vpor)
     RULE(v_xor, 0, 0, D_X, S_X, S_XM, S_NONE, 0, e_one, X_vpxor)
     RULE(v_andn, 0, 0, D_X, S_X, S_X, S_NONE, 0, e_andn, 0)
+    RULE(v_orn, 0, 0, D_XT, S_X, S_X, S_NONE, R_AVX512, e_orn_ternary, 0)
     RULE(v_orn, 0, 0, D_X, S_X, S_X, S_NONE, R_TX1, e_orn, 0)
     RULE(v_not, 0, 0, D_X, S_X, S_NONE, S_NONE, R_TX1, e_not, 0)
     RULE(v_bsl, 0, 0, D_XT, S_X, S_X, S_X, R_AVX512, e_bsl_ternary, 0)
