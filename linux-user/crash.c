@@ -1,9 +1,11 @@
-/* crash.c - the readable report when a guest dies by a signal that it raised itself, or when armx itself faults.
+/* crash.c - the readable report when a guest dies by a signal that it raised itself, or when armx
+ * itself faults.
  *
- * It says who is at fault, where, and what led there: registers, code, backtrace along the frame pointers, last system
- * calls. It goes to stderr, or to the file that ARMX_REPORT names ("none" = no report). It is written line by line with
- * system calls only; memory is read by process_vm_readv; the disassembler gets memory from an array here. So a second
- * fault loses only the rest of the report.
+ * It says who is at fault, where, and what led there: registers, code, backtrace along the frame
+ * pointers, last system calls. It goes to stderr, or to the file that ARMX_REPORT names ("none" =
+ * no report). It is written line by line with system calls only; memory is read by
+ * process_vm_readv; the disassembler gets memory from an array here. So a second fault loses only
+ * the rest of the report.
  */
 #define _GNU_SOURCE
 #include <capstone/capstone.h>
@@ -61,11 +63,12 @@ static void say_place(Report *r, uint64_t addr)
         if (crash_symbol(&w, addr, name, sizeof name, &distance)) {
             say(r, "%s+0x%llx in ", name, (unsigned long long)distance);
         }
-        say(r, "%s+0x%llx", w.path[0] ? w.path : "[anonymous]", (unsigned long long)(addr - w.base));
+        say(r, "%s+0x%llx", w.path[0] ? w.path : "[anonymous]",
+            (unsigned long long)(addr - w.base));
     }
 }
 
-/* -- who and why ------------------------------------------------------------------------------------------ */
+/* -- who and why ------------------------------------------------------------------------------- */
 
 static void say_host(Report *r)
 {
@@ -77,7 +80,8 @@ static void say_host(Report *r)
     while (*brand == ' ') {
         brand++;
     }
-    say(r, "armx-user " ARMX_VERSION ", guest CPU %s, host CPU %.48s%s\n", process.model ? process.model->name : "?", brand,
+    say(r, "armx-user " ARMX_VERSION ", guest CPU %s, host CPU %.48s%s\n",
+        process.model ? process.model->name : "?", brand,
         process.opt.interp ? ", interpreter" : "");
 }
 
@@ -91,7 +95,9 @@ static void say_cause(Report *r, const Thread *t, const SigInfo *info)
     } else if (info->signo == SIGSEGV || info->signo == SIGBUS) {
         say(r, "  cause  access to 0x%llx, which is ", (unsigned long long)info->addr);
         bool mapped = crash_where(info->addr, &w);
-        say(r, !mapped ? "not mapped\n" : info->signo == SIGBUS ? "misaligned or beyond the end of a file: " : "not permitted: ");
+        say(r, !mapped                 ? "not mapped\n"
+               : info->signo == SIGBUS ? "misaligned or beyond the end of a file: "
+                                       : "not permitted: ");
         if (mapped) {
             say_place(r, info->addr);
             say(r, " (%c%c)\n", w.read ? 'r' : '-', w.write ? 'w' : '-');
@@ -108,26 +114,32 @@ static void say_cause(Report *r, const Thread *t, const SigInfo *info)
 static void say_verdict(Report *r, const Thread *t, const SigInfo *info, bool armx_at_fault)
 {
     const char *name = sigabbrev_np(info->signo), *text = sigdescr_np(info->signo);
-    say(r, "armx-user: %s %s SIG%s (%s)\n", process.exe_path[0] ? process.exe_path : "the guest program",
+    say(r, "armx-user: %s %s SIG%s (%s)\n",
+        process.exe_path[0] ? process.exe_path : "the guest program",
         armx_at_fault ? "cannot go on, armx got" : "dies by", name ? name : "?", text ? text : "?");
-    say(r, "  fault  %s\n", armx_at_fault ? "armx's own: please report this, with the program and this text"
-                                          : "the guest program's own");
-    say(r, "  task   process %d, thread %d of %u\n", (int)raw_call(__NR_getpid), t->tid, process.nthreads);
+    say(r, "  fault  %s\n",
+        armx_at_fault ? "armx's own: please report this, with the program and this text"
+                      : "the guest program's own");
+    say(r, "  task   process %d, thread %d of %u\n", (int)raw_call(__NR_getpid), t->tid,
+        process.nthreads);
 }
 
-/* -- the host's side ------------------------------------------------------------------------------------------- */
+/* -- the host's side --------------------------------------------------------------------------- */
 
 static void say_host_state(Report *r, const SigInfo *info, const ucontext_t *uc)
 {
     static const struct {
         const char *name;
         int reg;
-    } regs[] = {{"rax", REG_RAX}, {"rbx", REG_RBX}, {"rcx", REG_RCX}, {"rdx", REG_RDX}, {"rsi", REG_RSI}, {"rdi", REG_RDI},
-                {"rbp", REG_RBP}, {"rsp", REG_RSP}, {"r8 ", REG_R8},  {"r9 ", REG_R9},  {"r10", REG_R10}, {"r11", REG_R11},
+    } regs[] = {{"rax", REG_RAX}, {"rbx", REG_RBX}, {"rcx", REG_RCX}, {"rdx", REG_RDX},
+                {"rsi", REG_RSI}, {"rdi", REG_RDI}, {"rbp", REG_RBP}, {"rsp", REG_RSP},
+                {"r8 ", REG_R8},  {"r9 ", REG_R9},  {"r10", REG_R10}, {"r11", REG_R11},
                 {"r12", REG_R12}, {"r13", REG_R13}, {"r14", REG_R14}, {"r15", REG_R15}};
     extern const char __executable_start[], etext[];
-    uint64_t rip = (uint64_t)uc->uc_mcontext.gregs[REG_RIP], sp = (uint64_t)uc->uc_mcontext.gregs[REG_RSP];
-    say(r, "  host   pc 0x%llx address 0x%llx ", (unsigned long long)rip, (unsigned long long)info->addr);
+    uint64_t rip = (uint64_t)uc->uc_mcontext.gregs[REG_RIP],
+             sp = (uint64_t)uc->uc_mcontext.gregs[REG_RSP];
+    say(r, "  host   pc 0x%llx address 0x%llx ", (unsigned long long)rip,
+        (unsigned long long)info->addr);
     if (process.engine && engine_owns(process.engine, (void *)rip)) {
         say(r, "in translated code\n");
     } else {
@@ -135,10 +147,12 @@ static void say_host_state(Report *r, const SigInfo *info, const ucontext_t *uc)
         say(r, "\n");
     }
     for (unsigned k = 0; k < LEN(regs); k++) {
-        say(r, "  %s %016llx%s", regs[k].name, (unsigned long long)uc->uc_mcontext.gregs[regs[k].reg], k % 4 == 3 ? "\n" : "");
+        say(r, "  %s %016llx%s", regs[k].name,
+            (unsigned long long)uc->uc_mcontext.gregs[regs[k].reg], k % 4 == 3 ? "\n" : "");
     }
     uint64_t word;
-    for (unsigned k = 0, shown = 0; k < STACK_SCAN && shown < HOST_FRAMES && crash_read(sp + 8 * k, &word, 8); k++) {
+    for (unsigned k = 0, shown = 0;
+         k < STACK_SCAN && shown < HOST_FRAMES && crash_read(sp + 8 * k, &word, 8); k++) {
         if (word >= (uint64_t)__executable_start && word < (uint64_t)etext) {
             say(r, "  stack  rsp+0x%x ", 8 * k);
             say_place(r, word - 1);
@@ -148,7 +162,7 @@ static void say_host_state(Report *r, const SigInfo *info, const ucontext_t *uc)
     }
 }
 
-/* -- the guest's side -------------------------------------------------------------------------------------------- */
+/* -- the guest's side -------------------------------------------------------------------------- */
 
 /* The disassembler's memory. */
 static uint8_t arena[384 * 1024] __attribute__((aligned(16)));
@@ -192,7 +206,8 @@ static void say_code(Report *r, uint64_t pc)
 {
     cs_opt_mem mem = {arena_get, arena_zeroed, arena_again, arena_free, vsnprintf};
     csh cs;
-    bool ok = cs_option(0, CS_OPT_MEM, (size_t)&mem) == CS_ERR_OK && cs_open(CS_ARCH_ARM64, CS_MODE_ARM, &cs) == CS_ERR_OK;
+    bool ok = cs_option(0, CS_OPT_MEM, (size_t)&mem) == CS_ERR_OK &&
+              cs_open(CS_ARCH_ARM64, CS_MODE_ARM, &cs) == CS_ERR_OK;
     for (int k = -CODE_BEFORE; k <= CODE_AFTER; k++) {
         uint64_t at = pc + 4 * (uint64_t)(int64_t)k;
         uint8_t word[4];
@@ -204,8 +219,9 @@ static void say_code(Report *r, uint64_t pc)
             continue;
         }
         bool text = ok && cs_disasm(cs, word, 4, at, 1, &in) == 1;
-        say(r, "  %s  %016llx  %02x%02x%02x%02x  %s %s\n", k ? "code   " : "code =>", (unsigned long long)at, word[3], word[2], word[1],
-            word[0], text ? in->mnemonic : "?", text ? in->op_str : "");
+        say(r, "  %s  %016llx  %02x%02x%02x%02x  %s %s\n", k ? "code   " : "code =>",
+            (unsigned long long)at, word[3], word[2], word[1], word[0], text ? in->mnemonic : "?",
+            text ? in->op_str : "");
     }
 }
 
@@ -216,7 +232,8 @@ static void say_frame(Report *r, unsigned n, uint64_t addr, uint64_t lookup)
     say(r, "\n");
 }
 
-/* Along the chain of frame records; the link register is shown when no record holds it (a leaf function). */
+/* Along the chain of frame records; the link register is shown when no record holds it (a leaf
+ * function). */
 static void say_backtrace(Report *r, const Thread *t)
 {
     uint64_t fp, lr, record[2], last = 0;
@@ -264,7 +281,7 @@ static void say_calls(Report *r, const Thread *t)
     }
 }
 
-/* -- the whole ------------------------------------------------------------------------------------------------------ */
+/* -- the whole --------------------------------------------------------------------------------- */
 
 /* Where the report goes, -1 = nowhere. */
 static int report_fd(void)
@@ -286,7 +303,8 @@ void crash_report(Thread *t, const SigInfo *info, bool armx_at_fault, void *ucon
     static Report report;
     Report *r = &report;
     int nobody = 0;
-    if (!__atomic_compare_exchange_n(&reporter, &nobody, t->tid, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+    if (!__atomic_compare_exchange_n(&reporter, &nobody, t->tid, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED)) {
         if (nobody == t->tid) {
             static const char text[] = "\n(a second fault ended the report)\n";
             write_all(r->fd, text, sizeof text - 1);

@@ -1,4 +1,5 @@
-/* crash_where.c - safe reads, /proc/self/maps and symbol tables, with system calls only (crash.h). */
+/* crash_where.c - safe reads, /proc/self/maps and symbol tables, with system calls only (crash.h).
+ */
 #include "crash.h"
 
 #include <elf.h>
@@ -9,7 +10,7 @@ bool crash_read(uint64_t addr, void *buf, size_t n)
     return raw_call(__NR_process_vm_readv, raw_call(__NR_getpid), to, 1, from, 1, 0) == (int64_t)n;
 }
 
-/* -- /proc/self/maps ------------------------------------------------------------------------------------ */
+/* -- /proc/self/maps --------------------------------------------------------------------------- */
 
 static uint64_t hex(const char **p)
 {
@@ -88,7 +89,7 @@ bool crash_where(uint64_t addr, Where *w)
     return found;
 }
 
-/* -- symbols -------------------------------------------------------------------------------------------------- */
+/* -- symbols ----------------------------------------------------------------------------------- */
 
 static bool read_file(int64_t fd, void *buf, size_t n, uint64_t at)
 {
@@ -109,7 +110,8 @@ static bool address_of(int64_t fd, const Elf64_Ehdr *eh, uint64_t offset, uint64
     return false;
 }
 
-/* Looks through one symbol table for the last function that starts at or before addr and, when it says so, holds it. */
+/* Looks through one symbol table for the last function that starts at or before addr and, when it
+ * says so, holds it. */
 static bool search(int64_t fd, const Elf64_Shdr *sh, uint64_t addr, Elf64_Sym *best)
 {
     static Elf64_Sym part[128];
@@ -122,8 +124,9 @@ static bool search(int64_t fd, const Elf64_Shdr *sh, uint64_t addr, Elf64_Sym *b
         }
         for (uint64_t j = 0; j < n; j++) {
             const Elf64_Sym *y = &part[j];
-            if (ELF64_ST_TYPE(y->st_info) == STT_FUNC && y->st_shndx != SHN_UNDEF && y->st_value <= addr &&
-                (!y->st_size || addr - y->st_value < y->st_size) && (!found || y->st_value >= best->st_value)) {
+            if (ELF64_ST_TYPE(y->st_info) == STT_FUNC && y->st_shndx != SHN_UNDEF &&
+                y->st_value <= addr && (!y->st_size || addr - y->st_value < y->st_size) &&
+                (!found || y->st_value >= best->st_value)) {
                 *best = *y;
                 found = true;
             }
@@ -141,15 +144,18 @@ bool crash_symbol(const Where *w, uint64_t addr, char *name, size_t size, uint64
         return false;
     }
     if (read_file(fd, &eh, sizeof eh, 0) && memcmp(eh.e_ident, ELFMAG, SELFMAG) == 0 &&
-        eh.e_shentsize == sizeof(Elf64_Shdr) && address_of(fd, &eh, addr - w->start + w->offset, &addr)) {
+        eh.e_shentsize == sizeof(Elf64_Shdr) &&
+        address_of(fd, &eh, addr - w->start + w->offset, &addr)) {
         for (unsigned k = 0; k < eh.e_shnum && !found; k++) {
             Elf64_Shdr sh, strings;
             Elf64_Sym y;
             uint64_t at = eh.e_shoff + k * sizeof sh;
-            if (read_file(fd, &sh, sizeof sh, at) && (sh.sh_type == SHT_SYMTAB || sh.sh_type == SHT_DYNSYM) &&
+            if (read_file(fd, &sh, sizeof sh, at) &&
+                (sh.sh_type == SHT_SYMTAB || sh.sh_type == SHT_DYNSYM) &&
                 read_file(fd, &strings, sizeof strings, eh.e_shoff + sh.sh_link * sizeof sh) &&
                 search(fd, &sh, addr, &y)) {
-                int64_t n = raw_call(__NR_pread64, fd, name, size - 1, strings.sh_offset + y.st_name);
+                int64_t n =
+                    raw_call(__NR_pread64, fd, name, size - 1, strings.sh_offset + y.st_name);
                 name[n > 0 ? n : 0] = 0;
                 *distance = addr - y.st_value;
                 found = n > 0 && name[0];

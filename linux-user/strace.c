@@ -1,9 +1,10 @@
 /* strace.c - -strace: one line per system call, from the argument letters of syscalls.def.
  *
- * The form is QEMU's: `PID name(arg,arg) = result`, `... = -1 errno=2 (No such file or directory)`. The part before the
- * result is written when the call starts, so that the last line shows what a process hangs in. When another thread
- * writes meanwhile, the broken line ends in " ..." and the result comes with a line of its own. One write per piece,
- * no lock and no buffer: nothing is doubled by fork or lost at exit.
+ * The form is QEMU's: `PID name(arg,arg) = result`, `... = -1 errno=2 (No such file or directory)`.
+ * The part before the result is written when the call starts, so that the last line shows what a
+ * process hangs in. When another thread writes meanwhile, the broken line ends in " ..." and the
+ * result comes with a line of its own. One write per piece, no lock and no buffer: nothing is
+ * doubled by fork or lost at exit.
  *
  * To name more values: a table of bits or values below and the letter's line in put_arg().
  */
@@ -66,7 +67,7 @@ static const Name futex_bits[] = {N(FUTEX_, PRIVATE_FLAG, 128), N(FUTEX_, CLOCK_
 
 enum { NAME_MAX_SHOWN = 256, BYTES_MAX_SHOWN = 32, ERRNO_MAX = 4095 };
 
-/* -- text in a buffer that is never overrun ---------------------------------------------------------------- */
+/* -- text in a buffer that is never overrun ---------------------------------------------------- */
 
 typedef struct Text {
     char *s;
@@ -88,8 +89,12 @@ static void put_quoted(Text *o, const char *s, size_t n, bool cut)
     put(o, "\"");
     for (size_t k = 0; k < n; k++) {
         unsigned char c = (unsigned char)s[k];
-        const char *esc = c == '\n' ? "\\n" : c == '\t' ? "\\t" : c == '\r' ? "\\r" : c == '"' ? "\\\"" :
-                          c == '\\' ? "\\\\" : NULL;
+        const char *esc = c == '\n'   ? "\\n"
+                          : c == '\t' ? "\\t"
+                          : c == '\r' ? "\\r"
+                          : c == '"'  ? "\\\""
+                          : c == '\\' ? "\\\\"
+                                      : NULL;
         if (esc) {
             put(o, "%s", esc);
         } else {
@@ -171,20 +176,46 @@ static void put_arg(Text *o, char letter, uint64_t v, uint64_t next)
 #define BITS(names, zero) put_bits(o, v & 0xffffffff, names, LEN(names), zero)
     switch (letter) {
     case 'd':
-    case 'i': put(o, "%d", (int)v); break;
-    case 'u': put(o, "%u", (unsigned)v); break;
-    case 'l': put(o, "%lld", (long long)v); break;
-    case 'D': (int)v == -100 ? put(o, "AT_FDCWD") : put(o, "%d", (int)v); break;
+    case 'i':
+        put(o, "%d", (int)v);
+        break;
+    case 'u':
+        put(o, "%u", (unsigned)v);
+        break;
+    case 'l':
+        put(o, "%lld", (long long)v);
+        break;
+    case 'D':
+        (int)v == -100 ? put(o, "AT_FDCWD") : put(o, "%d", (int)v);
+        break;
     case 's':
-    case 'n': put_memory(o, v, ~0ull, true); break;
-    case 'b': put_memory(o, v, next, false); break;
-    case 'o': put_open_flags(o, v); break;
-    case 'm': put(o, "0%o", (unsigned)v); break;
-    case 'a': BITS(at_names, "0"); break;
-    case 'w': put_value(o, v & 0xffffffff, whence_names, LEN(whence_names)); break;
-    case 'P': BITS(prot_names, "PROT_NONE"); break;
-    case 'M': BITS(map_names, "0"); break;
-    case 'S': put_signal(o, v & 0xffffffff); break;
+    case 'n':
+        put_memory(o, v, ~0ull, true);
+        break;
+    case 'b':
+        put_memory(o, v, next, false);
+        break;
+    case 'o':
+        put_open_flags(o, v);
+        break;
+    case 'm':
+        put(o, "0%o", (unsigned)v);
+        break;
+    case 'a':
+        BITS(at_names, "0");
+        break;
+    case 'w':
+        put_value(o, v & 0xffffffff, whence_names, LEN(whence_names));
+        break;
+    case 'P':
+        BITS(prot_names, "PROT_NONE");
+        break;
+    case 'M':
+        BITS(map_names, "0");
+        break;
+    case 'S':
+        put_signal(o, v & 0xffffffff);
+        break;
     case 'c':
         put_bits(o, v & 0xffffff00, clone_names, LEN(clone_names), "0");
         put(o, "|");
@@ -197,13 +228,17 @@ static void put_arg(Text *o, char letter, uint64_t v, uint64_t next)
             put_bits(o, v & 0xffffff80, futex_bits, LEN(futex_bits), "");
         }
         break;
-    case 'p': v ? put(o, "0x%016llx", (unsigned long long)v) : put(o, "NULL"); break;
-    default: put(o, "0x%llx", (unsigned long long)v); break;
+    case 'p':
+        v ? put(o, "0x%016llx", (unsigned long long)v) : put(o, "NULL");
+        break;
+    default:
+        put(o, "0x%llx", (unsigned long long)v);
+        break;
     }
 #undef BITS
 }
 
-/* -- lines ---------------------------------------------------------------------------------------------------- */
+/* -- lines ------------------------------------------------------------------------------------- */
 
 /* The thread whose line is out without its result. */
 static Thread *open_line;
@@ -234,8 +269,8 @@ void strace_enter(Thread *t, uint64_t nr, const uint64_t a[6], char *line, size_
         }
     } else {
         put(&o, "syscall_%llu(0x%llx,0x%llx,0x%llx,0x%llx,0x%llx,0x%llx", (unsigned long long)nr,
-            (unsigned long long)a[0], (unsigned long long)a[1], (unsigned long long)a[2], (unsigned long long)a[3],
-            (unsigned long long)a[4], (unsigned long long)a[5]);
+            (unsigned long long)a[0], (unsigned long long)a[1], (unsigned long long)a[2],
+            (unsigned long long)a[3], (unsigned long long)a[4], (unsigned long long)a[5]);
     }
     put(&o, ")");
     t->strace_open = (unsigned)t->tid;
@@ -253,7 +288,9 @@ void strace_leave(Thread *t, uint64_t nr, int64_t ret, const char *line)
     Thread *mine = t;
     bool same = t->strace_open == (unsigned)t->tid; /* not so in a forked child */
     t->strace_open = 0;
-    if (!__atomic_compare_exchange_n(&open_line, &mine, NULL, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED) || !same) {
+    if (!__atomic_compare_exchange_n(&open_line, &mine, NULL, false, __ATOMIC_RELAXED,
+                                     __ATOMIC_RELAXED) ||
+        !same) {
         Thread *was = __atomic_exchange_n(&open_line, NULL, __ATOMIC_RELAXED);
         const char *rest = strchr(line, ' ');
         put(&o, "%s%d%s", was ? " ...\n" : "", t->tid, rest ? rest : "");
@@ -264,7 +301,8 @@ void strace_leave(Thread *t, uint64_t nr, int64_t ret, const char *line)
         const char *text = strerrordesc_np((int)-ret);
         put(&o, " = -1 errno=%d (%s)\n", (int)-ret, text ? text : "unknown");
     } else {
-        put(&o, r && gives_address(r->name) ? " = 0x%016llx\n" : " = %lld\n", (unsigned long long)ret);
+        put(&o, r && gives_address(r->name) ? " = 0x%016llx\n" : " = %lld\n",
+            (unsigned long long)ret);
     }
     out(&o);
 }

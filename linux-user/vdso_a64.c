@@ -1,8 +1,10 @@
-/* vdso_a64.c - the vDSO in the guest's memory, and the answers to its HLT instructions: the host's own vDSO is asked, so
- * that reading the clock makes no system call and is exactly the host's clock.
+/* vdso_a64.c - the vDSO in the guest's memory, and the answers to its HLT instructions: the host's
+ * own vDSO is asked, so that reading the clock makes no system call and is exactly the host's
+ * clock.
  *
- * The stores into the guest's structures are the guest's own instructions, so a bad pointer faults as on an Arm machine.
- * Clocks that no vDSO knows (CPU time, dynamic ones) go the way of the system call.
+ * The stores into the guest's structures are the guest's own instructions, so a bad pointer faults
+ * as on an Arm machine. Clocks that no vDSO knows (CPU time, dynamic ones) go the way of the system
+ * call.
  */
 #include "vdso.h"
 
@@ -23,10 +25,11 @@ static struct {
     HostTimeOfDay *timeofday;
 } host;
 
-/* The clocks that Linux answers without a call: realtime, monotonic, raw, both coarse ones, boottime, TAI. */
+/* The clocks that Linux answers without a call: realtime, monotonic, raw, both coarse ones,
+ * boottime, TAI. */
 enum { CLOCKS = 1 << 0 | 1 << 1 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 11 };
 
-/* -- the host's vDSO --------------------------------------------------------------------------------------- */
+/* -- the host's vDSO --------------------------------------------------------------------------- */
 
 static const Elf64_Dyn *dynamic_of(const Elf64_Ehdr *eh, uint64_t *bias)
 {
@@ -56,7 +59,8 @@ static void host_init(void)
         }
     }
     if (!count && sym && str > sym) {
-        count = (str - sym) / sizeof(Elf64_Sym); /* newer kernels have a GNU hash only; the strings follow */
+        count = (str - sym) /
+                sizeof(Elf64_Sym); /* newer kernels have a GNU hash only; the strings follow */
     }
     for (uint64_t k = 1; sym && str && k < count; k++) {
         const Elf64_Sym *y = (const Elf64_Sym *)sym + k;
@@ -75,12 +79,13 @@ static void host_init(void)
     }
 }
 
-/* -- the guest's ------------------------------------------------------------------------------------------------- */
+/* -- the guest's ------------------------------------------------------------------------------- */
 
 int vdso_map(void)
 {
     uint8_t page[VDSO_BYTES];
-    uint64_t prot = G_READ | G_EXEC | (a64_hwcap(process.model, 1) >> 17 & 1 ? G_BTI : 0); /* HWCAP2_BTI */
+    uint64_t prot =
+        G_READ | G_EXEC | (a64_hwcap(process.model, 1) >> 17 & 1 ? G_BTI : 0); /* HWCAP2_BTI */
     int64_t at = mm_map_special(0, VDSO_BYTES, G_READ | G_WRITE, 0, VMA_VDSO);
     if (at < 0) {
         return (int)at;
@@ -116,7 +121,8 @@ bool vdso_call(Thread *t, uint32_t imm)
         c->x[2] = !(host.timeofday && host.timeofday(&now, &zone) == 0);
         c->x[5] = zone;
         break;
-    default: return false;
+    default:
+        return false;
     }
     c->x[3] = (uint64_t)now.sec;
     c->x[4] = (uint64_t)now.frac;

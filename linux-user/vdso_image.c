@@ -1,20 +1,24 @@
-/* vdso_image.c - the guest's vDSO as an ELF file of one page, written here: no cross compiler is needed to build armx.
+/* vdso_image.c - the guest's vDSO as an ELF file of one page, written here: no cross compiler is
+ * needed to build armx.
  *
- * The file is what dynamic loaders, Go's and musl's own look-ups, debuggers and unwinders expect of Linux's: a dynamic
- * symbol table with hash and version LINUX_2.6.39, a Linux note, frame information, section headers. Sections are
- * appended in file order; offsets equal addresses, so the image may lie anywhere.
+ * The file is what dynamic loaders, Go's and musl's own look-ups, debuggers and unwinders expect of
+ * Linux's: a dynamic symbol table with hash and version LINUX_2.6.39, a Linux note, frame
+ * information, section headers. Sections are appended in file order; offsets equal addresses, so
+ * the image may lie anywhere.
  *
- * To add a function: its words and a row of `functions`. Its HLT immediate is answered in vdso_a64.c. Functions keep
- * to leaf code without a frame, which is all that the one frame description says.
+ * To add a function: its words and a row of `functions`. Its HLT immediate is answered in
+ * vdso_a64.c. Functions keep to leaf code without a frame, which is all that the one frame
+ * description says.
  */
 #include "vdso.h"
 
 #include <elf.h>
 
-/* -- code ----------------------------------------------------------------------------------------------- */
+/* -- code -------------------------------------------------------------------------------------- */
 
-/* The NOP lets an unwinder that looks up "return address minus one" miss every function; what it then recognizes is
- * the two instructions behind it, which is why they have no frame description. */
+/* The NOP lets an unwinder that looks up "return address minus one" miss every function; what it
+ * then recognizes is the two instructions behind it, which is why they have no frame description.
+ */
 // clang-format off
 static const uint32_t rt_sigreturn[] = {
     0xd503201f, /* nop */
@@ -78,10 +82,23 @@ static const struct {
 enum { FUNCTIONS = LEN(functions), SYMBOLS = FUNCTIONS + 2 /* null, the version's own */ };
 static const char version[] = "LINUX_2.6.39", soname[] = "linux-vdso.so.1";
 
-/* -- the writer --------------------------------------------------------------------------------------------- */
+/* -- the writer -------------------------------------------------------------------------------- */
 
-enum { S_NULL, S_HASH, S_DYNSYM, S_DYNSTR, S_VERSYM, S_VERDEF, S_NOTE, S_TEXT, S_EH_HDR, S_EH, S_DYNAMIC, S_SHSTRTAB,
-       SECTIONS };
+enum {
+    S_NULL,
+    S_HASH,
+    S_DYNSYM,
+    S_DYNSTR,
+    S_VERSYM,
+    S_VERDEF,
+    S_NOTE,
+    S_TEXT,
+    S_EH_HDR,
+    S_EH,
+    S_DYNAMIC,
+    S_SHSTRTAB,
+    SECTIONS
+};
 
 static const struct {
     const char *name;
@@ -183,8 +200,9 @@ static void put_symbols(Out *o)
                                .st_value = o->start[k],
                                .st_size = 4 * (functions[k].words - functions[k].before)};
     }
-    y[FUNCTIONS + 1] = (Elf64_Sym){
-        .st_name = o->version_name, .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_OBJECT), .st_shndx = SHN_ABS};
+    y[FUNCTIONS + 1] = (Elf64_Sym){.st_name = o->version_name,
+                                   .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_OBJECT),
+                                   .st_shndx = SHN_ABS};
     put(o, y, sizeof y);
 }
 
@@ -224,12 +242,15 @@ static void put_code(Out *o)
     }
 }
 
-/* One description for everything behind __kernel_rt_sigreturn: return address in x30, frame of no bytes at sp. */
+/* One description for everything behind __kernel_rt_sigreturn: return address in x30, frame of no
+ * bytes at sp. */
 static void put_frames(Out *o)
 {
-    static const uint8_t cie[] = {1, 'z', 'R', 0, 4, 0x78, 30, 1, 0x1b, /* factors 4 and -8, x30, pc-relative */
-                                  0x0c, 31, 0, 0, 0, 0};               /* DW_CFA_def_cfa sp, 0; padding */
-    uint32_t text_end = (uint32_t)(o->sh[S_TEXT].sh_offset + o->sh[S_TEXT].sh_size), start = o->start[1];
+    static const uint8_t cie[] = {1,    'z', 'R',  0, 4, 0x78,
+                                  30,   1,   0x1b, /* factors 4 and -8, x30, pc-relative */
+                                  0x0c, 31,  0,    0, 0, 0}; /* DW_CFA_def_cfa sp, 0; padding */
+    uint32_t text_end = (uint32_t)(o->sh[S_TEXT].sh_offset + o->sh[S_TEXT].sh_size),
+             start = o->start[1];
     uint32_t at = o->at;
     put32(o, sizeof cie + 1 + 4);
     put32(o, 0);
@@ -327,12 +348,12 @@ void vdso_image(uint8_t page[VDSO_BYTES])
     put_section_headers(o, &eh);
     const Elf64_Phdr ph[PHDRS] = {
         {PT_LOAD, PF_R | PF_X, 0, 0, 0, loaded, loaded, VDSO_BYTES},
-        {PT_DYNAMIC, PF_R, o->sh[S_DYNAMIC].sh_offset, o->sh[S_DYNAMIC].sh_addr, o->sh[S_DYNAMIC].sh_addr,
-         o->sh[S_DYNAMIC].sh_size, o->sh[S_DYNAMIC].sh_size, 8},
-        {PT_NOTE, PF_R, o->sh[S_NOTE].sh_offset, o->sh[S_NOTE].sh_addr, o->sh[S_NOTE].sh_addr, o->sh[S_NOTE].sh_size,
-         o->sh[S_NOTE].sh_size, 4},
-        {PT_GNU_EH_FRAME, PF_R, o->sh[S_EH_HDR].sh_offset, o->sh[S_EH_HDR].sh_addr, o->sh[S_EH_HDR].sh_addr,
-         o->sh[S_EH_HDR].sh_size, o->sh[S_EH_HDR].sh_size, 4},
+        {PT_DYNAMIC, PF_R, o->sh[S_DYNAMIC].sh_offset, o->sh[S_DYNAMIC].sh_addr,
+         o->sh[S_DYNAMIC].sh_addr, o->sh[S_DYNAMIC].sh_size, o->sh[S_DYNAMIC].sh_size, 8},
+        {PT_NOTE, PF_R, o->sh[S_NOTE].sh_offset, o->sh[S_NOTE].sh_addr, o->sh[S_NOTE].sh_addr,
+         o->sh[S_NOTE].sh_size, o->sh[S_NOTE].sh_size, 4},
+        {PT_GNU_EH_FRAME, PF_R, o->sh[S_EH_HDR].sh_offset, o->sh[S_EH_HDR].sh_addr,
+         o->sh[S_EH_HDR].sh_addr, o->sh[S_EH_HDR].sh_size, o->sh[S_EH_HDR].sh_size, 4},
     };
     o->at = 0;
     put(o, &eh, sizeof eh);

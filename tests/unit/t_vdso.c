@@ -1,5 +1,6 @@
-/* t_vdso.c - the guest's vDSO image: read as a dynamic loader reads it, through program headers, the dynamic section, the
- * hash table and the versions; and its code against the vDSO's calling convention.
+/* t_vdso.c - the guest's vDSO image: read as a dynamic loader reads it, through program headers,
+ * the dynamic section, the hash table and the versions; and its code against the vDSO's calling
+ * convention.
  */
 #include <criterion/criterion.h>
 #include <elf.h>
@@ -126,7 +127,8 @@ Test(vdso, sigreturn)
     cr_assert_eq(word(y->st_value + 4), 0xd4000001);
 }
 
-/* The search table of the frame header names a description that covers the other functions and no sigreturn. */
+/* The search table of the frame header names a description that covers the other functions and no
+ * sigreturn. */
 Test(vdso, frames)
 {
     vdso_image(page);
