@@ -769,9 +769,38 @@ static void e_pmull64_low(Asm *a, const Sel *s)
     move(a, s->d, t0);
 }
 
+/* The instruction takes unsigned bytes first, signed ones second. For two alike, one operand moves by 128, which adds or
+ * takes 128 times the sum of the other's bytes: made apart and taken away. */
+static void dot_vnni(Asm *a, const Sel *s)
+{
+    const int kind = s->i->imm;
+    Reg x = s->s[0], z = s->s[1];
+    x_vmovdqa_rr(a, s->d, s->s[2]);
+    if (kind == DOT_US || kind == DOT_SU) {
+        x_vpdpbusd_rrr(a, s->d, kind == DOT_US ? x : z, kind == DOT_US ? z : x);
+        return;
+    }
+    x_vpxor_rrm(a, t0, kind == DOT_UU ? z : x, CI(sign, E_B));
+    if (kind == DOT_UU) {
+        x_vpdpbusd_rrr(a, s->d, x, t0); /* less 128 * x */
+        zero(a, t1);
+        x_vpdpbusd_rrm(a, t1, x, CI(sign, E_B));
+    } else {
+        x_vpdpbusd_rrr(a, s->d, t0, z); /* and 128 * z */
+        x_vmovdqa_rm(a, t0, CI(sign, E_B));
+        zero(a, t1);
+        x_vpdpbusd_rrr(a, t1, t0, z);
+    }
+    x_vpsubd_rrr(a, s->d, s->d, t1);
+}
+
 /* Dot products of four bytes: even bytes and odd bytes as 16-bit lanes, summed in pairs. */
 static void e_dot(Asm *a, const Sel *s)
 {
+    if (s->l->t->feat.vnni) {
+        dot_vnni(a, s);
+        return;
+    }
     const int kind = s->i->imm;
     const bool su = kind == DOT_UU || kind == DOT_US, zu = kind == DOT_UU || kind == DOT_SU;
     const Reg x = s->s[0], z = s->s[1], d = s->d;

@@ -224,16 +224,18 @@ static void check_rule(const Rule *rule, const Target *t, bool high, const char 
 
 Test(x86_simd, lowerings)
 {
-    static const struct { bool avx512, gfni; const char *what; } hosts[] = {{false, false, "avx2"}, {false, true, "avx2+gfni"}, {true, true, "avx512"}};
+    static const struct { bool avx512, gfni, vnni; const char *what; } hosts[] = {
+        {false, false, false, "avx2"}, {false, true, false, "avx2+gfni"}, {true, false, false, "avx512"}, {true, true, true, "avx512+gfni+vnni"}};
     code = mmap(NULL, 65536, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     cr_assert(code != MAP_FAILED);
     memcpy(code, &simd_consts, sizeof simd_consts);
     for (unsigned h = 0; h < LEN(hosts); h++) {
-        if ((hosts[h].avx512 && !host_has("avx512")) || (hosts[h].gfni && !host_has("gfni"))) {
+        if ((hosts[h].avx512 && !host_has("avx512")) || (hosts[h].gfni && !host_has("gfni")) ||
+            (hosts[h].vnni && !__builtin_cpu_supports("avx512vnni"))) {
             continue;
         }
         static Target t;
-        t.feat = (Feat){.avx2 = true, .avx512 = hosts[h].avx512, .gfni = hosts[h].gfni};
+        t.feat = (Feat){.avx2 = true, .avx512 = hosts[h].avx512, .gfni = hosts[h].gfni, .vnni = hosts[h].vnni};
         t.consts = code;
         for (unsigned n = 0; n < rules_simd_n; n++) {
             const Rule *r = &rules_simd[n];
