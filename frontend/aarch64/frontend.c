@@ -117,10 +117,37 @@ static bool flags_dead(const uint8_t *code, uint32_t avail)
     return false;
 }
 
+/* A region at an address that is no instruction's: a tagged one goes on without its tag (which a branch drops, DDI 0487
+ * AArch64.BranchAddr; done here because branches stay cheap so), a misaligned one is the guest's fault. */
+static bool odd_address(Gva pc, uint64_t key, IrRegion *r, IrIns *ins, uint32_t cap)
+{
+    bool tagged = pc.v >> 56 && !(pc.v >> 55 & 1);
+    IrBuild b;
+    if (!tagged && !(pc.v & 3)) {
+        return false;
+    }
+    ir_begin(&b, r, ins, cap, slots, helpers);
+    ir_insn(&b, pc.v);
+    if (tagged) {
+        ir_exit_pc(&b, 0, pc.v & bits_mask(56));
+    } else {
+        ir_exit_exc(&b, EXC_PC_ALIGN, 0, pc.v);
+    }
+    ir_end(&b);
+    r->pc = pc;
+    r->key = key;
+    r->nbytes = 0;
+    r->ninsns = 1;
+    return true;
+}
+
 static void translate(const void *cpu_model, Space *s, Gva pc, uint64_t key, unsigned max_insns, IrRegion *r,
                       IrIns *ins, uint32_t cap)
 {
     static const TrGuest guest = {.min_bytes = 4, .begin = begin, .one = one, .flags_dead = flags_dead};
+    if (odd_address(pc, key, r, ins, cap)) {
+        return;
+    }
     tr_region(&a64_frontend, &guest, cpu_model, s, pc, key, key & KEY_ONE_INSN ? 1 : max_insns, r, ins, cap);
 }
 

@@ -103,6 +103,19 @@ Test(a64_base, exits)
     cr_assert(bad == 0);
 }
 
+Test(a64_base, odd_addresses)
+{
+    VecMachine *m = vec_machine(a64_model("max"));
+    uint32_t nop = 0xd503201f;
+    vec_prepare(m, &m->bases[0], &nop, 1);
+    m->cpu->pc |= (uint64_t)0x5a << 56;
+    cr_assert_eq(vec_run(m), EXC_BRK);
+    cr_assert_eq(m->cpu->pc, VEC_REGION + VEC_SLOT + 8);
+    m->cpu->pc = VEC_REGION + VEC_SLOT + 6;
+    cr_assert_eq(vec_run(m), EXC_PC_ALIGN);
+    cr_assert_eq(m->cpu->pc, VEC_REGION + VEC_SLOT + 6);
+}
+
 /* One instruction of one of two threads, under KEY_STRICT. */
 static void step(VecMachine *m, CpuA64 *cpu, uint32_t word)
 {
