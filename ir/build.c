@@ -472,6 +472,11 @@ IrRef ir_fl_fcmp(IrBuild *b, IrType fty, IrRef a, IrRef c, bool signal_qnan)
                              .a = a, .b = c});
 }
 
+IrRef ir_f_compare(IrBuild *b, IrType fty, IrRef a, IrRef c, bool signal_qnan)
+{
+    return append(b, (IrIns){.op = OP_f_compare, .ty = I32, .x = (uint8_t)ir_fp_elem(fty), .y = signal_qnan, .a = a, .b = c});
+}
+
 IrRef ir_fl_select(IrBuild *b, IrRef cond, IrRef yes, IrRef no)
 {
     uint64_t v;

@@ -72,6 +72,7 @@ IrRef ir_fl_adc(IrBuild *b, IrType ty, IrRef a, IrRef c, IrRef flags);
 IrRef ir_fl_sbc(IrBuild *b, IrType ty, IrRef a, IrRef c, IrRef flags);
 IrRef ir_fl_logic(IrBuild *b, IrType ty, IrRef a);
 IrRef ir_fl_fcmp(IrBuild *b, IrType fty, IrRef a, IrRef c, bool signal_qnan);
+IrRef ir_f_compare(IrBuild *b, IrType fty, IrRef a, IrRef c, bool signal_qnan);
 IrRef ir_fl_select(IrBuild *b, IrRef cond, IrRef yes, IrRef no);
 IrRef ir_fl_const(IrBuild *b, unsigned nibble);
 IrRef ir_fl_pack(IrBuild *b, IrRef flags);

@@ -117,6 +117,11 @@ EVALUATE(f_to_bf16)
     r->d[0] = sf_to_bf16(a->d[0], env);
 }
 
+EVALUATE(f_compare)
+{
+    r->d[0] = nzcv_pack(sf_compare((IrElem)EV_X(k), a->d[0], b->d[0], EV_Y(k), env));
+}
+
 EVALUATE(f_jcvt)
 {
     bool z;

@@ -167,11 +167,20 @@ void tr_fmov_from_gen_top(Tr *t, const A64 *a, int k)
 
 /* -- compare and select ------------------------------------------------------------------------------- */
 
+/* Half precision, and FPCR settings that hosts do not have, leave the flags op: it has no evaluation function. */
+static IrRef fp_compare(Tr *t, IrType ty, IrRef n, IrRef m, int k)
+{
+    if (ty == F16 || (t->key & KEY_FP_SLOW)) {
+        return ir_fl_unpack(t->b, ir_f_compare(t->b, ty, n, m, k & FC_SIGNAL));
+    }
+    return ir_fl_fcmp(t->b, ty, n, m, k & FC_SIGNAL);
+}
+
 void tr_fcmp(Tr *t, const A64 *a, int k)
 {
     IrRef n = fp_reg(t, a, a->rn);
     IrRef m = k & FC_ZERO ? ir_iconst(t->b, fp_ty(a), 0) : fp_reg(t, a, a->rm);
-    tr_set_flags(t, ir_fl_fcmp(t->b, fp_ty(a), n, m, k & FC_SIGNAL));
+    tr_set_flags(t, fp_compare(t, fp_ty(a), n, m, k));
 }
 
 /* The comparison may raise FPSR bits only when cond holds: otherwise zeros are compared. */
@@ -180,13 +189,13 @@ void tr_fccmp(Tr *t, const A64 *a, int k)
     IrType ty = fp_ty(a);
     IrRef n = fp_reg(t, a, a->rn), m = fp_reg(t, a, a->rm);
     if (a->cond >= C_AL) {
-        tr_set_flags(t, ir_fl_fcmp(t->b, ty, n, m, k & FC_SIGNAL));
+        tr_set_flags(t, fp_compare(t, ty, n, m, k));
         return;
     }
     IrRef cond = tr_cond(t, a->cond), zero = ir_iconst(t->b, ty, 0);
     n = ir_select(t->b, ty, cond, n, zero);
     m = ir_select(t->b, ty, cond, m, zero);
-    IrRef f = ir_fl_fcmp(t->b, ty, n, m, k & FC_SIGNAL);
+    IrRef f = fp_compare(t, ty, n, m, k);
     tr_set_flags(t, ir_fl_select(t->b, cond, f, ir_fl_const(t->b, (unsigned)a->nzcv)));
 }
 
