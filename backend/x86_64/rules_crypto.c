@@ -29,6 +29,12 @@ static Reg low_temp(Lower *l)
     return r;
 }
 
+/* What the op needs no more may leave its register. */
+static void unlock(Lower *l, Reg r)
+{
+    l->lock &= ~((uint64_t)1 << r);
+}
+
 /* v in a low register that is only read. */
 static Reg low_reg(Lower *l, IrRef v)
 {
@@ -112,6 +118,9 @@ static void own_sha1_hash(Lower *l, IrRef i)
     x_vinsertps_rrri(a, state, e, e, 0x37); /* lane 3 = E, the others 0 */
     x_vpaddd_rrr(a, t, t, state);
     x_vpshufd_rri(a, state, abcd, REVERSE);
+    unlock(l, abcd);
+    unlock(l, e);
+    unlock(l, w);
     x_sha1rnds4_rri(a, 0, t, state, (unsigned)in->imm);
     Reg d = l_dst(l, i, false);
     x_vpshufd_rri(a, d, state, REVERSE);
@@ -157,19 +166,20 @@ static void own_sha256_hash(Lower *l, IrRef i)
 {
     const IrIns *in = l_ins(l, i);
     Asm *a = &l->a;
-    l_reg(l, in->a);
-    l_reg(l, in->b);
-    l_reg(l, in->c);
-    l_fix(l, XMM0); /* may move an operand */
-    Reg x = l_reg(l, in->a), y = l_reg(l, in->b), w = l_reg(l, in->c), abef = low_temp(l), cdgh = low_temp(l);
+    l_fix(l, XMM0);
+    Reg x = l_reg(l, in->a), y = l_reg(l, in->b), abef = low_temp(l), cdgh = low_temp(l);
     x_vpunpcklqdq_rrr(a, abef, y, x);
     x_vpunpckhqdq_rrr(a, cdgh, y, x);
     x_vpshufd_rri(a, abef, abef, SWAP_PAIRS);
     x_vpshufd_rri(a, cdgh, cdgh, SWAP_PAIRS);
+    unlock(l, x);
+    unlock(l, y);
+    Reg w = l_reg(l, in->c);
     x_vmovaps_rr(a, XMM0, w);
     x_sha256rnds2_rr(a, 0, cdgh, abef);
     x_vpshufd_rri(a, XMM0, w, 0x0e);
     x_sha256rnds2_rr(a, 0, abef, cdgh);
+    unlock(l, w);
     IrRef other = other_half(l, i);
     if (other) {
         Reg t = l_temp_x(l);
