@@ -48,7 +48,12 @@ void tr_region(const Frontend *fe, const TrGuest *g, const void *model, Space *s
         for (;;) {
             ir_insn(t->b, t->pc);
             t->next = t->pc + g->min_bytes;
-            g->one(t);
+            if (UNLIKELY(s->stop_at != NULL) && s->stop_at(s, gva(t->pc))) {
+                ir_exit_exc(t->b, EXC_DEBUG, 0, t->pc);
+                t->ended = true;
+            } else {
+                g->one(t);
+            }
             t->ninsns++;
             uint64_t size = t->next - t->pc;
             if (t->ended) {

@@ -72,6 +72,8 @@ struct Space {
     /* Host address of guest code at pc and, in *avail, how many bytes from there may be executed (to the end
      * of the page at least). NULL: fetch fault; *avail = 1 when the page is mapped but not executable. */
     const uint8_t *(*fetch)(Space *s, Gva pc, uint32_t *avail);
+    /* A debugger's breakpoint at pc? NULL = there are none. Who changes the answer calls engine_invalidate. */
+    bool (*stop_at)(const Space *s, Gva pc);
     /* Guest address + base = host address on the fast path. */
     uint64_t base;
     /* Strict exclusive monitors, see frontend/aarch64/tr_atomic.c: the last number given out, and by granule of
@@ -117,6 +119,10 @@ void engine_cpu_free(CpuHead *cpu);
 
 /* Runs until an exit; guest state is in *cpu afterwards, the slot pc says where. */
 ExcKind engine_run(CpuHead *cpu);
+
+/* Executes one guest instruction in the interpreter, from an uncached translation of that instruction alone under
+ * KEY_ONE_INSN: EXC_STEP when it is done, else the exception it raised, as engine_run. */
+ExcKind engine_step(CpuHead *cpu);
 
 /* FPCR was written (by a helper, ptrace, signal frame): recomputes key and MXCSR. */
 void engine_fpcr_changed(CpuHead *cpu);

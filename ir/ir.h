@@ -107,6 +107,7 @@ typedef enum ExcKind {
     EXC_PENDING,   /* a poll saw `pending` */
     EXC_STEP,      /* one instruction done (debugger) */
     EXC_FPAC,      /* failed pointer authentication, CPU with FEAT_FPAC */
+    EXC_DEBUG,     /* a debugger's breakpoint; pc = the instruction, not executed */
     EXC_COUNT
 } ExcKind;
 
