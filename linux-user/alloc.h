@@ -1,0 +1,8 @@
+/* alloc.h - fork and armx's own malloc (alloc.c). */
+#ifndef ARMX_USER_ALLOC_H
+#define ARMX_USER_ALLOC_H
+
+void alloc_fork_prepare(void);
+void alloc_fork_done(void);
+
+#endif

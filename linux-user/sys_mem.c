@@ -1,0 +1,85 @@
+/* sys_mem.c - the memory calls: argument words to the functions of vma.c. */
+#include "sys.h"
+#include "vma.h"
+
+int64_t sys_mmap(Thread *t, uint64_t a[6])
+{
+    (void)t;
+    return mm_mmap(a[0], a[1], a[2], a[3], (int32_t)a[4], a[5]);
+}
+
+int64_t sys_munmap(Thread *t, uint64_t a[6])
+{
+    (void)t;
+    return mm_munmap(a[0], a[1]);
+}
+
+int64_t sys_mprotect(Thread *t, uint64_t a[6])
+{
+    (void)t;
+    return mm_mprotect(a[0], a[1], a[2]);
+}
+
+int64_t sys_mremap(Thread *t, uint64_t a[6])
+{
+    (void)t;
+    return mm_mremap(a[0], a[1], a[2], a[3], a[4]);
+}
+
+int64_t sys_madvise(Thread *t, uint64_t a[6])
+{
+    (void)t;
+    return mm_madvise(a[0], a[1], (int)a[2]);
+}
+
+int64_t sys_brk(Thread *t, uint64_t a[6])
+{
+    (void)t;
+    return mm_brk(a[0]);
+}
+
+int64_t sys_shmat(Thread *t, uint64_t a[6])
+{
+    (void)t;
+    return mm_shmat((int)a[0], a[1], (int)a[2]);
+}
+
+int64_t sys_shmdt(Thread *t, uint64_t a[6])
+{
+    (void)t;
+    return mm_shmdt(a[0]);
+}
+
+int64_t sys_remap_file_pages(Thread *t, uint64_t a[6])
+{
+    (void)t;
+    return mm_remap_file_pages(a[0], a[1], a[2], a[3], a[4]);
+}
+
+/* A CPU without FEAT_S1POE has no protection keys: Linux then says what these say. */
+int64_t sys_pkey_mprotect(Thread *t, uint64_t a[6])
+{
+    (void)t;
+    return (int)a[3] == -1 ? mm_mprotect(a[0], a[1], a[2]) : -EINVAL;
+}
+
+int64_t sys_pkey_alloc(Thread *t, uint64_t a[6])
+{
+    (void)t;
+    return a[0] || a[1] & ~3ull ? -EINVAL : -ENOSPC;
+}
+
+int64_t sys_pkey_free(Thread *t, uint64_t a[6])
+{
+    (void)t;
+    (void)a;
+    return -EINVAL;
+}
+
+/* Without FEAT_GCS. */
+int64_t sys_map_shadow_stack(Thread *t, uint64_t a[6])
+{
+    (void)t;
+    (void)a;
+    return -EOPNOTSUPP;
+}

@@ -1,0 +1,186 @@
+/* sys_proc.c - processes and what the guest may learn of the machine: clone, exit, exec, uname, prctl. */
+#include <stdio.h>
+#include <sys/utsname.h>
+
+#include "exec.h"
+#include "sys.h"
+
+int64_t sys_clone(Thread *t, uint64_t a[6])
+{
+    return thread_clone(t, a[0], a[1], a[2], a[3], a[4]);
+}
+
+int64_t sys_clone3(Thread *t, uint64_t a[6])
+{
+    return thread_clone3(t, a[0], a[1]);
+}
+
+int64_t sys_exit(Thread *t, uint64_t a[6])
+{
+    thread_exit(t, (int)a[0]);
+}
+
+int64_t sys_exit_group(Thread *t, uint64_t a[6])
+{
+    process_exit(t, (int)a[0]);
+}
+
+int64_t sys_execve(Thread *t, uint64_t a[6])
+{
+    enum { AT_FDCWD_ = -100 };
+    return exec_guest(t, AT_FDCWD_, a[0], a[1], a[2], 0);
+}
+
+int64_t sys_execveat(Thread *t, uint64_t a[6])
+{
+    return exec_guest(t, (int)a[0], a[1], a[2], a[3], (int)a[4]);
+}
+
+int64_t sys_uname(Thread *t, uint64_t a[6])
+{
+    struct utsname u;
+    memset(&u, 0, sizeof u);
+    int64_t r = sys_host(t, __NR_uname, (uint64_t)&u);
+    if (r < 0) {
+        return r;
+    }
+    memset(u.machine, 0, sizeof u.machine);
+    strcpy(u.machine, "aarch64");
+    if (process.opt.release) {
+        memset(u.release, 0, sizeof u.release);
+        snprintf(u.release, sizeof u.release, "%s", process.opt.release);
+    }
+    return put_user(a[0], &u, sizeof u) < 0 ? -EFAULT : 0;
+}
+
+/* -- prctl: what belongs to the CPU is answered for the model, the rest is the kernel's ------------------------ */
+
+enum {
+    P_GET_UNALIGN = 5, P_SET_UNALIGN = 6, P_GET_FPEMU = 9, P_SET_FPEMU = 10, P_GET_FPEXC = 11, P_SET_FPEXC = 12,
+    P_SET_NAME = 15, P_GET_ENDIAN = 19, P_SET_ENDIAN = 20, P_GET_SECCOMP = 21, P_SET_SECCOMP = 22, P_GET_TSC = 25, P_SET_TSC = 26,
+    P_SET_MM = 35, P_MPX_ENABLE = 43, P_MPX_DISABLE = 44, P_SVE_SET_VL = 50, P_SVE_GET_VL = 51, P_PAC_RESET_KEYS = 54,
+    P_SET_TAGGED = 55, P_GET_TAGGED = 56, P_SET_DISPATCH = 59, P_PAC_SET_ENABLED = 60, P_PAC_GET_ENABLED = 61,
+    P_SME_SET_VL = 63, P_SME_GET_VL = 64,
+};
+enum { HWCAP_PACA = 30, PAC_KEYS = 31, TAGGED_ENABLE = 1 };
+
+static int64_t reset_pac_keys(Thread *t, uint64_t keys)
+{
+    PacKeys *k = &cpu_a64(t)->pac_keys;
+    uint64_t *const each[5] = {k->ia, k->ib, k->da, k->db, k->ga};
+    if (!(a64_hwcap(process.model, 0) >> HWCAP_PACA & 1) || keys & ~(uint64_t)PAC_KEYS) {
+        return -EINVAL;
+    }
+    for (unsigned n = 0; n < 5; n++) {
+        if (!keys || keys >> n & 1) {
+            raw_call(__NR_getrandom, each[n], 16, 0);
+        }
+    }
+    return 0;
+}
+
+int64_t sys_prctl(Thread *t, uint64_t a[6])
+{
+    switch ((int)a[0]) {
+    case P_GET_UNALIGN:
+    case P_SET_UNALIGN:
+    case P_GET_FPEMU:
+    case P_SET_FPEMU:
+    case P_GET_FPEXC:
+    case P_SET_FPEXC:
+    case P_GET_ENDIAN:
+    case P_SET_ENDIAN:
+    case P_GET_TSC:
+    case P_SET_TSC:
+    case P_MPX_ENABLE:
+    case P_MPX_DISABLE:
+    case P_SVE_SET_VL:
+    case P_SVE_GET_VL:
+    case P_SME_SET_VL:
+    case P_SME_GET_VL:
+    case P_SET_SECCOMP:
+    case P_SET_DISPATCH:
+        return -EINVAL;
+    case P_SET_MM:
+        return -EPERM;
+    case P_PAC_RESET_KEYS:
+        return a[2] || a[3] || a[4] ? -EINVAL : reset_pac_keys(t, a[1]);
+    case P_PAC_SET_ENABLED:
+        return a[3] || a[4] || !(a64_hwcap(process.model, 0) >> HWCAP_PACA & 1) || a[2] & ~a[1] || a[1] & ~15ull ? -EINVAL
+                                                                                                               : 0;
+    case P_PAC_GET_ENABLED:
+        return a[1] || a[2] || a[3] || a[4] || !(a64_hwcap(process.model, 0) >> HWCAP_PACA & 1) ? -EINVAL : 15;
+    case P_SET_TAGGED:
+        if (a[1] & ~(uint64_t)TAGGED_ENABLE || a[2] || a[3] || a[4]) {
+            return -EINVAL;
+        }
+        t->tagged_addr = a[1];
+        return 0;
+    case P_GET_TAGGED:
+        return a[1] || a[2] || a[3] || a[4] ? -EINVAL : (int64_t)t->tagged_addr;
+    default:
+        return sys_host6(t, __NR_prctl, a);
+    }
+}
+
+/* -- what armx does not let through -------------------------------------------------------------------------------- */
+
+/* A tracer would see armx's registers; Linux says EPERM where tracing is not allowed. */
+int64_t sys_ptrace(Thread *t, uint64_t a[6])
+{
+    (void)t;
+    (void)a;
+    return -EPERM;
+}
+
+/* As a kernel without CONFIG_SECCOMP: a filter would judge armx's own calls. */
+int64_t sys_seccomp(Thread *t, uint64_t a[6])
+{
+    (void)t;
+    (void)a;
+    return -ENOSYS;
+}
+
+/* The kernel restarts critical sections by host addresses; libc does without when it gets this. */
+int64_t sys_rseq(Thread *t, uint64_t a[6])
+{
+    (void)t;
+    (void)a;
+    return -ENOSYS;
+}
+
+int64_t sys_nfsservctl(Thread *t, uint64_t a[6])
+{
+    (void)t;
+    (void)a;
+    return -ENOSYS;
+}
+
+/* Only the kernel makes this one, and then armx repeats the original call instead. */
+int64_t sys_restart_syscall(Thread *t, uint64_t a[6])
+{
+    (void)t;
+    (void)a;
+    return -EINTR;
+}
+
+/* -- calls after which /proc may no longer show armx's own file ------------------------------------------------------ */
+
+static int64_t keep_self(Thread *t, int nr, const uint64_t a[6])
+{
+    exec_keep_self();
+    return sys_host6(t, nr, a);
+}
+
+#define KEEP_SELF(name)                                                                            \
+    int64_t sys_##name(Thread *t, uint64_t a[6])                                                   \
+    {                                                                                              \
+        return keep_self(t, __NR_##name, a);                                                       \
+    }
+KEEP_SELF(chroot)
+KEEP_SELF(pivot_root)
+KEEP_SELF(setns)
+KEEP_SELF(unshare)
+KEEP_SELF(umount2)
+KEEP_SELF(mount)
+KEEP_SELF(move_mount)

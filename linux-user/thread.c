@@ -1,0 +1,402 @@
+/* thread.c - guest threads and processes: clone, clone3, exit; the memory of a thread.
+ *
+ * Every thread of the guest is one raw clone of the host's with the guest's own flags, so namespaces, vfork, exit
+ * signals, pidfds and cleared thread ids are the kernel's. What a thread needs of armx lies in one mapping:
+ *   guard | C stack | stack of signal handlers | Thread | thread-local storage, thread control block
+ * (docs/adr/0101-raw-threads.md says why that is safe with libc). The mapping is unmapped by the thread itself in its
+ * last two instructions, or, for a vfork child, by its parent.
+ *
+ * Fork: all locks are taken in the order mm, threads, sighand, engine, tree, alloc, so that the child finds every
+ * structure at rest.
+ */
+#include <elf.h>
+#include <sys/auxv.h>
+
+#include "alloc.h"
+#include "sig.h"
+#include "sys.h"
+#include "vma.h"
+
+enum { CLONE_VM_ = 0x100, CLONE_FS_ = 0x200, CLONE_FILES_ = 0x400, CLONE_SIGHAND_ = 0x800, CLONE_VFORK_ = 0x4000,
+       CLONE_THREAD_ = 0x10000, CLONE_SETTLS_ = 0x80000, CLONE_UNTRACED = 0x800000 };
+#define CLONE_CLEAR_SIGHAND_ 0x100000000ull
+enum { GUARD = PAGE, C_STACK = 256 * 1024, ALT_STACK = 96 * 1024, TCB_ROOM = 8192, TCB_ALIGN = 64 };
+
+Process process = {.self_fd = -1};
+__thread Thread *this_thread;
+extern void __ctype_init(void);
+extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
+
+/* -- thread-local storage of armx on a raw thread ------------------------------------------------------- */
+
+static struct {
+    const uint8_t *image;
+    size_t file_size, mem_size, align;
+    size_t tid_offset; /* of the thread id in libc's thread descriptor, 0 = unknown */
+} tls;
+
+static void tls_init(void)
+{
+    const Elf64_Phdr *ph = (const void *)getauxval(AT_PHDR);
+    uint64_t n = getauxval(AT_PHNUM), bias = (uint64_t)&__ehdr_start; /* linked at 0 */
+    tls.align = 1;
+    for (uint64_t k = 0; k < n; k++) {
+        if (ph[k].p_type == PT_TLS) {
+            tls.image = (const uint8_t *)(bias + ph[k].p_vaddr);
+            tls.file_size = ph[k].p_filesz;
+            tls.mem_size = ph[k].p_memsz;
+            tls.align = ph[k].p_align ? ph[k].p_align : 1;
+        }
+    }
+    const int32_t *tp = __builtin_thread_pointer();
+    int32_t tid = (int32_t)raw_call(__NR_gettid);
+    for (unsigned k = 0x200 / 4; k < 0x400 / 4 && !tls.tid_offset; k++) {
+        tls.tid_offset = tp[k] == tid ? 4 * k : 0;
+    }
+}
+
+static size_t tls_room(void)
+{
+    return ALIGN_UP(tls.mem_size, tls.align) + tls.align + TCB_ALIGN + TCB_ROOM;
+}
+
+/* Builds the block at room (zeroed) as the x86-64 ABI's variant II wants it; returns the thread pointer. The fields
+ * of the control block that code of the compiler and of libc reads are copied or set. */
+static void *tls_build(uint8_t *room)
+{
+    static uint64_t no_vectors[4];
+    uint64_t before = ALIGN_UP(tls.mem_size, tls.align);
+    uint64_t tp = ALIGN_UP((uint64_t)room + before, tls.align > TCB_ALIGN ? tls.align : TCB_ALIGN);
+    memcpy((void *)(tp - before), tls.image, tls.file_size);
+    const uint64_t *own = __builtin_thread_pointer();
+    uint64_t *w = (uint64_t *)tp;
+    w[0] = tp;                     /* tcb */
+    w[1] = (uint64_t)&no_vectors[1];
+    w[2] = tp;                     /* self */
+    w[3] = 1;                      /* multiple threads */
+    w[5] = own[5];                 /* stack guard */
+    w[6] = own[6];                 /* pointer guard */
+    return w;
+}
+
+static void tls_set_tid(int tid)
+{
+    if (tls.tid_offset) {
+        *(int32_t *)((uint8_t *)__builtin_thread_pointer() + tls.tid_offset) = tid;
+    }
+}
+
+/* -- the list -------------------------------------------------------------------------------------------- */
+
+static void list_add(Thread *t)
+{
+    mutex_lock(&process.threads_lock);
+    t->prev = NULL;
+    t->next = process.threads;
+    if (t->next) {
+        t->next->prev = t;
+    }
+    process.threads = t;
+    process.nthreads++;
+    mutex_unlock(&process.threads_lock);
+}
+
+static void list_remove(Thread *t)
+{
+    mutex_lock(&process.threads_lock);
+    if (t->prev) {
+        t->prev->next = t->next;
+    } else if (process.threads == t) {
+        process.threads = t->next;
+    }
+    if (t->next) {
+        t->next->prev = t->prev;
+    }
+    process.nthreads--;
+    mutex_unlock(&process.threads_lock);
+}
+
+/* -- memory of a thread ------------------------------------------------------------------------------------- */
+
+static Thread *block_new(void)
+{
+    size_t size = PAGE_UP(GUARD + C_STACK + ALT_STACK + ALIGN_UP(sizeof(Thread), 64) + tls_room());
+    int64_t m = raw_call(__NR_mmap, 0, size, 3, 0x4022, -1, 0); /* private, anonymous, no reserve */
+    if (m < 0 && m > -4096) {
+        return NULL;
+    }
+    raw_call(__NR_mprotect, m, GUARD, 0);
+    uint8_t *p = (uint8_t *)m;
+    Thread *t = (Thread *)(p + GUARD + C_STACK + ALT_STACK);
+    t->block = p;
+    t->block_size = size;
+    t->stack_top = p + GUARD + C_STACK;
+    t->host_alt = t->stack_top;
+    t->tls = tls_build((uint8_t *)t + ALIGN_UP(sizeof(Thread), 64));
+    t->cpu.head.user = t;
+    return t;
+}
+
+static void block_free(Thread *t)
+{
+    raw_call(__NR_munmap, t->block, t->block_size);
+}
+
+Thread *thread_new(void)
+{
+    tls_init();
+    Thread *t = block_new();
+    if (!t) {
+        die(126, "no memory");
+    }
+    t->leader = true;
+    t->tid = (int)raw_call(__NR_gettid);
+    this_thread = t;
+    list_add(t);
+    return t;
+}
+
+void thread_first(Thread *t, void (*fn)(void *), void *arg)
+{
+    call_on_stack(t->stack_top, fn, arg);
+}
+
+uint64_t thread_alt_size(void)
+{
+    return ALT_STACK;
+}
+
+/* -- fork ------------------------------------------------------------------------------------------------------ */
+
+void thread_lock_all(void)
+{
+    mm_lock();
+    mutex_lock(&process.threads_lock);
+    mutex_lock(&this_thread->sighand->lock);
+    engine_fork_prepare(process.engine);
+    mm_fork_prepare();
+    alloc_fork_prepare();
+}
+
+void thread_unlock_all(bool child)
+{
+    Thread *t = this_thread;
+    alloc_fork_done();
+    mm_fork_done(child);
+    if (child) {
+        t->tid = (int)raw_call(__NR_gettid);
+        tls_set_tid(t->tid);
+        t->next = t->prev = NULL;
+        process.threads = t;
+        process.nthreads = 1;
+        t->sighand->refs = 1;
+        t->leader = true;
+        int r = engine_fork_child(process.engine, &t->cpu.head);
+        if (r < 0) {
+            complain("no memory for a forked process");
+            raw_call(__NR_exit_group, 126);
+        }
+    } else {
+        engine_fork_parent(process.engine);
+    }
+    mutex_unlock(&t->sighand->lock);
+    mutex_unlock(&process.threads_lock);
+    mm_unlock();
+}
+
+/* What a child with memory of its own must put right. */
+static void after_fork_child(Thread *t, uint64_t flags, uint64_t stack, uint64_t guest_tls)
+{
+    thread_unlock_all(true);
+    if (flags & CLONE_CLEAR_SIGHAND_) {
+        t->sighand = sighand_copy(t->sighand, true);
+        signals_install_sync();
+    }
+    guest_clone_regs(t, t, stack, flags & CLONE_SETTLS_, guest_tls);
+}
+
+/* -- a task that shares memory --------------------------------------------------------------------------------- */
+
+static void start(void *arg)
+{
+    Thread *t = arg;
+    this_thread = t;
+    t->tid = (int)raw_call(__NR_gettid);
+    tls_set_tid(t->tid);
+    __ctype_init();
+    signals_thread_init(t);
+    signals_set_host_mask(t);
+    guest_loop(t);
+}
+
+static Thread *child_new(Thread *parent, uint64_t flags, uint64_t stack, uint64_t guest_tls)
+{
+    Thread *c = block_new();
+    if (!c) {
+        return NULL;
+    }
+    if (engine_cpu_init(process.engine, &c->cpu.head) < 0) {
+        block_free(c);
+        return NULL;
+    }
+    guest_clone_regs(c, parent, stack, flags & CLONE_SETTLS_, guest_tls);
+    c->mask = parent->mask;
+    c->tagged_addr = parent->tagged_addr;
+    if (!(flags & CLONE_VM_) || flags & CLONE_VFORK_) {
+        c->alt = parent->alt;
+    } else {
+        c->alt.flags = SS_DISABLE_;
+    }
+    if (flags & CLONE_SIGHAND_) {
+        __atomic_add_fetch(&parent->sighand->refs, 1, __ATOMIC_RELAXED);
+        c->sighand = parent->sighand;
+    } else {
+        c->sighand = sighand_copy(parent->sighand, flags & CLONE_CLEAR_SIGHAND_);
+    }
+    c->leader = !(flags & CLONE_THREAD_) && flags & CLONE_VFORK_;
+    list_add(c);
+    return c;
+}
+
+static void child_free(Thread *c)
+{
+    list_remove(c);
+    sighand_drop(c->sighand);
+    engine_cpu_free(&c->cpu.head);
+    if (c->scratch) {
+        raw_call(__NR_munmap, c->scratch, c->scratch_size);
+    }
+    block_free(c);
+}
+
+static void note_second_thread(uint64_t flags)
+{
+    if (!process.ever_threads && !(flags & CLONE_VFORK_)) {
+        process.ever_threads = true;
+        engine_second_thread(process.engine);
+    }
+}
+
+int64_t thread_clone(Thread *t, uint64_t flags, uint64_t stack, uint64_t ptid, uint64_t guest_tls, uint64_t ctid)
+{
+    int64_t r;
+    flags &= 0xffffffff;
+    if (!(flags & CLONE_VM_)) {
+        uint64_t mask = signals_block_all();
+        thread_lock_all();
+        r = raw_call(__NR_clone, flags & ~(uint64_t)CLONE_SETTLS_, 0, ptid, ctid, 0);
+        if (r == 0) {
+            after_fork_child(t, flags, stack, guest_tls);
+        } else {
+            thread_unlock_all(false);
+        }
+        signals_restore(mask);
+        return r;
+    }
+    Thread *c = child_new(t, flags, stack, guest_tls);
+    if (!c) {
+        return -ENOMEM;
+    }
+    note_second_thread(flags);
+    uint64_t mask = signals_block_all();
+    r = raw_thread(flags | CLONE_SETTLS_, c->stack_top, ptid, ctid, (uint64_t)c->tls, start, c);
+    if (r < 0 || flags & CLONE_VFORK_) {
+        child_free(c);
+    }
+    signals_restore(mask);
+    return r;
+}
+
+/* struct clone_args */
+typedef struct CloneArgs {
+    uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+    uint64_t later[5];
+} CloneArgs;
+
+int64_t thread_clone3(Thread *t, uint64_t args, uint64_t size)
+{
+    CloneArgs a = {0};
+    int64_t r;
+    if (size > PAGE) {
+        return -E2BIG;
+    }
+    if (size < 64) {
+        return -EINVAL;
+    }
+    for (uint64_t k = sizeof a; k < size; k++) {
+        uint8_t byte;
+        if (get_user(&byte, args + k, 1) < 0 || byte) {
+            return get_user(&byte, args + k, 1) < 0 ? -EFAULT : -E2BIG;
+        }
+    }
+    size = size < sizeof a ? size : sizeof a;
+    if (get_user(&a, args, size) < 0) {
+        return -EFAULT;
+    }
+    if (!a.stack != !a.stack_size || a.stack >= VA_END || a.stack_size >= VA_END) {
+        return -EINVAL;
+    }
+    uint64_t sp = a.stack + a.stack_size, flags = a.flags, guest_tls = a.tls;
+    a.stack = a.stack_size = a.tls = 0;
+    a.flags &= ~(uint64_t)CLONE_SETTLS_;
+    if (!(flags & CLONE_VM_)) {
+        uint64_t mask = signals_block_all();
+        thread_lock_all();
+        r = raw_call(__NR_clone3, &a, size);
+        if (r == 0) {
+            after_fork_child(t, flags, sp, guest_tls);
+        } else {
+            thread_unlock_all(false);
+        }
+        signals_restore(mask);
+        return r;
+    }
+    Thread *c = child_new(t, flags, sp, guest_tls);
+    if (!c) {
+        return -ENOMEM;
+    }
+    note_second_thread(flags);
+    a.flags |= CLONE_SETTLS_;
+    a.tls = (uint64_t)c->tls;
+    a.stack = (uint64_t)c->block + GUARD;
+    a.stack_size = C_STACK;
+    uint64_t mask = signals_block_all();
+    r = raw_thread3(&a, size, start, c);
+    if (r < 0 || flags & CLONE_VFORK_) {
+        child_free(c);
+    }
+    signals_restore(mask);
+    return r;
+}
+
+/* -- ends ---------------------------------------------------------------------------------------------------------- */
+
+void thread_exit(Thread *t, int status)
+{
+    signals_block_all();
+    if (process.nthreads == 1) {
+        process_exit(t, status);
+    }
+    if (t->leader) {
+        /* vfork children: the parent frees; the first thread: the process keeps it */
+        t->exiting = true;
+        if (t->tid == (int)raw_call(__NR_getpid)) {
+            list_remove(t);
+        }
+        for (;;) {
+            raw_call(__NR_exit, status);
+        }
+    }
+    list_remove(t);
+    sighand_drop(t->sighand);
+    engine_cpu_free(&t->cpu.head);
+    raw_unmap_and_exit(t->block, t->block_size, status);
+}
+
+void process_exit(Thread *t, int status)
+{
+    (void)t;
+    for (;;) {
+        raw_call(__NR_exit_group, status);
+    }
+}
