@@ -346,14 +346,17 @@ EVALUATE(v_sm4_key)
 
 EVALUATE(v_ror_i)
 {
-    unsigned bytes = 1u << EV_X(k), n = (unsigned)EV_IMM(k);
-    V128 s = *a;
-    for (unsigned i = 0; i < 16; i += bytes) {
-        uint64_t v = 0;
-        memcpy(&v, &s.b[i], bytes);
-        v = bits_ror(v, n, 8 * bytes);
-        memcpy(&r->b[i], &v, bytes);
+    unsigned n = (unsigned)EV_IMM(k);
+    V128 t;
+    for (unsigned i = 0; i < 16u >> EV_X(k); i++) {
+        switch (EV_X(k)) {
+        case E_B: t.b[i] = (uint8_t)bits_ror(a->b[i], n, 8); break;
+        case E_H: t.h[i] = (uint16_t)bits_ror(a->h[i], n, 16); break;
+        case E_S: t.s[i] = (uint32_t)bits_ror(a->s[i], n, 32); break;
+        default: t.d[i] = bits_ror(a->d[i], n, 64); break;
+        }
     }
+    *r = t;
 }
 
 EVALUATE(crc32)
