@@ -209,7 +209,7 @@ EVALUATE(v_sha1_hash)
         x[1] = x[0];
         x[0] = next;
     }
-    memcpy(r, x, sizeof x);
+    *r = (V128){.s = {x[0], x[1], x[2], x[3]}};
 }
 
 EVALUATE(v_sha1_su1)
@@ -249,7 +249,7 @@ EVALUATE(v_sha256_msg2)
     for (unsigned i = 0; i < 4; i++) {
         t[i + 2] = a->s[i] + (ror32(t[i], 17) ^ ror32(t[i], 19) ^ t[i] >> 10);
     }
-    memcpy(r, t + 2, sizeof *r);
+    *r = (V128){.s = {t[2], t[3], t[4], t[5]}};
 }
 
 /* The upper half first; the lower one continues with its result. */
