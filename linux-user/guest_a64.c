@@ -189,6 +189,6 @@ void guest_loop(Thread *t)
         if (head->pending || t->has_fault) {
             signals_deliver(t);
         }
-        exception(t, engine_run(head));
+        exception(t, UNLIKELY(process.debugged) ? gdb_run(t) : engine_run(head));
     }
 }

@@ -22,6 +22,8 @@ enum { SIGILL_ = 4, SIGTRAP_ = 5, SIGBUS_ = 7, SIGFPE_ = 8, SIGKILL_ = 9, SIGSEG
     (SA_NOCLDSTOP_ | SA_NOCLDWAIT_ | SA_SIGINFO_ | SA_EXPOSE_TAGBITS_ | SA_RESTORER_ | SA_ONSTACK_ | \
      SA_RESTART_ | SA_NODEFER_ | SA_RESETHAND_)
 
+#define STOPS (SIG_BIT(SIGSTOP_) | SIG_BIT(20) | SIG_BIT(21) | SIG_BIT(22))
+
 static const uint8_t sync_numbers[NSYNC] = {SIGILL_, SIGTRAP_, SIGBUS_, SIGFPE_, SIGSEGV_};
 
 static void on_signal(int signo, SigInfo *info, void *context);
@@ -56,12 +58,18 @@ void signals_set_host_mask(Thread *t)
 
 /* -- host actions ------------------------------------------------------------------------------------------ */
 
+static bool dies_by_default(int signo)
+{
+    return signo != SIGCHLD_ && signo != SIGCONT_ && signo != SIGURG_ && signo != SIGWINCH_;
+}
+
 static void host_action(int signo, const GuestAction *g)
 {
     GuestAction h = {.restorer = (uint64_t)host_sigreturn, .mask = ~SYNC_SIGNALS};
     h.flags = SA_SIGINFO_ | SA_ONSTACK_ | SA_RESTORER_ |
               (g->flags & (SA_NOCLDSTOP_ | SA_NOCLDWAIT_ | SA_RESTART_));
-    h.handler = is_sync(signo) || g->handler > HANDLER_IGN ? (uint64_t)on_signal : g->handler;
+    bool asked = process.debugged && g->handler == HANDLER_DFL && dies_by_default(signo) && !(STOPS & SIG_BIT(signo));
+    h.handler = is_sync(signo) || g->handler > HANDLER_IGN || asked ? (uint64_t)on_signal : g->handler;
     raw_call(__NR_rt_sigaction, signo, &h, 0, 8);
 }
 
@@ -70,6 +78,16 @@ void signals_install_sync(void)
     GuestAction none = {0};
     for (unsigned k = 0; k < NSYNC; k++) {
         host_action(sync_numbers[k], &none);
+    }
+}
+
+void signals_debugged(void)
+{
+    const SigHand *h = process.threads->sighand;
+    for (int n = 1; n <= NSIG_; n++) {
+        if (!(UNBLOCKABLE & SIG_BIT(n))) {
+            host_action(n, &h->action[n]);
+        }
     }
 }
 
@@ -266,7 +284,8 @@ void signal_die(Thread *t, const SigInfo *info)
     GuestAction dfl = {0};
     uint64_t none = 0;
     int signo = info->signo;
-    if (is_sync(signo)) {
+    gdb_exiting(t, 0, signo);
+    if (is_sync(signo) && info->code > 0) { /* what others send is no riddle */
         crash_report(t, info, false, NULL);
     }
     signals_block_all();
@@ -278,16 +297,11 @@ void signal_die(Thread *t, const SigInfo *info)
     }
 }
 
-static bool dies_by_default(int signo)
-{
-    return signo != SIGCHLD_ && signo != SIGCONT_ && signo != SIGURG_ && signo != SIGWINCH_;
-}
-
 /* Lets the kernel do what it does by default: the host's action is the default one by now. */
 static void redo_default(Thread *t, const SigInfo *info)
 {
     if (dies_by_default(info->signo)) {
-        if (is_sync(info->signo)) {
+        if (is_sync(info->signo) || process.debugged) {
             signal_die(t, info);
         }
         raw_call(__NR_rt_tgsigqueueinfo, raw_call(__NR_getpid), t->tid, info->signo, info);
@@ -297,8 +311,17 @@ static void redo_default(Thread *t, const SigInfo *info)
 /* Enters the guest's handler; forced: a fault that may be neither blocked nor ignored. */
 static void deliver(Thread *t, const SigInfo *info, bool forced)
 {
-    int signo = info->signo;
+    SigInfo other = *info;
+    int signo = UNLIKELY(process.debugged) ? gdb_signal(t, info->signo) : info->signo;
     SigHand *s = t->sighand;
+    if (!signo) {
+        return;
+    }
+    if (signo != info->signo) {
+        other = (SigInfo){.signo = signo};
+        info = &other;
+        forced = false;
+    }
     mutex_lock(&s->lock);
     GuestAction sa = s->action[signo];
     if (forced && (t->mask & SIG_BIT(signo) || sa.handler == HANDLER_IGN)) {

@@ -208,6 +208,7 @@ void thread_unlock_all(bool child)
 static void after_fork_child(Thread *t, uint64_t flags, uint64_t stack, uint64_t guest_tls)
 {
     thread_unlock_all(true);
+    gdb_forked();
     if (flags & CLONE_CLEAR_SIGHAND_) {
         t->sighand = sighand_copy(t->sighand, true);
         signals_install_sync();
@@ -369,6 +370,40 @@ int64_t thread_clone3(Thread *t, uint64_t args, uint64_t size)
     return r;
 }
 
+typedef struct Helper {
+    void (*fn)(void *);
+    void *arg;
+} Helper;
+
+static void start_helper(void *arg)
+{
+    Helper h = *(Helper *)arg;
+    tls_set_tid((int)raw_call(__NR_gettid));
+    __ctype_init();
+    h.fn(h.arg);
+}
+
+int thread_helper(void (*fn)(void *), void *arg)
+{
+    enum { CLONE_SYSVSEM_ = 0x40000 };
+    uint64_t none[1] = {~0ull}, mask;
+    Thread *c = block_new();
+    if (!c) {
+        return -ENOMEM;
+    }
+    Helper *h = (Helper *)c->ring; /* the structure serves no guest */
+    *h = (Helper){fn, arg};
+    raw_call(__NR_rt_sigprocmask, 2, none, &mask, 8);
+    int64_t r = raw_thread(CLONE_VM_ | CLONE_FS_ | CLONE_FILES_ | CLONE_SIGHAND_ | CLONE_THREAD_ | CLONE_SYSVSEM_ |
+                               CLONE_SETTLS_,
+                           c->stack_top, 0, 0, (uint64_t)c->tls, start_helper, h);
+    raw_call(__NR_rt_sigprocmask, 2, &mask, 0, 8);
+    if (r < 0) {
+        block_free(c);
+    }
+    return r < 0 ? (int)r : 0;
+}
+
 /* -- ends ---------------------------------------------------------------------------------------------------------- */
 
 void thread_exit(Thread *t, int status)
@@ -395,7 +430,7 @@ void thread_exit(Thread *t, int status)
 
 void process_exit(Thread *t, int status)
 {
-    (void)t;
+    gdb_exiting(t, status, 0);
     for (;;) {
         raw_call(__NR_exit_group, status);
     }

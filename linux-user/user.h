@@ -112,6 +112,12 @@ struct Thread {
     void *stack_top;       /* C stack */
     void *host_alt;        /* alternate stack of the host handlers */
     void *tls;             /* thread pointer */
+    struct {
+        uint32_t running;  /* in the engine */
+        int step;          /* a single step is wanted, or made */
+        bool bare;         /* one instruction alone: breakpoints do not count */
+        int pass, signal;  /* to be delivered without asking; the debugger's answer */
+    } debug;               /* gdb.c */
     void *scratch;         /* exec's word list, to be unmapped by a vfork child's parent */
     size_t scratch_size;
 };
@@ -124,6 +130,7 @@ typedef struct Process {
     Thread *threads;
     Mutex threads_lock;
     unsigned nthreads;
+    bool debugged;         /* gdb is attached */
     bool ever_threads;     /* a second thread has existed: engine_second_thread was called */
     const char *self_path; /* armx's own file, absolute, as opened for a followed exec */
     int self_fd;           /* the same, held open once the guest may lose sight of /proc; -1 before */
@@ -192,6 +199,8 @@ int64_t thread_clone(Thread *t, uint64_t flags, uint64_t stack, uint64_t ptid, u
 int64_t thread_clone3(Thread *t, uint64_t args, uint64_t size);
 NORETURN void thread_exit(Thread *t, int status);
 NORETURN void process_exit(Thread *t, int status);
+/* A thread of armx's own, with all signals blocked and no guest in it; 0 or -errno. fn does not return. */
+int thread_helper(void (*fn)(void *), void *arg);
 void thread_lock_all(void); /* around fork */
 void thread_unlock_all(bool child);
 
@@ -200,6 +209,14 @@ int64_t exec_guest(Thread *t, int dirfd, uint64_t path, uint64_t argv, uint64_t 
 
 /* gdb.c: waits for a debugger at "PORT" or "unix:PATH"; the calling thread has not run yet. */
 void gdb_start(Thread *t, const char *where);
+/* While process.debugged: engine_run, stopping when the debugger wants it. */
+ExcKind gdb_run(Thread *t);
+/* Asks the debugger about a signal that is to be delivered; the number to deliver, 0 = none. */
+int gdb_signal(Thread *t, int signo);
+/* The process is about to end. */
+void gdb_exiting(Thread *t, int status, int signo);
+/* In a forked child, which is not debugged. */
+void gdb_forked(void);
 
 /* crash.c: readable report of a guest that dies by a signal, or of armx's own fault. */
 void crash_report(Thread *t, const SigInfo *info, bool armx_at_fault, void *ucontext);
