@@ -4,6 +4,7 @@
  * s->reply. To add a packet: a row and a function that checks every number it parses. Registers are numbered as
  * the feature descriptions at the end say: x0-x30, sp, pc, cpsr, v0-v31, fpsr, fpcr.
  */
+#define _GNU_SOURCE
 #include "gdbstub.h"
 
 #include <arpa/inet.h>
