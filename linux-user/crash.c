@@ -49,19 +49,20 @@ static int say(void *to, const char *fmt, ...)
     return n;
 }
 
-/* Function and file that hold addr. */
-static void say_place(Report *r, uint64_t addr)
+/* Function and file that hold addr - before: a return address belongs to the call in front of it.
+ */
+static void say_place(Report *r, uint64_t addr, unsigned before)
 {
     static Where w;
     static char name[128];
     uint64_t distance;
     if (process.vdso && addr - process.vdso < PAGE) {
         say(r, "[vdso]+0x%llx", (unsigned long long)(addr - process.vdso));
-    } else if (!crash_where(addr, &w)) {
+    } else if (!crash_where(addr - before, &w)) {
         say(r, "not mapped");
     } else {
-        if (crash_symbol(&w, addr, name, sizeof name, &distance)) {
-            say(r, "%s+0x%llx in ", name, (unsigned long long)distance);
+        if (crash_symbol(&w, addr - before, name, sizeof name, &distance)) {
+            say(r, "%s+0x%llx in ", name, (unsigned long long)distance + before);
         }
         say(r, "%s+0x%llx", w.path[0] ? w.path : "[anonymous]",
             (unsigned long long)(addr - w.base));
@@ -99,7 +100,7 @@ static void say_cause(Report *r, const Thread *t, const SigInfo *info)
                : info->signo == SIGBUS ? "misaligned or beyond the end of a file: "
                                        : "not permitted: ");
         if (mapped) {
-            say_place(r, info->addr);
+            say_place(r, info->addr, 0);
             say(r, " (%c%c)\n", w.read ? 'r' : '-', w.write ? 'w' : '-');
         }
     } else if (info->signo == SIGILL && code) {
@@ -143,7 +144,7 @@ static void say_host_state(Report *r, const SigInfo *info, const ucontext_t *uc)
     if (process.engine && engine_owns(process.engine, (void *)rip)) {
         say(r, "in translated code\n");
     } else {
-        say_place(r, rip);
+        say_place(r, rip, 0);
         say(r, "\n");
     }
     for (unsigned k = 0; k < LEN(regs); k++) {
@@ -155,7 +156,7 @@ static void say_host_state(Report *r, const SigInfo *info, const ucontext_t *uc)
          k < STACK_SCAN && shown < HOST_FRAMES && crash_read(sp + 8 * k, &word, 8); k++) {
         if (word >= (uint64_t)__executable_start && word < (uint64_t)etext) {
             say(r, "  stack  rsp+0x%x ", 8 * k);
-            say_place(r, word - 1);
+            say_place(r, word, 1);
             say(r, "\n");
             shown++;
         }
@@ -225,11 +226,11 @@ static void say_code(Report *r, uint64_t pc)
     }
 }
 
-static void say_frame(Report *r, unsigned n, uint64_t addr, uint64_t lookup)
+static void say_frame(Report *r, unsigned n, uint64_t addr, const char *note)
 {
     say(r, "  #%-2u %016llx ", n, (unsigned long long)addr);
-    say_place(r, lookup);
-    say(r, "\n");
+    say_place(r, addr, n > 0);
+    say(r, "%s\n", note);
 }
 
 /* Along the chain of frame records; the link register is shown when no record holds it (a leaf
@@ -240,14 +241,13 @@ static void say_backtrace(Report *r, const Thread *t)
     unsigned n = 0;
     guest_frame(t, &fp, &lr);
     lr &= bits_mask(A64_VA_BITS);
-    say_frame(r, n++, guest_pc(t), guest_pc(t));
+    say_frame(r, n++, guest_pc(t), "");
     bool chain = fp % 8 == 0 && crash_read(fp, record, sizeof record);
     if (lr && lr != guest_pc(t) && !(chain && (record[1] & bits_mask(A64_VA_BITS)) == lr)) {
-        say_frame(r, n++, lr, lr - 1);
+        say_frame(r, n++, lr, " (link register)");
     }
     while (n < FRAMES && chain && fp > last && record[1]) {
-        uint64_t pc = record[1] & bits_mask(A64_VA_BITS);
-        say_frame(r, n++, pc, pc - 1);
+        say_frame(r, n++, record[1] & bits_mask(A64_VA_BITS), "");
         last = fp;
         fp = record[0];
         chain = fp % 8 == 0 && crash_read(fp, record, sizeof record);
