@@ -141,7 +141,8 @@ void engine_add_key(Engine *e, uint64_t bits);
 typedef enum SyncResult {
     SYNC_OUTSIDE,  /* not translated code: engine or caller */
     SYNC_PRECISE,  /* state written to *cpu; pc = the guest instruction that was being executed */
-    SYNC_IMPRECISE /* in translated code, but not at an instruction that can fault: use pending */
+    SYNC_IMPRECISE, /* in translated code, but not at an instruction that can fault: use pending */
+    SYNC_RETRY /* the engine's own fault (its return stack was full), repaired: just return from the handler */
 } SyncResult;
 SyncResult engine_sync(CpuHead *cpu, void *ucontext);
 /* After SYNC_PRECISE: the handler's return ends engine_run() with this kind. */

@@ -26,6 +26,8 @@ typedef struct SimdConsts {
     Const128 narrow[4];              /* shuffle: low halves of H, S, D lanes to the bottom, zeros above */
     Const128 deint3[4][3][3];        /* shuffle: [element][result][source], 0x80 where another source has it */
     Const128 int3[4][3][3];
+    Const128 crc32;                  /* reflected polynomial P of CRC32: low half 1 / P modulo x^64, high half P */
+    Const128 sha1_k[3];              /* SHA-1's additive constants, by round function (SHA1_*) */
 } SimdConsts;
 extern const SimdConsts simd_consts;
 

@@ -1,0 +1,33 @@
+/* link.c - chaining: exits patched to jump straight into the region that they go to. */
+#include "tb.h"
+
+static uint8_t *rw(Engine *e, const uint8_t *rx)
+{
+    return e->code.rw + (rx - e->code.rx);
+}
+
+void tb_link(Engine *e, Exit *x, Tb *to)
+{
+    engine_lock(e);
+    if (!x->to && !to->dead) {
+        codebuf_writable(&e->code);
+        x->to = to;
+        x->next_in = to->in;
+        to->in = x;
+        target_link(x, rw(e, to->entry));
+        e->stats.links++;
+    }
+    engine_unlock(e);
+}
+
+void tb_unlink_in(Tb *tb)
+{
+    for (Exit *x = tb->in; x;) {
+        Exit *next = x->next_in;
+        target_link(x, x->stub);
+        x->to = NULL;
+        x->next_in = NULL;
+        x = next;
+    }
+    tb->in = NULL;
+}

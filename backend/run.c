@@ -1,0 +1,629 @@
+/* run.c - the engine: set-up, the dispatcher loop, translation, invalidation, flush, fork.
+ *
+ * A thread alternates between translated code and engine_run(), which finds or makes the region for the current
+ * pc, links the exit that led there, and fills the thread's jump cache. With EngineConfig.interp every region is
+ * translated to IR each time and interpreted instead.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/futex.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "interp.h"
+#include "log.h"
+#include "tb.h"
+
+/* -- lock ---------------------------------------------------------------------------------------------- */
+
+void engine_lock(Engine *e)
+{
+    uint32_t zero = 0;
+    if (__atomic_compare_exchange_n(&e->lock.v, &zero, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+        return;
+    }
+    while (__atomic_exchange_n(&e->lock.v, 2, __ATOMIC_ACQUIRE)) {
+        syscall(SYS_futex, &e->lock.v, FUTEX_WAIT_PRIVATE, 2, NULL, NULL, 0);
+    }
+}
+
+void engine_unlock(Engine *e)
+{
+    if (__atomic_exchange_n(&e->lock.v, 0, __ATOMIC_RELEASE) == 2) {
+        syscall(SYS_futex, &e->lock.v, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    }
+}
+
+/* -- set-up ----------------------------------------------------------------------------------------------- */
+
+static void *pages_of_zero(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+Engine *engine_new(const EngineConfig *cfg)
+{
+    Engine *e = calloc(1, sizeof *e);
+    if (!e) {
+        return NULL;
+    }
+    e->cfg = *cfg;
+    e->fe = cfg->fe;
+    e->hash = pages_of_zero(sizeof(Tb *) << TB_HASH_BITS);
+    e->pages = pages_of_zero(sizeof(Tb *) << PAGE_HASH_BITS);
+    if (!e->hash || !e->pages) {
+        return NULL;
+    }
+    size_t size = cfg->cache_bytes ? cfg->cache_bytes : (size_t)256 << 20;
+    if (!cfg->interp && (codebuf_init(&e->code, size) < 0 || target_init(e) < 0)) {
+        return NULL;
+    }
+    return e;
+}
+
+/* What a thread owns besides its CPU structure; CpuHead.code_chunk. */
+typedef struct Thread {
+    jmp_buf interp_out; /* where engine_leave goes while the interpreter runs */
+    bool interp_runs;
+    CodeChunk *chunk;
+    uint32_t flushes; /* Engine.stats.flushes when the chunk was taken */
+    void *work;       /* WORK_BYTES */
+    void *ret_map;
+} Thread;
+
+static void clear_jumps(CpuHead *cpu)
+{
+    for (unsigned k = 0; k < 1u << JUMP_CACHE_BITS; k++) {
+        __atomic_store_n(&cpu->jumps[k].pc, ~(uint64_t)0, __ATOMIC_RELAXED);
+    }
+}
+
+int engine_cpu_init(Engine *e, CpuHead *cpu)
+{
+    size_t jumps = sizeof(JumpEntry) << JUMP_CACHE_BITS, page = 4096;
+    size_t total = page + RET_STACK + jumps + WORK_BYTES + page;
+    uint8_t *p = pages_of_zero(total);
+    if (!p) {
+        return -ENOMEM;
+    }
+    mprotect(p, page, PROT_NONE);
+    cpu->engine = e;
+    cpu->ret_base = p + page + RET_STACK - 16;
+    cpu->jumps = (JumpEntry *)(p + page + RET_STACK);
+    Thread *t = (Thread *)(p + page + RET_STACK + jumps);
+    t->work = p + page + RET_STACK + jumps + page;
+    t->ret_map = p;
+    cpu->code_chunk = t;
+    cpu->host_sp = NULL;
+    cpu->last_exit = NULL;
+    cpu->in_helper = 0;
+    cpu->guest_mxcsr = target_mxcsr(cpu->fp.fpcr);
+    cpu->key = e->fe->key(cpu) | e->add_key;
+    clear_jumps(cpu);
+    if (!e->cfg.interp) {
+        target_ret_reset(e, cpu);
+    }
+    engine_lock(e);
+    if (e->ncpus == e->cpus_cap) {
+        unsigned cap = e->cpus_cap ? 2 * e->cpus_cap : 64;
+        CpuHead **more = pages_of_zero(cap * sizeof *more);
+        if (!more) {
+            engine_unlock(e);
+            return -ENOMEM;
+        }
+        if (e->cpus) {
+            memcpy(more, e->cpus, e->ncpus * sizeof *more);
+            munmap(e->cpus, e->cpus_cap * sizeof *more);
+        }
+        e->cpus = more;
+        e->cpus_cap = cap;
+    }
+    e->cpus[e->ncpus++] = cpu;
+    engine_unlock(e);
+    return 0;
+}
+
+void engine_cpu_free(CpuHead *cpu)
+{
+    Engine *e = cpu->engine;
+    engine_lock(e);
+    for (unsigned k = 0; k < e->ncpus; k++) {
+        if (e->cpus[k] == cpu) {
+            e->cpus[k] = e->cpus[--e->ncpus];
+            break;
+        }
+    }
+    engine_unlock(e);
+    Thread *t = cpu->code_chunk;
+    size_t jumps = sizeof(JumpEntry) << JUMP_CACHE_BITS;
+    munmap(t->ret_map, 4096 + RET_STACK + jumps + WORK_BYTES + 4096);
+    cpu->code_chunk = NULL;
+}
+
+/* -- translation ---------------------------------------------------------------------------------------------- */
+
+static uint64_t now_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static inline uint64_t *pc_of(CpuHead *cpu)
+{
+    const Frontend *fe = cpu->engine->fe;
+    return (uint64_t *)((uint8_t *)cpu + fe->slots[fe->pc_slot].offset);
+}
+
+static unsigned max_insns(const Engine *e, uint64_t key)
+{
+    if (e->cfg.one_insn || (key & KEY_ONE_INSN)) {
+        return 1;
+    }
+    return e->cfg.max_insns ? e->cfg.max_insns : REGION_INSNS;
+}
+
+static void dump_ir(Engine *e, const IrRegion *r)
+{
+    if (log_on(LOG_in) && log_on_at(LOG_in, r->pc)) {
+        uint32_t avail;
+        for (uint32_t off = 0; off + 4 <= r->nbytes; off += 4) {
+            const uint8_t *p = e->cfg.space->fetch(e->cfg.space, gva_add(r->pc, off), &avail);
+            uint32_t word;
+            char text[128];
+            if (!p) {
+                break;
+            }
+            memcpy(&word, p, 4);
+            e->fe->disas(gva_add(r->pc, off), word, text, sizeof text);
+            log_printf("0x%llx:  %08x  %s\n", (unsigned long long)(r->pc.v + off), word, text);
+        }
+    }
+    if (log_on(LOG_ir) && log_on_at(LOG_ir, r->pc)) {
+        ir_print(r, e->fe->slots, e->fe->helpers, log_stream());
+    }
+}
+
+static void make_ir(Engine *e, void *work, uint64_t pc, uint64_t key, unsigned max, IrRegion *r)
+{
+    e->fe->translate(e->cfg.cpu_model, e->cfg.space, gva(pc), key, max, r, work, IR_CAP);
+}
+
+static void new_chunk(Engine *e, CpuHead *cpu, Thread *t)
+{
+    t->chunk = codebuf_chunk(e);
+    if (!t->chunk) {
+        engine_flush(e, cpu);
+        t->chunk = codebuf_chunk(e);
+        if (!t->chunk) {
+            BUG("no code memory even after a flush");
+        }
+    }
+    t->flushes = (uint32_t)e->stats.flushes;
+}
+
+Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key)
+{
+    Thread *t = cpu->code_chunk;
+    uint64_t start = log_on(LOG_stats) ? now_ns() : 0;
+    unsigned max = max_insns(e, key);
+    IrRegion r;
+    for (;;) {
+        uint32_t seq = __atomic_load_n(&e->seq, __ATOMIC_ACQUIRE);
+        if (!t->chunk || t->flushes != e->stats.flushes) {
+            new_chunk(e, cpu, t);
+        }
+        if (UNLIKELY(e->code.shared)) {
+            engine_lock(e);
+            codebuf_writable(&e->code);
+            engine_unlock(e);
+        }
+        make_ir(e, t->work, pc, key, max, &r);
+        uint8_t *rest = (uint8_t *)t->work + ALIGN_UP(sizeof(IrIns) * IR_CAP, 64);
+        Tb *tb = target_compile(e, t->chunk, &r, rest, WORK_BYTES - (size_t)(rest - (uint8_t *)t->work));
+        if (tb == TB_TOO_BIG) {
+            max = max > 1 ? r.ninsns > 1 ? r.ninsns / 2 : 1 : max;
+            continue;
+        }
+        if (!tb) {
+            t->chunk = NULL;
+            continue;
+        }
+        engine_lock(e);
+        if (e->seq != seq) { /* code may have changed while it was read */
+            engine_unlock(e);
+            continue;
+        }
+        Tb *other = tb_find(e, pc, key);
+        if (other) {
+            engine_unlock(e);
+            return other;
+        }
+        CodeChunk *ch = t->chunk;
+        ch->tbs[-1 - (int)ch->ntbs] = tb;
+        __atomic_store_n(&ch->ntbs, ch->ntbs + 1, __ATOMIC_RELEASE);
+        tb_publish(e, tb);
+        e->stats.tbs++;
+        e->stats.guest_insns += tb->ninsns;
+        e->stats.host_bytes += tb->size;
+        e->stats.ir_ops += r.n;
+        engine_unlock(e);
+        if (UNLIKELY(log_mask)) {
+            dump_ir(e, &r);
+            if (log_on(LOG_out) && log_on_at(LOG_out, r.pc)) {
+                target_dump(e, tb, log_stream());
+            }
+            if (start) {
+                __atomic_fetch_add(&e->stats.translate_ns, now_ns() - start, __ATOMIC_RELAXED);
+            }
+        }
+        return tb;
+    }
+}
+
+/* -- the loop -------------------------------------------------------------------------------------------------- */
+
+static ExcKind run_interp(Engine *e, CpuHead *cpu)
+{
+    Thread *t = cpu->code_chunk;
+    if (_setjmp(t->interp_out)) {
+        return (ExcKind)cpu->exit_kind;
+    }
+    t->interp_runs = true;
+    for (;;) {
+        __atomic_and_fetch((uint64_t *)&cpu->pending, ~(uint64_t)PENDING_ENGINE, __ATOMIC_ACQ_REL);
+        if (cpu->pending) {
+            return (ExcKind)(cpu->exit_kind = EXC_PENDING);
+        }
+        IrRegion r;
+        cpu->key |= e->add_key;
+        make_ir(e, t->work, *pc_of(cpu), cpu->key, max_insns(e, cpu->key), &r);
+        if (UNLIKELY(log_mask)) {
+            dump_ir(e, &r);
+        }
+        uint8_t *rest = (uint8_t *)t->work + ALIGN_UP(sizeof(IrIns) * IR_CAP, 64);
+        ExcKind k = ir_interp_run(e->fe, &r, cpu, e->cfg.space->base, rest);
+        cpu->exit_kind = k;
+        if (k != EXC_NONE || (cpu->key & KEY_ONE_INSN)) {
+            return k == EXC_NONE ? (ExcKind)(cpu->exit_kind = EXC_STEP) : k;
+        }
+    }
+}
+
+bool engine_in_interp(const CpuHead *cpu)
+{
+    const Thread *t = cpu->code_chunk;
+    return t->interp_runs;
+}
+
+void engine_interp_out(CpuHead *cpu)
+{
+    Thread *t = cpu->code_chunk;
+    _longjmp(t->interp_out, 1);
+}
+
+/* One guest instruction from its own region in the interpreter; EXC_NONE when it is done. */
+static ExcKind interpret_one(Engine *e, CpuHead *cpu, uint64_t key)
+{
+    Thread *t = cpu->code_chunk;
+    IrRegion r;
+    make_ir(e, t->work, *pc_of(cpu), key, 1, &r);
+    if (!e->cfg.interp) {
+        if (_setjmp(t->interp_out)) {
+            t->interp_runs = false;
+            return (ExcKind)cpu->exit_kind;
+        }
+        t->interp_runs = true;
+    }
+    ExcKind k = ir_interp_run(e->fe, &r, cpu, e->cfg.space->base, (uint8_t *)t->work + ALIGN_UP(sizeof(IrIns) * IR_CAP, 64));
+    t->interp_runs = e->cfg.interp;
+    return k;
+}
+
+ExcKind engine_step(CpuHead *cpu)
+{
+    Engine *e = cpu->engine;
+    Thread *t = cpu->code_chunk;
+    if (e->cfg.interp) {
+        if (_setjmp(t->interp_out)) {
+            return (ExcKind)cpu->exit_kind;
+        }
+        t->interp_runs = true;
+    }
+    ExcKind k = interpret_one(e, cpu, cpu->key | KEY_ONE_INSN);
+    return (ExcKind)(cpu->exit_kind = k == EXC_NONE ? EXC_STEP : k);
+}
+
+/* -- marked instructions --------------------------------------------------------------------------------- */
+
+/* The mark of a guest instruction; with `make`, a new one if there is room. Lock held when make. */
+static Mark *mark_of(Engine *e, uint64_t pc, bool make)
+{
+    for (unsigned k = 0; k < 16; k++) {
+        Mark *m = &e->marks[(jump_hash(pc) + k) % MARKS];
+        uint64_t have = __atomic_load_n(&m->pc, __ATOMIC_ACQUIRE);
+        if (have == pc) {
+            return m;
+        }
+        if (!have) {
+            if (make) {
+                __atomic_store_n(&m->pc, pc, __ATOMIC_RELEASE);
+                __atomic_fetch_add(&e->nmarks, 1, __ATOMIC_RELEASE);
+            }
+            return make ? m : NULL;
+        }
+    }
+    return NULL;
+}
+
+unsigned engine_marks(Engine *e, uint64_t pc)
+{
+    const Mark *m = mark_of(e, pc, false);
+    return m ? m->bits : 0;
+}
+
+/* An instruction that a signal handler could not let pass: marks its place and does it in the interpreter. */
+static ExcKind redo(Engine *e, CpuHead *cpu, unsigned why)
+{
+    uint64_t pc = *pc_of(cpu);
+    bool again = false;
+    engine_lock(e);
+    Mark *m = mark_of(e, pc, true);
+    if (m && !(m->bits & why) && (why == MARK_TBI || ++m->traps == FP_TRAPS_MAX)) {
+        m->bits |= (uint16_t)why;
+        again = true;
+    }
+    e->stats.fp_traps += why == MARK_FP;
+    engine_unlock(e);
+    if (again) {
+        engine_invalidate(e, gva(pc), 4);
+    }
+    return interpret_one(e, cpu, cpu->key | KEY_ONE_INSN | (why == MARK_FP ? KEY_FP_SLOW : 0));
+}
+
+/* Waits until a flush by another thread is over. */
+static void wait_flush(Engine *e)
+{
+    while (__atomic_load_n(&e->flushing, __ATOMIC_ACQUIRE)) {
+        syscall(SYS_futex, &e->flushing, FUTEX_WAIT_PRIVATE, 1, NULL, &(struct timespec){0, 1000000}, 0);
+    }
+}
+
+#define ENTERING ((void *)1) /* CpuHead.host_sp of a thread that is about to enter */
+
+static void change_key(Engine *e, CpuHead *cpu, uint64_t key)
+{
+    cpu->key = key;
+    if (!e->cfg.interp) {
+        clear_jumps(cpu);
+        cpu->last_exit = NULL;
+        target_ret_drop(e, cpu);
+    }
+}
+
+ExcKind engine_run(CpuHead *cpu)
+{
+    Engine *e = cpu->engine;
+    if (e->cfg.interp) {
+        return run_interp(e, cpu);
+    }
+    uint64_t *pc = pc_of(cpu);
+    Exit *from = NULL;
+    for (;;) {
+        /* From here on a flush waits for this thread. */
+        (void)__atomic_exchange_n(&cpu->host_sp, ENTERING, __ATOMIC_SEQ_CST);
+        if (UNLIKELY(cpu->pending || __atomic_load_n(&e->flushing, __ATOMIC_SEQ_CST))) {
+            __atomic_store_n(&cpu->host_sp, NULL, __ATOMIC_RELEASE);
+            __atomic_and_fetch((uint64_t *)&cpu->pending, ~(uint64_t)PENDING_ENGINE, __ATOMIC_ACQ_REL);
+            wait_flush(e);
+            from = NULL;
+            if (cpu->pending) {
+                return (ExcKind)(cpu->exit_kind = EXC_PENDING);
+            }
+            continue;
+        }
+        if (UNLIKELY((cpu->key & e->add_key) != e->add_key)) {
+            change_key(e, cpu, cpu->key | e->add_key);
+            from = NULL;
+        }
+        Tb *tb = tb_find(e, *pc, cpu->key);
+        if (!tb) {
+            uint64_t flushes = e->stats.flushes;
+            tb = engine_translate(e, cpu, *pc, cpu->key);
+            if (e->stats.flushes != flushes) {
+                from = NULL;
+            }
+        }
+        if (from) {
+            tb_link(e, from, tb);
+        }
+        JumpEntry *j = &cpu->jumps[jump_hash(*pc)];
+        if (j->pc != *pc) {
+            j->pc = ~(uint64_t)0;
+            __atomic_store_n(&j->host, tb->entry, __ATOMIC_RELEASE);
+            __atomic_store_n(&j->pc, *pc, __ATOMIC_RELEASE);
+        }
+        if (UNLIKELY(log_mask & LOG_exec) && log_on_at(LOG_exec, gva(*pc))) {
+            log_printf("Trace %#llx\n", (unsigned long long)*pc);
+        }
+        cpu->last_exit = NULL;
+        target_enter(e, cpu, tb->entry);
+        from = cpu->last_exit;
+        if (UNLIKELY(cpu->exit_kind >= EXC_COUNT)) {
+            uint32_t kind = cpu->exit_kind;
+            cpu->exit_kind = EXC_NONE;
+            if (kind == EXIT_RET_MISMATCH) {
+                target_ret_resync(e, cpu, *pc);
+            } else {
+                cpu->exit_kind = redo(e, cpu, kind == EXIT_REDO_FP ? MARK_FP : MARK_TBI);
+            }
+        }
+        if (cpu->exit_kind == EXC_PENDING) {
+            if (cpu->pending & ~(uint64_t)PENDING_ENGINE || !cpu->pending) {
+                return EXC_PENDING;
+            }
+            from = NULL;
+            continue;
+        }
+        if (cpu->exit_kind != EXC_NONE) {
+            return (ExcKind)cpu->exit_kind;
+        }
+        if (UNLIKELY(cpu->key & KEY_ONE_INSN)) {
+            return (ExcKind)(cpu->exit_kind = EXC_STEP);
+        }
+    }
+}
+
+/* -- invalidation, flush, keys ------------------------------------------------------------------------------- */
+
+static bool overlaps(const Tb *tb, uint64_t start, uint64_t last)
+{
+    uint64_t end = tb->pc + (tb->nbytes ? tb->nbytes - 1 : 0);
+    return tb->pc <= last && end >= start;
+}
+
+static void invalidate_list(Engine *e, Tb *tb, uint64_t start, uint64_t last)
+{
+    while (tb) {
+        Tb *next = tb->page_next;
+        if (overlaps(tb, start, last)) {
+            codebuf_writable(&e->code);
+            tb_remove(e, tb);
+        }
+        tb = next;
+    }
+}
+
+void engine_invalidate(Engine *e, Gva start, uint64_t len)
+{
+    if (!len || e->cfg.interp) {
+        return;
+    }
+    uint64_t first = start.v & -(uint64_t)4096, last = start.v + len - 1;
+    engine_lock(e);
+    e->seq++;
+    uint64_t npages = ((last - first) >> 12) + 1;
+    if (npages > 1u << PAGE_HASH_BITS) {
+        for (unsigned k = 0; k < 1u << PAGE_HASH_BITS; k++) {
+            invalidate_list(e, e->pages[k], start.v, last);
+        }
+    } else {
+        for (uint64_t k = 0; k < npages; k++) {
+            invalidate_list(e, e->pages[page_hash(first + (k << 12))], start.v, last);
+        }
+    }
+    engine_unlock(e);
+}
+
+/* Forgets all translations. Every other thread is brought out of translated code first; the caller is out. */
+void engine_flush(Engine *e, CpuHead *cpu)
+{
+    uint64_t before = e->stats.flushes;
+    while (__atomic_exchange_n(&e->flushing, 1, __ATOMIC_ACQ_REL)) {
+        cpu->host_sp = NULL; /* the other one waits for this thread */
+        wait_flush(e);
+        cpu->host_sp = (void *)1;
+        if (e->stats.flushes != before) {
+            return; /* somebody else did it */
+        }
+    }
+    for (;;) {
+        bool inside = false;
+        engine_lock(e);
+        for (unsigned k = 0; k < e->ncpus; k++) {
+            CpuHead *c = e->cpus[k];
+            if (c != cpu && __atomic_load_n(&c->host_sp, __ATOMIC_ACQUIRE)) {
+                __atomic_or_fetch((uint64_t *)&c->pending, PENDING_ENGINE, __ATOMIC_ACQ_REL);
+                inside = true;
+            }
+        }
+        if (!inside) {
+            break;
+        }
+        engine_unlock(e);
+        usleep(50);
+    }
+    codebuf_writable(&e->code);
+    memset(e->hash, 0, sizeof(Tb *) << TB_HASH_BITS);
+    memset(e->pages, 0, sizeof(Tb *) << PAGE_HASH_BITS);
+    for (unsigned k = 0; k < e->ncpus; k++) {
+        clear_jumps(e->cpus[k]);
+        target_ret_reset(e, e->cpus[k]);
+        e->cpus[k]->last_exit = NULL;
+    }
+    codebuf_reset(&e->code);
+    e->stats.flushes++;
+    e->seq++;
+    engine_unlock(e);
+    __atomic_store_n(&e->flushing, 0, __ATOMIC_RELEASE);
+    syscall(SYS_futex, &e->flushing, FUTEX_WAKE_PRIVATE, 1 << 30, NULL, NULL, 0);
+}
+
+void engine_fpcr_changed(CpuHead *cpu)
+{
+    Engine *e = cpu->engine;
+    uint64_t key = e->fe->key(cpu) | e->add_key;
+    cpu->guest_mxcsr = target_mxcsr(cpu->fp.fpcr) | (cpu->guest_mxcsr & 0x3f);
+    if (key != cpu->key) {
+        change_key(e, cpu, key);
+    }
+}
+
+void engine_add_key(Engine *e, uint64_t bits)
+{
+    engine_lock(e);
+    e->add_key |= bits;
+    for (unsigned k = 0; k < e->ncpus; k++) {
+        __atomic_or_fetch((uint64_t *)&e->cpus[k]->pending, PENDING_ENGINE, __ATOMIC_ACQ_REL);
+    }
+    engine_unlock(e);
+}
+
+uint32_t engine_fpsr(CpuHead *cpu)
+{
+    return target_fpsr(cpu);
+}
+
+void engine_set_fpsr(CpuHead *cpu, uint32_t fpsr)
+{
+    target_set_fpsr(cpu, fpsr);
+}
+
+void engine_second_thread(Engine *e)
+{
+    (void)e; /* atomics and barriers are always real: memory may be shared between processes */
+}
+
+bool engine_owns(const Engine *e, const void *addr)
+{
+    const uint8_t *p = addr;
+    return (p >= e->code.rx && p < e->code.rx + 2 * e->code.size) || (p >= e->code.rw && p < e->code.rw + e->code.size);
+}
+
+/* -- fork ------------------------------------------------------------------------------------------------------- */
+
+void engine_fork_prepare(Engine *e)
+{
+    engine_lock(e);
+    e->code.shared = !e->cfg.interp;
+}
+
+void engine_fork_parent(Engine *e)
+{
+    engine_unlock(e);
+}
+
+int engine_fork_child(Engine *e, CpuHead *cpu)
+{
+    e->cpus[0] = cpu; /* the other threads are gone */
+    e->ncpus = 1;
+    e->flushing = 0;
+    engine_unlock(e);
+    return 0;
+}

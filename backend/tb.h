@@ -1,0 +1,197 @@
+/* tb.h - translated regions, their exits and fault tables, code memory and the engine that owns them all.
+ *
+ * Words: a Tb is one translated region. An Exit is one jump out of it that can be chained: linked, it goes to
+ * another Tb's entry; unlinked, to its stub, which leaves to the dispatcher with the Exit in cpu->last_exit.
+ * Code memory is one memory object mapped twice (codebuf.c): rw addresses are written, rx addresses run.
+ *
+ * Locks: `Engine.lock` guards publishing (hash, page lists), linking and the list of CPUs. Look-up takes none:
+ * hash chains are only extended at the head and unlinked without touching the removed Tb's own pointer, and no
+ * memory of a Tb is used again before a full flush, when no thread is in translated code. A thread writes code
+ * only into its own chunk, except for the aligned 4-byte displacement of an Exit, written under the lock.
+ */
+#ifndef ARMX_BACKEND_TB_H
+#define ARMX_BACKEND_TB_H
+
+#include "iface.h"
+
+typedef struct Tb Tb;
+typedef struct Exit Exit;
+
+struct Exit {
+    uint64_t pc;      /* guest address that it goes to (first: the stubs read it) */
+    uint8_t *at;      /* rw address of the jump's 32-bit displacement */
+    uint8_t *stub;    /* rw address of its stub */
+    Tb *to;           /* linked to, or NULL */
+    Exit *next_in;    /* list of exits linked to the same Tb */
+};
+
+/* One host instruction that can fault. Sorted by off. */
+typedef struct Fault {
+    uint32_t off;  /* from the Tb's first byte */
+    uint16_t pc;   /* guest instruction: bytes from the Tb's pc, divided by 2 */
+    uint8_t flags; /* where NZCV is: FAULT_FL_* or a target's own code above */
+    uint8_t reg;   /* host register for it */
+} Fault;
+enum { FAULT_FL_MEMORY, FAULT_FL_TARGET };
+
+struct Tb {
+    uint64_t pc, key;
+    uint8_t *entry;       /* rx */
+    uint32_t size;        /* bytes of host code */
+    uint32_t nbytes;      /* guest bytes [pc, pc + nbytes) */
+    uint16_t ninsns, nexits, nfaults;
+    uint16_t traps;       /* FP traps so far */
+    bool dead;            /* invalidated: in no list any more */
+    Exit *exits;
+    Fault *faults;
+    Tb *hash_next, *page_next;
+    Exit *in;             /* exits linked to this Tb */
+};
+
+/* A futex lock: threads of the guest are raw clones, so nothing of libpthread is used. */
+typedef struct EngineLock {
+    uint32_t v;
+} EngineLock;
+void engine_lock(Engine *e);
+void engine_unlock(Engine *e);
+
+/* A thread's piece of code memory. Tbs are allocated upwards; `tbs` grows downwards from the end of data, so
+ * tbs[-1] is the oldest: addresses ascend with age. */
+typedef struct CodeChunk {
+    uint8_t *code, *code_end; /* rw, next free byte */
+    uint8_t *data, *data_end;
+    Tb **tbs;                 /* end of the array of Tbs, one past the oldest */
+    uint32_t ntbs;
+    uint8_t *code_start;
+    void *work;               /* the owning thread's memory for compiling */
+} CodeChunk;
+
+enum {
+    STUB_BYTES = 16 * 1024,  /* at the start of code memory and of data */
+    CODE_CHUNK = 256 * 1024, /* bytes of code per chunk; the same of data */
+    TB_HASH_BITS = 15,
+    PAGE_HASH_BITS = 13,
+    IR_CAP = 4096,           /* IR ops per region */
+    REGION_INSNS = 48,       /* guest instructions per tier-1 region */
+    RET_STACK = 256 * 1024,  /* bytes of a host return stack */
+    RESYNC_DEPTH = 64,       /* entries looked at after a return to an unexpected place */
+    WORK_BYTES = 512 * 1024, /* IR and tables of one compilation */
+    PENDING_ENGINE = 2       /* bit of CpuHead.pending: the engine itself wants the thread out */
+};
+
+typedef struct CodeBuf {
+    int fd;
+    uint8_t *rx, *rw;      /* the two views of code */
+    uint8_t *data;         /* private memory within 2 GiB of rx */
+    size_t size;           /* of each of the three */
+    uint32_t nchunks, used; /* chunks there are, handed out */
+    CodeChunk *chunks;
+    bool shared;           /* forked since the last write: copy before writing */
+} CodeBuf;
+
+typedef struct EngineStats {
+    uint64_t tbs, guest_insns, host_bytes, ir_ops, translate_ns, flushes, links, unlinks, exits, lookups, fp_traps;
+} EngineStats;
+
+/* A guest instruction that is translated in another way from its next translation on. */
+typedef struct Mark {
+    uint64_t pc;    /* 0 = free */
+    uint16_t bits;  /* MARK_* */
+    uint16_t traps;
+} Mark;
+enum {
+    MARK_FP = 1,    /* FP traps often: by evaluation functions */
+    MARK_TBI = 2,   /* was given a tagged address: mask */
+    MARKS = 4096,
+    FP_TRAPS_MAX = 50
+};
+
+/* cpu->exit_kind above the guest's own: the dispatcher's business. */
+enum { EXIT_RET_MISMATCH = EXC_COUNT, EXIT_REDO_FP, EXIT_REDO_TBI };
+
+struct Engine {
+    EngineConfig cfg;
+    const Frontend *fe;
+    CodeBuf code;
+    EngineLock lock;
+    uint32_t seq;           /* invalidations so far */
+    uint32_t flushing;      /* a full flush is under way: nobody may enter translated code */
+    Tb **hash, **pages;
+    CpuHead **cpus;
+    unsigned ncpus, cpus_cap;
+    uint64_t add_key;       /* key bits that all threads run under */
+    unsigned nmarks;
+    Mark marks[MARKS];
+    void *target;           /* the target's own: stubs, pins, rule index */
+    EngineStats stats;
+};
+
+static inline unsigned tb_hash(uint64_t pc, uint64_t key)
+{
+    return (unsigned)(((pc >> 2) * 0x9e3779b97f4a7c15u + key * 0x85ebca6bu) >> (64 - TB_HASH_BITS));
+}
+
+static inline unsigned page_hash(uint64_t pc)
+{
+    return (unsigned)(((pc >> 12) * 0x9e3779b97f4a7c15u) >> (64 - PAGE_HASH_BITS));
+}
+
+/* tb.c */
+Tb *tb_find(Engine *e, uint64_t pc, uint64_t key);          /* lock-free */
+void tb_publish(Engine *e, Tb *tb);                         /* lock held */
+void tb_remove(Engine *e, Tb *tb);                          /* lock held: from lists, links, jump caches */
+Tb *tb_of_host(Engine *e, const void *rx);                  /* the Tb whose code holds rx, or NULL; signal-safe */
+const Fault *tb_fault(const Tb *tb, uint32_t off);          /* the entry exactly at off, or NULL */
+
+/* link.c */
+void tb_link(Engine *e, Exit *x, Tb *to);  /* takes the lock */
+void tb_unlink_in(Tb *tb);                 /* lock held: all exits that go to tb back to their stubs */
+
+/* codebuf.c */
+int codebuf_init(CodeBuf *c, size_t size);
+CodeChunk *codebuf_chunk(Engine *e);       /* a fresh chunk, or NULL when the memory is full; takes the lock */
+void codebuf_reset(CodeBuf *c);            /* all chunks are free again */
+void codebuf_writable(CodeBuf *c);         /* lock held: ends sharing with a forked process */
+static inline uint8_t *codebuf_rx(const CodeBuf *c, const uint8_t *rw)
+{
+    return c->rx + (rw - c->rw);
+}
+
+/* target.h's functions, implemented once per host */
+int target_init(Engine *e);
+/* Compiles r into the chunk, with `bytes` of work memory. Returns NULL when the chunk has no room, TB_TOO_BIG when
+ * the region is too large for the tables (translate fewer instructions). Does not publish. */
+#define TB_TOO_BIG ((Tb *)1)
+Tb *target_compile(Engine *e, CodeChunk *ch, const IrRegion *r, void *work, size_t bytes);
+/* Runs translated code from entry (rx) until it leaves; cpu->exit_kind says why. */
+void target_enter(Engine *e, CpuHead *cpu, const uint8_t *entry);
+void target_link(Exit *x, const uint8_t *to_rw); /* one aligned 4-byte store */
+/* The host pc of an interrupted thread, and its state written to *cpu as the fault entry says (f = NULL: in the
+ * dispatcher's stubs). */
+const void *target_uc_pc(const void *ucontext);
+void target_uc_save(Engine *e, CpuHead *cpu, const void *ucontext, const Tb *tb, const Fault *f);
+/* Makes the handler's return continue at the stub that leaves translated code. */
+void target_uc_leave(Engine *e, CpuHead *cpu, void *ucontext);
+/* Makes the handler's return call fn(cpu), which does not return, on the interrupted stack. */
+void target_uc_call(CpuHead *cpu, void *ucontext, void (*fn)(CpuHead *));
+/* The address that the interrupted instruction accesses; false when it has no memory operand. */
+bool target_uc_address(const void *ucontext, uint64_t *addr);
+/* A fault on the guard page of the return stack: resets it, true. */
+bool target_uc_ret_overflow(Engine *e, CpuHead *cpu, void *ucontext);
+void target_ret_reset(Engine *e, CpuHead *cpu); /* empty return stack */
+void target_ret_drop(Engine *e, CpuHead *cpu);  /* the same while a helper called from translated code runs */
+uint32_t target_mxcsr(uint32_t fpcr);
+uint32_t target_fpsr(const CpuHead *cpu);
+void target_set_fpsr(CpuHead *cpu, uint32_t fpsr);
+void target_dump(Engine *e, const Tb *tb, void *file);
+/* Looks for a return site for guest address pc on the return stack after a mismatch; true = ret_sp is adjusted. */
+bool target_ret_resync(Engine *e, CpuHead *cpu, uint64_t pc);
+
+/* run.c */
+Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key);
+void engine_flush(Engine *e, CpuHead *cpu);
+bool engine_in_interp(const CpuHead *cpu);
+void engine_interp_out(CpuHead *cpu); /* ends the interpreter's run with exit_kind */
+unsigned engine_marks(Engine *e, uint64_t pc); /* MARK_* bits; lock-free */
+
+#endif

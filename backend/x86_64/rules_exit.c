@@ -1,0 +1,517 @@
+/* rules_exit.c - leaving a region: direct and indirect jumps, calls and returns, exceptions, helper calls.
+ *
+ * A direct exit is one patchable jump (Exit); unlinked it leads to a stub that loads rax with the Exit and
+ * leaves. A call pushes the host address of its return site on the return stack (rsp); a guest return loads
+ * RTARGET with its target and executes a host `ret`; the return site compares RTARGET with the guest address
+ * that it stands for, which is the Exit's first field, and goes on through that Exit. Indirect jumps probe the
+ * thread's jump cache inline.
+ * When flags are wanted at the target, a side exit goes by a stub that packs them there, so that the path that
+ * stays pays nothing. Polls stand on the taken path only.
+ */
+#include "sel.h"
+
+static void align_patch(Asm *a, unsigned before)
+{
+    /* the displacement must not cross a cache line: it is patched while others run it */
+    while ((((uintptr_t)asm_rx(a, a->p) + before) & 63) > 60) {
+        put8(a, 0x90);
+    }
+}
+
+Exit *exit_new(Lower *l, uint64_t pc)
+{
+    Exit *x = &l->exits[l->nexits++];
+    if ((uint8_t *)(x + 2) > (uint8_t *)(l->ch->tbs - l->ch->ntbs) - sizeof l->faults - 4096) {
+        l->too_big = true; /* checked at the end of the op; there is room for the rest of it */
+        l->nexits--;
+    }
+    *x = (Exit){.pc = pc};
+    return x;
+}
+
+void exit_jump(Lower *l, Exit *x)
+{
+    align_patch(&l->a, 1);
+    x->at = x_jmp(&l->a);
+}
+
+Stub *l_stub(Lower *l, unsigned kind)
+{
+    if (l->nstubs >= LEN(l->stubs)) {
+        l->too_big = true;
+        l->nstubs--;
+    }
+    Stub *s = &l->stubs[l->nstubs++];
+    *s = (Stub){.kind = kind, .reg = NOREG};
+    return s;
+}
+
+/* ZF = nothing is pending */
+static void poll(Lower *l)
+{
+    x_alu_mi(&l->a, 1, ALU_CMP, l_head(l, offsetof(CpuHead, pending)), 0);
+}
+
+static void store_flags_at_end(Lower *l, const IrIns *in)
+{
+    if (!(in->x & EXIT_FLAGS_DEAD)) {
+        fl_store(l);
+    }
+}
+
+static void poll_then(Lower *l, Exit *x)
+{
+    poll(l);
+    Stub *s = l_stub(l, STUB_PENDING);
+    s->from = x_jcc(&l->a, CC_NE);
+    s->exit = x;
+}
+
+static void own_exit_pc(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    uint64_t pc = ir_imm64(in);
+    store_flags_at_end(l, in);
+    if (in->x & EXIT_SYNC) {
+        x_mov_ri(&l->a, RTARGET, pc);
+        x_jmp_abs(&l->a, l->t->indirect_miss);
+        return;
+    }
+    Exit *x = exit_new(l, pc);
+    if (in->x & EXIT_POLL) {
+        poll_then(l, x);
+    }
+    exit_jump(l, x);
+}
+
+/* A conditional jump to where `stub` (kind STUB_FLAGS or STUB_JUMP) or, without one, the exit itself is. */
+static void jump_if(Lower *l, X86Cond cc, Exit *x, bool stub, const Stub *like)
+{
+    if (!stub) {
+        align_patch(&l->a, 2);
+        x->at = x_jcc(&l->a, cc);
+        return;
+    }
+    uint8_t *from = x_jcc(&l->a, cc);
+    Stub *s = l_stub(l, like->kind);
+    *s = *like;
+    s->from = from;
+}
+
+static void own_exit_if(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    Asm *a = &l->a;
+    Exit *x = exit_new(l, ir_imm64(in));
+    bool flags = !(in->x & EXIT_FLAGS_DEAD) && l->nz;
+    const IrIns *c = l_ins(l, in->a);
+    bool same = c->op == OP_test_flags && (l->val[in->a].attr & A_LAZY) && c->a == l->nz;
+    IrRef nz = l->nz;
+    if (flags && !(same && (l->ef == nz || (l->val[nz].attr & A_REISSUE)))) {
+        fl_store(l);
+        l->lock = 0;
+        flags = false;
+    }
+    CondCode cc = fl_cond(l, in->a);
+    if (flags && l->ef != nz) { /* asked by another form after all */
+        flags = false;
+        fl_store(l);
+        l->lock = 0;
+        cc = fl_cond(l, in->a);
+    }
+    Stub like = {.kind = flags ? STUB_FLAGS : STUB_JUMP, .form = l->form, .exit = x, .poll = in->x & EXIT_POLL};
+    uint8_t *odd = NULL;
+    if (cc.and_np) {
+        odd = x_jcc8(a, CC_P);
+    }
+    if (cc.or_p) {
+        jump_if(l, CC_P, x, true, &like);
+        jump_if(l, cc.cc, x, true, &like);
+        return;
+    }
+    if ((in->x & EXIT_POLL) && !flags) { /* the jump back of a loop: test on the taken path, inline */
+        uint8_t *stay = x_jcc8(a, cc.cc ^ 1);
+        poll(l);
+        align_patch(a, 2);
+        x->at = x_jcc(a, CC_E);
+        Stub *s = l_stub(l, STUB_PENDING);
+        s->from = x_jmp(a);
+        s->exit = x;
+        asm_link8(stay, a->p);
+    } else {
+        jump_if(l, cc.cc, x, flags || (in->x & EXIT_POLL), &like);
+    }
+    if (odd) {
+        asm_link8(odd, a->p);
+    }
+}
+
+/* After a call: the return site. */
+static void return_site(Lower *l, IrRef i)
+{
+    Exit *x = exit_new(l, l->guest_pc + (uint64_t)l_ins(l, i)->imm);
+    x_cmp_rm(&l->a, 1, RTARGET, mem_rip(&x->pc));
+    x_jcc_abs(&l->a, CC_NE, l->t->ret_mismatch);
+    exit_jump(l, x);
+}
+
+static void own_exit_call(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    store_flags_at_end(l, in);
+    Exit *x = exit_new(l, ir_imm64(in));
+    if (in->x & EXIT_POLL) {
+        poll_then(l, x);
+    }
+    align_patch(&l->a, 1);
+    x->at = x_call(&l->a);
+    return_site(l, i);
+}
+
+/* RTARGET = the value; flags stored; everything else is free. */
+static void load_target(Lower *l, const IrIns *in)
+{
+    Mem m;
+    fl_store(l);
+    l->lock = 0;
+    if (l_in_memory(l, in->a, &m)) {
+        x_mov_rm(&l->a, 1, RTARGET, m);
+    } else {
+        Reg r = l_reg(l, in->a);
+        l_mov(l, I64, RTARGET, r);
+    }
+}
+
+static void own_exit_ret(Lower *l, IrRef i)
+{
+    load_target(l, l_ins(l, i));
+    x_byte(&l->a, X_RET);
+}
+
+/* rax = the jump cache's entry for RTARGET; flags tell whether it is the right one. */
+static void probe(Asm *a)
+{
+    x_mov_rr(a, 0, RAX, RTARGET);
+    x_shl_ri(a, 0, RAX, 2);
+    x_alu_ri(a, 0, ALU_AND, RAX, ((1 << JUMP_CACHE_BITS) - 1) << 4);
+    x_add_rm(a, 1, RAX, mem(RSTATE, (int32_t)offsetof(CpuHead, jumps) - STATE_BIAS));
+    x_cmp_rm(a, 1, RTARGET, mem(RAX, offsetof(JumpEntry, pc)));
+}
+
+void exit_probe_jump(Asm *a, const Target *t)
+{
+    probe(a);
+    x_jcc_abs(a, CC_NE, t->indirect_miss);
+    x_jmp_m(a, 0, mem(RAX, offsetof(JumpEntry, host)));
+}
+
+static void own_exit_ind(Lower *l, IrRef i)
+{
+    Asm *a = &l->a;
+    load_target(l, l_ins(l, i));
+    poll(l);
+    x_jcc_abs(a, CC_NE, l->t->pending_indirect);
+    exit_probe_jump(a, l->t);
+}
+
+static void own_exit_call_ind(Lower *l, IrRef i)
+{
+    Asm *a = &l->a;
+    load_target(l, l_ins(l, i));
+    poll(l);
+    x_jcc_abs(a, CC_NE, l->t->pending_indirect);
+    probe(a);
+    Stub *s = l_stub(l, STUB_MISS);
+    s->from = x_jcc(a, CC_NE);
+    s->back = a->p;
+    x_call_m(a, 0, mem(RAX, offsetof(JumpEntry, host)));
+    return_site(l, i);
+}
+
+static void leave_with(Lower *l, ExcKind kind, int32_t imm, uint64_t pc)
+{
+    Asm *a = &l->a;
+    x_mov_ri(a, RCX, pc);
+    x_store_rm(a, 1, RCX, l_slot(l, l->e->fe->pc_slot));
+    x_mov_mi(a, 0, l_head(l, offsetof(CpuHead, exit_kind)), (int32_t)kind);
+    x_mov_mi(a, 0, l_head(l, offsetof(CpuHead, exit_imm)), imm);
+    x_jmp_abs(a, l->t->leave);
+}
+
+static void own_exit_exc(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    fl_store(l);
+    leave_with(l, (ExcKind)in->x, in->imm, ir_imm64(in));
+}
+
+static void own_exit_exc_if(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    fl_store(l);
+    l->lock = 0;
+    CondCode cc = fl_cond(l, in->a);
+    uint8_t *odd = cc.and_np ? x_jcc8(&l->a, CC_P) : NULL;
+    for (int n = cc.or_p ? 2 : 1; n; n--) {
+        Stub *s = l_stub(l, STUB_EXC);
+        s->from = x_jcc(&l->a, n == 2 ? CC_P : cc.cc);
+        s->exc = (ExcKind)in->x;
+        s->imm = in->imm;
+        s->pc = l->guest_pc;
+    }
+    if (odd) {
+        asm_link8(odd, l->a.p);
+    }
+}
+
+static void goto_block(Lower *l, uint8_t *at, uint32_t block)
+{
+    if (l->nfix >= LEN(l->fix)) {
+        l->too_big = true;
+        return;
+    }
+    l->fix[l->nfix].at = at;
+    l->fix[l->nfix++].block = block;
+}
+
+static void own_jump(Lower *l, IrRef i)
+{
+    fl_store(l);
+    l->lock = 0;
+    l_sync_block_end(l);
+    goto_block(l, x_jmp(&l->a), (uint32_t)l_ins(l, i)->imm);
+}
+
+static void own_branch(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    fl_store(l);
+    l->lock = 0;
+    l_sync_block_end(l);
+    CondCode cc = fl_cond(l, in->a);
+    if (cc.and_np) {
+        goto_block(l, x_jcc(&l->a, CC_P), in->c);
+    } else if (cc.or_p) {
+        goto_block(l, x_jcc(&l->a, CC_P), in->b);
+    }
+    goto_block(l, x_jcc(&l->a, cc.cc), in->b);
+    goto_block(l, x_jmp(&l->a), in->c);
+}
+
+/* -- calls of C functions ------------------------------------------------------------------------------ */
+
+/* scratch[k] = value of an argument, or a pointer to its copy in ev[k] */
+static void store_argument(Lower *l, IrRef v, IrType ty, unsigned k, unsigned place)
+{
+    Asm *a = &l->a;
+    Mem m = l_head(l, offsetof(CpuHead, scratch) + 8 * place);
+    Mem ev = l_head(l, offsetof(CpuHead, ev) + sizeof(V128) * k);
+    if (ty == TV128) {
+        Reg s = l_reg(l, v), t = l_temp(l);
+        x_vmovups_to_rm(a, s, ev);
+        x_lea(a, 1, t, ev);
+        x_store_rm(a, 1, t, m);
+    } else {
+        Reg s = l_reg_zx(l, v);
+        x_store_rm(a, 1, s, m);
+    }
+    l->lock = 0;
+}
+
+static void own_call(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    Asm *a = &l->a;
+    const IrHelper *h = &l->e->fe->helpers[in->imm];
+    const IrRef args[3] = {in->a, in->b, in->c};
+    unsigned place = 0;
+    if (h->effects & (STATE | FAULTS | EXITS)) {
+        fl_store(l);
+    }
+    l_clobber(l);
+    l->ef = 0;
+    l->lock = 0;
+    if (h->ret == TV128) {
+        Reg t = l_temp(l);
+        x_lea(a, 1, t, l_head(l, offsetof(CpuHead, ev) + 3 * sizeof(V128)));
+        x_store_rm(a, 1, t, l_head(l, offsetof(CpuHead, scratch)));
+        place++;
+        l->lock = 0;
+    }
+    for (unsigned k = 0; k < 3 && h->args[k] != TY_NONE; k++) {
+        store_argument(l, args[k], (IrType)h->args[k], k, place++);
+    }
+    if (h->effects & STATE) { /* slots may change: what lives of their old values moves out */
+        for (unsigned s = 0; s < l->e->fe->nslots; s++) {
+            if (l->slot_head[s]) {
+                l_evict_slot(l, s, 0);
+                l->lock = 0;
+            }
+        }
+        memset(l->slot_cur, 0, sizeof l->slot_cur);
+    }
+    l_evict(l, l->t->temps);
+    x_mov_ri(a, RCX, l->guest_pc);
+    x_store_rm(a, 1, RCX, l_slot(l, l->e->fe->pc_slot));
+    x_mov_ri(a, RAX, (uint64_t)(uintptr_t)h->fn);
+    x_call_abs(a, l->t->helper);
+    if (h->ret == TV128) {
+        Reg d = l_dst(l, i, true);
+        x_vmovups_rm(a, d, l_head(l, offsetof(CpuHead, ev) + 3 * sizeof(V128)));
+        l_def(l, i, d, true);
+    } else if (h->ret != TY_NONE) {
+        l_def(l, i, RAX, false);
+    }
+}
+
+void l_eval(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    Asm *a = &l->a;
+    const char *sig = ir_ops[in->op].sig + 2;
+    const IrRef args[3] = {in->a, in->b, in->c};
+    l_clobber(l);
+    l->ef = 0;
+    for (unsigned k = 0; k < 3; k++) {
+        if (sig[k] == '.' || !args[k]) {
+            continue;
+        }
+        Mem ev = l_head(l, offsetof(CpuHead, ev) + sizeof(V128) * k);
+        Reg s = l_reg(l, args[k]);
+        if (reg_is_xmm(s)) {
+            x_vmovups_to_rm(a, s, ev);
+        } else {
+            s = l_reg_zx(l, args[k]);
+            x_store_rm(a, 1, s, ev);
+        }
+        l->lock = 0;
+    }
+    l_evict(l, l->t->temps & 0xffff);
+    x_mov_ri(a, RAX, (uint64_t)(uintptr_t)ir_evals[in->op]);
+    x_mov_ri(a, RCX, (uint32_t)(in->x | in->y << 8 | (uint32_t)in->imm << 16));
+    x_call_abs(a, l->t->eval);
+    Mem r = l_head(l, offsetof(CpuHead, ev) + 3 * sizeof(V128));
+    IrType ty = ir_result_type(in);
+    if (ty == TY_NONE) {
+        return;
+    }
+    Reg d = l_dst(l, i, true);
+    switch (ty) {
+    case I32: x_mov_rm(a, 0, d, r); break;
+    case I64: x_mov_rm(a, 1, d, r); break;
+    case F16:
+        x_vpxor_rrr(a, d, d, d);
+        x_vpinsrw_rrmi(a, d, d, r, 0);
+        break;
+    case F32: x_vmovss_ld_rm(a, d, r); break;
+    case F64: x_vmovsd_ld_rm(a, d, r); break;
+    default: x_vmovups_rm(a, d, r); break;
+    }
+    l_def(l, i, d, true);
+}
+
+/* -- stubs -------------------------------------------------------------------------------------------------- */
+
+void fl_store_form(Asm *a, FlagForm form, Mem m)
+{
+    if (form == FF_FAB || form == FF_FBA) {
+        x_mov_ri(a, RAX, form == FF_FBA ? PACKED_N : PACKED_C);
+        x_mov_ri(a, RCX, form == FF_FBA ? PACKED_C : PACKED_N);
+        x_cmov_rr(a, 0, CC_B, RAX, RCX);
+        x_mov_ri(a, RCX, PACKED_Z | PACKED_C);
+        x_cmov_rr(a, 0, CC_E, RAX, RCX);
+        x_mov_ri(a, RCX, PACKED_C | PACKED_V);
+        x_cmov_rr(a, 0, CC_P, RAX, RCX);
+    } else {
+        if (form == FF_SUB) {
+            x_byte(a, X_CMC);
+        }
+        x_byte(a, X_LAHF);
+        x_setcc(a, CC_O, RAX);
+        x_alu_ri(a, 0, ALU_AND, RAX, PACKED_N | PACKED_Z | PACKED_C | PACKED_V);
+    }
+    x_store_rm(a, 0, RAX, m);
+}
+
+static void one_stub(Lower *l, const Stub *s)
+{
+    Asm *a = &l->a;
+    asm_link(s->from, a->p);
+    switch (s->kind) {
+    case STUB_PENDING:
+        x_lea(a, 1, RAX, mem_rip(s->exit));
+        x_jmp_abs(a, l->t->pending);
+        break;
+    case STUB_FLAGS:
+        fl_store_form(a, s->form, l_slot(l, l->e->fe->nzcv_slot));
+        /* fall through */
+    case STUB_JUMP: {
+        Exit *x = s->exit;
+        if (x->at) { /* the second way to the same exit */
+            x = exit_new(l, x->pc);
+        }
+        uint8_t *leave = NULL;
+        if (s->poll) {
+            poll(l);
+            leave = x_jcc(a, CC_NE);
+        }
+        exit_jump(l, x);
+        if (leave) {
+            asm_link(leave, a->p);
+            x_lea(a, 1, RAX, mem_rip(x));
+            x_jmp_abs(a, l->t->pending);
+        }
+        break;
+    }
+    case STUB_EXC:
+        if (s->reg != NOREG) {
+            x_store_rm(a, 1, s->reg, l_head(l, offsetof(CpuHead, exit_addr)));
+        }
+        leave_with(l, s->exc, s->imm, s->pc);
+        break;
+    case STUB_MISS:
+        x_lea(a, 1, RAX, mem_rip(l->t->miss_entry));
+        asm_link(x_jmp(a), s->back);
+        break;
+    case STUB_EXIT:
+        break;
+    }
+}
+
+void exit_stubs(Lower *l)
+{
+    Asm *a = &l->a;
+    for (unsigned k = 0; k < l->nstubs; k++) {
+        asm_room(a);
+        one_stub(l, &l->stubs[k]);
+        if (a->overflow || l->too_big) {
+            return;
+        }
+    }
+    for (unsigned k = 0; k < l->nexits; k++) {
+        asm_room(a);
+        if (a->overflow) {
+            return;
+        }
+        Exit *x = &l->exits[k];
+        x->stub = a->p;
+        asm_link(x->at, a->p);
+        x_lea(a, 1, RAX, mem_rip(x));
+        x_jmp_abs(a, l->t->unlinked);
+    }
+}
+
+const Rule rules_exit[] = {
+    OWN(exit_pc, 0, 0, own_exit_pc)
+    OWN(exit_if, 0, 0, own_exit_if)
+    OWN(exit_call, 0, 0, own_exit_call)
+    OWN(exit_call_ind, 0, 0, own_exit_call_ind)
+    OWN(exit_ind, 0, 0, own_exit_ind)
+    OWN(exit_ret, 0, 0, own_exit_ret)
+    OWN(exit_exc, 0, 0, own_exit_exc)
+    OWN(exit_exc_if, 0, 0, own_exit_exc_if)
+    OWN(jump, 0, 0, own_jump)
+    OWN(branch, 0, 0, own_branch)
+    OWN(call, 0, 0, own_call)
+};
+const unsigned rules_exit_n = LEN(rules_exit);

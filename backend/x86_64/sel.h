@@ -1,0 +1,245 @@
+/* sel.h - selection and allocation of one region for x86-64: the words that rules and emitters share.
+ *
+ * How an op becomes code (sel.c): a backward sweep has found last uses, dead ops, what folds into its user
+ * (LAZY) and which value may be computed in its register's home (hint). The forward pass takes the ops in order;
+ * for each it picks the first row of the op's rules whose types, shapes and features fit, brings the operands
+ * where the row wants them, gives the emitter a Sel, and frees what died.
+ *
+ * How to add a lowering: one row in a rules_*.c table and one 2-6 line emitter in emit_*.c.
+ *   RULE(op, types, x, dst, src0, src1, src2, flags, emitter, arg)
+ * types: TY(I32) | TY(I64), 0 = any, matched with .ty; x: X(E_S) | X(E_D), 0 = any, matched with .x.
+ * src: S_R general register, S_RM that or the home of a slot in memory, S_I a constant that fits a sign-extended
+ * 32-bit immediate (any constant for i32), S_FF S_FFFF S_FFFFFFFF that constant, S_X / S_XM the same for vector registers, S_NONE.
+ * dst: D_R / D_X any register (it may be one of the sources'), D_RT / D_XT the emitter finds source 0 in it and
+ * overwrites it, D_RE / D_XE different from every source, D_NONE.
+ * flags: R_CLOB changes EFLAGS; R_COMM sources 0 and 1 may be swapped; R_T1 R_T2 scratch general registers in
+ * s->t[0], t[1]; R_TX1 R_TX2 scratch vector registers in s->tx; R_FAULT the FIRST instruction of the emitter may
+ * fault; R_ZX the result's upper bits (above 32 of an i32, above the scalar of an FP value) are zero; R_ZXA they
+ * are zero when those of source 0 are; R_AVX512 needs AVX-512 VL BW DQ; R_SETS leaves the flags of an fl_ op
+ * with the same operands in EFLAGS.
+ * Rows are tried in order: specific first, the last takes anything. Later files only see what earlier files
+ * (the order is rule_tables[] in target.c) did not take; ops with EVAL always end in the evaluation function.
+ * An op that no row can say has an `OWN` row: its function does everything with the l_* functions below.
+ *
+ * Values: an i32 in a register has undefined upper bits unless A_ZX; an FP scalar's register likewise.
+ * A slot's home is its pinned register or its place in the CPU structure; values that are equal to a slot are
+ * its residents until it is overwritten.
+ */
+#ifndef ARMX_BACKEND_X86_64_SEL_H
+#define ARMX_BACKEND_X86_64_SEL_H
+
+#include "../tb.h"
+#include "build.h"
+#include "enc.h"
+
+enum { NOSLOT = 255, NOSPILL = 255, NSPILLS = 48 };
+enum { A_ZX = 1, A_LAZY = 2, A_DEAD = 4, A_REISSUE = 8, A_DONE = 16, A_ADDR = 32 };
+
+typedef struct Val {
+    IrRef last;   /* position of the last use */
+    IrRef next;   /* next resident of the same slot */
+    Reg reg;      /* register that holds it, or NOREG */
+    uint8_t home; /* slot that it is equal to, or NOSLOT */
+    uint8_t spill;
+    uint8_t hint; /* slot whose pin it may be computed in, or NOSLOT */
+    uint8_t uses, fuse, sets, attr;
+} Val;
+
+/* What the flags in EFLAGS look like. */
+typedef enum FlagForm { FF_ADD, FF_SUB /* carry inverted */, FF_FAB /* ucomis a, b */, FF_FBA /* ucomis b, a */ } FlagForm;
+
+typedef struct Feat {
+    bool avx512; /* F VL BW DQ */
+    bool vbmi, gfni, vaes, sha, avx2;
+    bool aes; /* AES and PCLMULQDQ */
+    bool vnni; /* AVX512_VNNI */
+} Feat;
+
+typedef struct Target {
+    Feat feat;
+    Reg pin[IR_MAX_SLOTS];        /* slot -> register, or NOREG */
+    uint8_t slot_of[REG_COUNT];   /* register -> slot, or NOSLOT */
+    int32_t slot_disp[IR_MAX_SLOTS]; /* from the state pointer */
+    uint64_t temps, pins;         /* bit per register */
+    struct Rule const *first[OP_COUNT];
+    uint16_t nrules[OP_COUNT];
+    struct Rule *rules;
+    /* stubs, rx */
+    uint8_t *enter, *leave, *leave_saved, *unlinked, *pending, *pending_indirect, *indirect_miss, *ret_mismatch,
+        *ret_bottom, *helper, *eval, *resume;
+    size_t stub_bytes;
+    const uint8_t *consts; /* rx copy of simd_consts (simd_consts.h) */
+    JumpEntry *miss_entry; /* an entry whose host is indirect_miss */
+} Target;
+
+/* Out-of-line code after the region. */
+typedef enum StubKind {
+    STUB_EXIT,    /* an Exit's unlinked stub (from: none); every Exit gets one by itself */
+    STUB_PENDING, /* leave with EXC_PENDING at exit->pc */
+    STUB_FLAGS,   /* store the flags from EFLAGS, then go to the exit */
+    STUB_JUMP,    /* go to the exit */
+    STUB_EXC,     /* leave with an exception */
+    STUB_MISS,    /* indirect call that missed: the entry that leads to the look-up */
+} StubKind;
+typedef struct Stub {
+    StubKind kind;
+    FlagForm form;
+    bool poll;
+    Reg reg;       /* STUB_EXC: faulting address or NOREG */
+    uint8_t *from; /* displacement to link to the stub */
+    uint8_t *back; /* STUB_MISS: where to go on */
+    Exit *exit;
+    ExcKind exc;
+    int32_t imm;
+    uint64_t pc;
+} Stub;
+
+typedef struct Lower {
+    Asm a;
+    Engine *e;
+    const Target *t;
+    const IrRegion *r;
+    const IrIns *ins;
+    CodeChunk *ch;
+    Val *val;
+    IrRef pos;            /* op being lowered */
+    IrRef want_flags;     /* flags op that this arithmetic should make too, or 0 */
+    uint64_t guest_pc;    /* of the current guest instruction */
+    unsigned marks;       /* its MARK_* bits */
+    uint64_t busy, lock;  /* registers: hold a value; in use by this op */
+    IrRef reg_val[REG_COUNT];
+    IrRef slot_head[IR_MAX_SLOTS];
+    IrRef slot_cur[IR_MAX_SLOTS]; /* the value that the slot was set to last */
+    IrRef ef;             /* flags value in EFLAGS, or 0 */
+    FlagForm form;
+    bool hot;             /* a condition is in EFLAGS for the rest of this op */
+    IrRef nz;             /* flags value of the nzcv slot that memory does not have yet, or 0 */
+    uint64_t spills;      /* bit per spill slot in use */
+    IrRef spill_val[NSPILLS];
+    Fault faults[1024];
+    unsigned nfaults;
+    Exit *exits;          /* in data memory, growing */
+    unsigned nexits;
+    Stub stubs[512];
+    unsigned nstubs;
+    uint8_t *block_at[64];
+    struct { uint8_t *at; uint32_t block; } fix[128];
+    unsigned nfix;
+    unsigned block;
+    bool too_big;
+} Lower;
+
+typedef struct Sel {
+    Reg d, s[3];
+    Reg t[2], tx[2];
+    int8_t mi;      /* which source is in memory, or -1 */
+    Mem m;
+    int64_t k;      /* the S_I operand */
+    int w;          /* 1 for i64 */
+    const IrIns *i;
+    uint32_t arg;
+    const Lower *l;
+} Sel;
+typedef void Emit(Asm *a, const Sel *s);
+typedef void Own(Lower *l, IrRef i);
+
+typedef enum Shape { S_NONE, S_R, S_RM, S_I, S_FF, S_FFFF, S_FFFFFFFF, S_X, S_XM } Shape;
+typedef enum Dst { D_NONE, D_R, D_RT, D_RE, D_X, D_XT, D_XE } Dst;
+enum { R_CLOB = 1, R_COMM = 2, R_T1 = 4, R_T2 = 8, R_TX1 = 16, R_TX2 = 32, R_FAULT = 64, R_ZX = 128, R_ZXA = 256,
+       R_AVX512 = 512, R_SETS = 1024, R_VBMI = 2048, R_GFNI = 4096, R_VAES = 8192, R_SHA = 16384, R_AES = 32768 };
+
+typedef struct Rule {
+    uint16_t op;
+    uint16_t types, x;
+    uint8_t dst, src[3];
+    uint16_t flags;
+    uint16_t own;   /* `f` is an Own */
+    Emit *emit;
+    Own *f;
+    uint32_t arg;
+} Rule;
+#define TY(t) (1u << (t))
+#define X(x) (1u << (x))
+#define RULE(op, types, x, dst, s0, s1, s2, flags, emit, arg) {OP_##op, types, x, dst, {s0, s1, s2}, flags, 0, emit, NULL, arg},
+#define OWN(op, types, x, f) {OP_##op, types, x, 0, {0, 0, 0}, 0, 1, NULL, f, 0},
+
+typedef struct RuleTable {
+    const Rule *rules;
+    unsigned n;
+} RuleTable;
+extern const Rule rules_exit[], rules_int[], rules_flags[], rules_mem[], rules_fp[], rules_vfp[], rules_simd[], rules_crypto[];
+extern const unsigned rules_exit_n, rules_int_n, rules_flags_n, rules_mem_n, rules_fp_n, rules_vfp_n, rules_simd_n, rules_crypto_n;
+
+/* -- sel.c: what OWN functions use ------------------------------------------------------------------ */
+static inline const IrIns *l_ins(const Lower *l, IrRef r)
+{
+    return &l->ins[r];
+}
+static inline bool l_is_const(const Lower *l, IrRef r)
+{
+    return l->ins[r].op == OP_const;
+}
+static inline bool l_lives(const Lower *l, IrRef r) /* needed after the current op? */
+{
+    return l->val[r].last > l->pos;
+}
+Reg l_reg(Lower *l, IrRef v);                 /* v in a register (of its class), locked until the op ends */
+Reg l_reg_zx(Lower *l, IrRef v);              /* the same with zero upper bits (i32) */
+Reg l_take(Lower *l, IrRef v);                /* a register with a copy of v that the op may destroy; locked */
+Reg l_temp(Lower *l);                         /* a free general register, locked */
+Reg l_temp_x(Lower *l);
+void l_fix(Lower *l, Reg r);                  /* empties this temporary and locks it */
+Reg l_dst(Lower *l, IrRef i, bool early);     /* where the result goes: hinted pin, a dying source, a temporary */
+void l_def(Lower *l, IrRef i, Reg r, bool zx);/* the result of i is in r */
+Reg l_dst_fixed(Lower *l, IrRef i, Reg r);    /* the result is made in r, a fixed temporary */
+void l_mov(Lower *l, IrType ty, Reg d, Reg s);
+void l_const(Lower *l, Reg d, IrType ty, uint64_t v);
+Mem l_addr(Lower *l, const IrIns *i);         /* the address of a load or store */
+Mem l_untag(Lower *l, Mem m);                 /* without the tag, where tags were seen */
+Mem l_slot(const Lower *l, unsigned slot);
+Mem l_head(const Lower *l, size_t offset);    /* a field of the CPU head */
+bool l_in_memory(const Lower *l, IrRef v, Mem *m); /* only in memory: where */
+void l_fault(Lower *l);                       /* the next instruction may fault */
+void l_clobber(Lower *l);                     /* EFLAGS are about to change: saves them if needed */
+void l_evict(Lower *l, uint64_t regs);        /* empties these temporaries */
+void l_evict_slot(Lower *l, unsigned slot, IrRef keep); /* moves live residents elsewhere */
+void l_spill(Lower *l, IrRef v);              /* makes sure that v has a copy in its spill place */
+void l_op(Lower *l, IrRef i);                 /* lowers one op by the rules */
+void l_rule(Lower *l, IrRef i, const Rule *r);/* lowers one op by this rule, which fits */
+void l_alias(Lower *l, IrRef i, IrRef v, bool zx); /* i is v seen as another type */
+void l_eval(Lower *l, IrRef i);               /* calls the evaluation function of an EVAL op */
+void l_sync_block_end(Lower *l);              /* values that other blocks use go to spill places */
+Stub *l_stub(Lower *l, unsigned kind);
+
+/* rules_flags.c */
+typedef struct CondCode {
+    X86Cond cc;
+    bool and_np; /* the condition is cc and not parity (ordered equal) */
+    bool or_p;   /* the condition is cc or parity */
+} CondCode;
+FlagForm fl_in_eflags(Lower *l, IrRef f, int cond); /* brings f into EFLAGS for condition cond, or -1 for any form but FF_F* */
+CondCode fl_cond(Lower *l, IrRef v);             /* EFLAGS tell whether v != 0; may emit a compare */
+void fl_save(Lower *l);                          /* EFLAGS' value into a register, packed */
+void fl_store(Lower *l);                         /* the nzcv slot's memory up to date */
+void fl_store_form(Asm *a, FlagForm form, Mem m);/* rax destroyed */
+Reg fl_packed(Lower *l, IrRef f);                /* f packed in a register */
+bool fl_issue(Lower *l, IrRef f, int cond);      /* emits the compare of f, if its kind has one */
+
+/* emit_exit.c */
+void exit_stubs(Lower *l);
+Exit *exit_new(Lower *l, uint64_t pc);
+void exit_jump(Lower *l, Exit *x);               /* patchable jmp */
+void exit_probe_jump(Asm *a, const Target *t);   /* to the translation of RTARGET by the jump cache */
+
+/* features.c: NULL, or the name of what this host lacks */
+const char *features_get(Feat *f);
+
+/* abi.c */
+int abi_init(Engine *e, Target *t);              /* pins, and the stubs in code memory */
+enum { STATE_BIAS = sizeof(CpuHead) + 120, RSTATE = RBP, RTARGET = RCX };
+
+
+void sel_init(void);
+bool sel_region(Lower *l); /* false: no room, or too large for the tables */
+
+#endif

@@ -1,0 +1,350 @@
+/* target.c - this host as the engine sees it (tb.h): compiling a region, entering code, host signal contexts. */
+#define _GNU_SOURCE
+#include <cpuid.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <ucontext.h>
+
+#include "log.h"
+#include "sel.h"
+
+/* The rules' files, in order of precedence. */
+static const struct {
+    const Rule *rules;
+    const unsigned *n;
+} rule_tables[] = {
+    {rules_exit, &rules_exit_n}, {rules_int, &rules_int_n}, {rules_flags, &rules_flags_n}, {rules_mem, &rules_mem_n},
+    {rules_fp, &rules_fp_n}, {rules_vfp, &rules_vfp_n}, {rules_simd, &rules_simd_n}, {rules_crypto, &rules_crypto_n},
+};
+
+/* One array sorted by op, tables in order within an op, the evaluation function last. */
+static int index_rules(Target *t)
+{
+    unsigned total = OP_COUNT + 1;
+    for (unsigned k = 0; k < LEN(rule_tables); k++) {
+        total += *rule_tables[k].n;
+    }
+    t->rules = calloc(total, sizeof(Rule));
+    if (!t->rules) {
+        return -ENOMEM;
+    }
+    unsigned n = 0;
+    for (unsigned op = 0; op < OP_COUNT; op++) {
+        t->first[op] = &t->rules[n];
+        for (unsigned k = 0; k < LEN(rule_tables); k++) {
+            for (unsigned j = 0; j < *rule_tables[k].n; j++) {
+                if (rule_tables[k].rules[j].op == op) {
+                    t->rules[n++] = rule_tables[k].rules[j];
+                }
+            }
+        }
+        if (ir_evals[op]) {
+            t->rules[n++] = (Rule){.op = (uint16_t)op, .own = 1, .f = l_eval};
+        }
+        t->nrules[op] = (uint16_t)(&t->rules[n] - t->first[op]);
+    }
+    t->rules[n].op = OP_COUNT;
+    return 0;
+}
+
+int target_init(Engine *e)
+{
+    Target *t = calloc(1, sizeof *t);
+    if (!t) {
+        return -ENOMEM;
+    }
+    e->target = t;
+    sel_init();
+    int r = index_rules(t);
+    return r < 0 ? r : abi_init(e, t);
+}
+
+Tb *target_compile(Engine *e, CodeChunk *ch, const IrRegion *r, void *work, size_t bytes)
+{
+    uint8_t *code = (uint8_t *)ALIGN_UP((uintptr_t)ch->code, 16);
+    uint8_t *data = (uint8_t *)ALIGN_UP((uintptr_t)ch->data, 16), *data_end = (uint8_t *)(ch->tbs - ch->ntbs - 1);
+    if (data + sizeof(Tb) + 64 * 1024 > data_end || code + 2 * ASM_MARGIN > ch->code_end) {
+        return NULL;
+    }
+    Lower *l = work;
+    ASSERT(sizeof *l + sizeof(Val) * r->n <= bytes);
+    Tb *tb = (Tb *)data;
+    memset(l, 0, offsetof(Lower, reg_val));
+    l->ef = l->nz = 0;
+    l->want_flags = 0;
+    l->hot = l->too_big = false;
+    l->spills = 0;
+    l->nfaults = l->nexits = l->nstubs = l->nfix = 0;
+    l->a = (Asm){code, code, ch->code_end, e->code.rx - e->code.rw, false};
+    l->e = e;
+    l->t = e->target;
+    l->r = r;
+    l->ins = r->ins;
+    l->ch = ch;
+    l->val = (Val *)(l + 1);
+    l->guest_pc = r->pc.v;
+    l->exits = (Exit *)(tb + 1);
+    if (!sel_region(l)) {
+        return l->too_big ? TB_TOO_BIG : NULL;
+    }
+    *tb = (Tb){.pc = r->pc.v, .key = r->key, .entry = codebuf_rx(&e->code, code), .size = (uint32_t)(l->a.p - code),
+               .nbytes = r->nbytes, .ninsns = (uint16_t)r->ninsns, .nexits = (uint16_t)l->nexits,
+               .nfaults = (uint16_t)l->nfaults, .exits = l->exits};
+    tb->faults = (Fault *)(l->exits + l->nexits);
+    memcpy(tb->faults, l->faults, sizeof(Fault) * l->nfaults);
+    ch->code = l->a.p;
+    ch->data = (uint8_t *)(tb->faults + l->nfaults);
+    return tb;
+}
+
+void target_enter(Engine *e, CpuHead *cpu, const uint8_t *entry)
+{
+    const Target *t = e->target;
+    ((void (*)(CpuHead *, const uint8_t *))(uintptr_t)t->enter)(cpu, entry);
+}
+
+void target_link(Exit *x, const uint8_t *to_rw)
+{
+    __atomic_store_n((uint32_t *)x->at, (uint32_t)(to_rw - (x->at + 4)), __ATOMIC_RELEASE);
+}
+
+/* -- host signal contexts --------------------------------------------------------------------------------- */
+
+static const uint8_t greg_of[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+                                    REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
+
+const void *target_uc_pc(const void *ucontext)
+{
+    return (const void *)((const ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RIP];
+}
+
+/* Where the XSAVE area keeps the upper sixteen registers. */
+static unsigned hi16_zmm_offset(void)
+{
+    unsigned a, b, c, d;
+    __cpuid_count(13, 7, a, b, c, d);
+    return b;
+}
+
+/* The vector registers in the frame: xmm0-15 in the legacy part, xmm16-31 in the XSAVE area's Hi16_ZMM. */
+static void uc_xmm(const ucontext_t *uc, unsigned n, V128 *out)
+{
+    const uint8_t *fp = (const uint8_t *)uc->uc_mcontext.fpregs;
+    if (n < 16) {
+        memcpy(out, fp + 160 + 16 * n, 16);
+        return;
+    }
+    uint64_t xstate;
+    memcpy(&xstate, fp + 512, 8); /* XSTATE_BV */
+    if (xstate & (1u << 7)) {
+        memcpy(out, fp + hi16_zmm_offset() + 64 * (n - 16), 16);
+    } else {
+        memset(out, 0, sizeof *out);
+    }
+}
+
+static uint32_t flags_from(uint64_t efl, FlagForm form)
+{
+    bool cf = efl & 1, pf = efl & 4, zf = efl & 64, sf = efl & 128, of = efl & 2048;
+    if (form == FF_ADD || form == FF_SUB) {
+        return (sf ? PACKED_N : 0) | (zf ? PACKED_Z : 0) | (cf != (form == FF_SUB) ? PACKED_C : 0) | (of ? PACKED_V : 0);
+    }
+    if (pf) {
+        return PACKED_C | PACKED_V;
+    }
+    if (zf) {
+        return PACKED_Z | PACKED_C;
+    }
+    return cf != (form == FF_FBA) ? PACKED_N : PACKED_C;
+}
+
+void target_uc_save(Engine *e, CpuHead *cpu, const void *ucontext, const Tb *tb, const Fault *f)
+{
+    const Target *t = e->target;
+    const ucontext_t *uc = ucontext;
+    const greg_t *g = uc->uc_mcontext.gregs;
+    uint8_t *base = (uint8_t *)cpu;
+    for (uint64_t m = t->pins; m; m &= m - 1) {
+        Reg r = (Reg)__builtin_ctzll(m);
+        uint8_t *slot = base + e->fe->slots[t->slot_of[r]].offset;
+        if (reg_is_xmm(r)) {
+            V128 v;
+            uc_xmm(uc, r & 31, &v);
+            memcpy(slot, &v, sizeof v);
+        } else {
+            memcpy(slot, &g[greg_of[r]], 8);
+        }
+    }
+    uint64_t pc = tb->pc + (uint64_t)f->pc * 2;
+    memcpy(base + e->fe->slots[e->fe->pc_slot].offset, &pc, 8);
+    if (f->flags != FAULT_FL_MEMORY) {
+        uint32_t fl = f->flags == FAULT_FL_TARGET ? (uint32_t)g[greg_of[f->reg]]
+                                                  : flags_from((uint64_t)g[REG_EFL], (FlagForm)(f->flags - FAULT_FL_TARGET - 1));
+        fl &= PACKED_N | PACKED_Z | PACKED_C | PACKED_V;
+        memcpy(base + e->fe->slots[e->fe->nzcv_slot].offset, &fl, 4);
+    }
+    cpu->ret_sp = (void *)g[REG_RSP];
+    cpu->guest_mxcsr = uc->uc_mcontext.fpregs->mxcsr;
+}
+
+void target_uc_leave(Engine *e, CpuHead *cpu, void *ucontext)
+{
+    const Target *t = e->target;
+    ucontext_t *uc = ucontext;
+    greg_t *g = uc->uc_mcontext.gregs;
+    g[REG_RBP] = (greg_t)((uint8_t *)cpu + STATE_BIAS);
+    g[REG_RSP] = (greg_t)cpu->host_sp; /* a C stack again: signals may be delivered on it */
+    g[REG_RIP] = (greg_t)t->leave_saved;
+    g[REG_EFL] &= ~0x400; /* direction flag clear, as C wants */
+}
+
+static uint64_t greg(const ucontext_t *uc, unsigned r)
+{
+    return (uint64_t)uc->uc_mcontext.gregs[greg_of[r]];
+}
+
+/* Decodes as much of the forms that we emit as the operand needs. */
+bool target_uc_address(const void *ucontext, uint64_t *addr)
+{
+    const ucontext_t *uc = ucontext;
+    const uint8_t *p = target_uc_pc(ucontext);
+    unsigned b = 0, x = 0;
+    while (*p == 0x66 || *p == 0xf2 || *p == 0xf3 || *p == 0xf0) {
+        p++;
+    }
+    if (*p == 0x62) { /* EVEX: we never use its scaled displacement */
+        b = !(p[1] & 0x20);
+        x = !(p[1] & 0x40);
+        p += 4;
+    } else if (*p == 0xc4) {
+        b = !(p[1] & 0x20);
+        x = !(p[1] & 0x40);
+        p += 3;
+    } else if (*p == 0xc5) {
+        p += 2;
+    } else {
+        if ((*p & 0xf0) == 0x40) {
+            b = *p & 1;
+            x = *p >> 1 & 1;
+            p++;
+        }
+        if (*p == 0x0f) {
+            p += p[1] == 0x38 || p[1] == 0x3a ? 2 : 1;
+        }
+    }
+    unsigned modrm = *++p, mod = modrm >> 6, rm = modrm & 7;
+    p++;
+    if (mod == 3 || (mod == 0 && rm == 5)) {
+        return false;
+    }
+    uint64_t v;
+    int32_t disp = 0;
+    if (rm == 4) {
+        unsigned sib = *p++, index = (sib >> 3 & 7) | x << 3, base = (sib & 7) | b << 3;
+        bool none = (sib & 7) == 5 && mod == 0;
+        v = none ? 0 : greg(uc, base);
+        v += index == 4 ? 0 : greg(uc, index) << (sib >> 6);
+        mod = none ? 2 : mod;
+    } else {
+        v = greg(uc, rm | b << 3);
+    }
+    if (mod == 1) {
+        disp = (int8_t)*p;
+    } else if (mod == 2) {
+        memcpy(&disp, p, 4);
+    }
+    *addr = v + (uint64_t)(int64_t)disp;
+    return true;
+}
+
+void target_uc_call(CpuHead *cpu, void *ucontext, void (*fn)(CpuHead *))
+{
+    ucontext_t *uc = ucontext;
+    greg_t *g = uc->uc_mcontext.gregs;
+    g[REG_RSP] = ((g[REG_RSP] - 1024) & ~(greg_t)15) - 8;
+    g[REG_RDI] = (greg_t)cpu;
+    g[REG_RIP] = (greg_t)fn;
+}
+
+bool target_uc_ret_overflow(Engine *e, CpuHead *cpu, void *ucontext)
+{
+    ucontext_t *uc = ucontext;
+    greg_t *g = uc->uc_mcontext.gregs;
+    uint8_t *rsp = (uint8_t *)g[REG_RSP], *low = (uint8_t *)cpu->ret_base + 16 - RET_STACK;
+    (void)e;
+    if (rsp < low - 4096 || rsp > low + 64) {
+        return false;
+    }
+    g[REG_RSP] = (greg_t)cpu->ret_base;
+    return true;
+}
+
+void target_ret_reset(Engine *e, CpuHead *cpu)
+{
+    const Target *t = e->target;
+    if (cpu->ret_base) {
+        *(void **)cpu->ret_base = t->ret_bottom;
+        cpu->ret_sp = cpu->ret_base;
+    }
+}
+
+void target_ret_drop(Engine *e, CpuHead *cpu)
+{
+    /* The thunk still has to return: keep its return address, with nothing above it. */
+    void *top = cpu->in_helper ? *(void **)cpu->ret_sp : NULL;
+    target_ret_reset(e, cpu);
+    if (top) {
+        cpu->ret_sp = (void **)cpu->ret_base - 1;
+        *(void **)cpu->ret_sp = top;
+    }
+}
+
+/* A return site begins with  cmp rcx, [rip + Exit.pc] (7 bytes); the Exit says which guest address it is for. */
+static Exit *exit_of_return_site(const uint8_t *site)
+{
+    int32_t disp;
+    memcpy(&disp, site + 3, 4);
+    return (Exit *)(uintptr_t)(site + 7 + disp);
+}
+
+bool target_ret_resync(Engine *e, CpuHead *cpu, uint64_t pc)
+{
+    void **sp = cpu->ret_sp;
+    for (unsigned n = 0; n < RESYNC_DEPTH && (void *)sp < cpu->ret_base; n++, sp++) {
+        const uint8_t *site = *sp;
+        if (site < e->code.rx || site >= e->code.rx + e->code.size) {
+            break;
+        }
+        const Exit *x = exit_of_return_site(site);
+        if (x->pc == pc) {
+            cpu->ret_sp = sp + 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* -- floating-point control ------------------------------------------------------------------------------- */
+
+enum { MXCSR_BASE = 0x1f80 & ~0x80 /* all masked but invalid */ };
+
+uint32_t target_mxcsr(uint32_t fpcr)
+{
+    static const uint16_t rc[4] = {0, 2 << 13, 1 << 13, 3 << 13}; /* RN RP RM RZ */
+    return MXCSR_BASE | rc[fpcr >> 22 & 3];
+}
+
+uint32_t target_fpsr(const CpuHead *cpu)
+{
+    uint32_t m = cpu->guest_mxcsr;
+    uint64_t saturated = cpu->scratch[6] | cpu->scratch[7]; /* HEAD_QC */
+    return cpu->fp.fpsr | (m & 1) | (m >> 1 & 0x1e) | (saturated ? 1u << 27 : 0);
+}
+
+void target_set_fpsr(CpuHead *cpu, uint32_t fpsr)
+{
+    cpu->fp.fpsr = fpsr;
+    cpu->scratch[6] = cpu->scratch[7] = 0;
+    cpu->guest_mxcsr &= ~0x3fu;
+}
