@@ -1,6 +1,7 @@
 /* path.c - -L: absolute names are looked for under a prefix first, as QEMU does.
  *
- * Only names that exist there are redirected, so the guest still sees the host's /tmp or /proc. A symbolic link under
+ * Only names that exist there are redirected, so the guest still sees the host's /tmp. /proc, /sys and /dev are the
+ * host's in any case: a copied system has empty folders of these names. A symbolic link under
  * the prefix that leads to an absolute name is followed inside the prefix (Debian's /usr/bin/awk needs that).
  */
 #include <stdio.h>
@@ -68,10 +69,22 @@ static bool in_root(const char *path, char *buf)
     return n > 0;
 }
 
+static bool is_kernels(const char *path)
+{
+    static const char *const dirs[] = {"/proc", "/sys", "/dev"};
+    for (unsigned k = 0; k < LEN(dirs); k++) {
+        size_t n = strlen(dirs[k]);
+        if (!strncmp(path, dirs[k], n) && (path[n] == '/' || !path[n])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *prefix_path(const char *path, char *buf)
 {
     size_t n = strlen(path);
-    if (!prefix_len || path[0] != '/' || prefix_len + n >= PATH_SIZE) {
+    if (!prefix_len || path[0] != '/' || prefix_len + n >= PATH_SIZE || is_kernels(path)) {
         return path;
     }
     if (!strncmp(path, prefix, prefix_len) && (path[prefix_len] == '/' || !path[prefix_len])) {
