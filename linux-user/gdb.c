@@ -372,7 +372,7 @@ static unsigned target_threads(GdbTarget *g, pid_t *out, unsigned max)
     (void)g;
     mutex_lock(&process.threads_lock);
     for (Thread *t = process.threads; t && n < max; t = t->next) {
-        if (is_ours(t)) {
+        if (t->tid && is_ours(t)) { /* else it has not begun */
             out[n++] = t->tid;
         }
     }

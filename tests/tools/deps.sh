@@ -11,7 +11,7 @@ declare -A group=(
     [cross]="gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross binutils-aarch64-linux-gnu binutils g++"
     [apt]="apt dpkg debian-archive-keyring ca-certificates xz-utils zstd"
     # libcriterion's own dependencies come with it; the programs are the native side of tests/debian.
-    [unit]="libcriterion-dev libmpfr-dev libcapstone-dev python3-minimal"
+    [unit]="libcriterion-dev libmpfr-dev libcapstone-dev python3-minimal gdb-multiarch"
     [native]="bash dash coreutils findutils grep sed gawk diffutils tar gzip bzip2 xz-utils zstd git make
               gcc g++ binutils python3 perl lua5.4 sqlite3 openssl bc m4 file"
     [soak]="nodejs default-jdk-headless golang-go redis-server nginx-light ffmpeg stress-ng clang"
