@@ -67,7 +67,7 @@ static struct {
 
 static Engine *engine;
 static CpuA64 *cpu;
-static uint8_t *const window = (uint8_t *)(uintptr_t)(REGION + MEM);
+static uint8_t *window;
 
 /* -- reading the data ------------------------------------------------------------------------------------ */
 
@@ -350,6 +350,7 @@ static void vectors(bool interp)
     void *r = mmap((void *)(uintptr_t)REGION, REGION_SIZE, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
     cr_assert_eq((uintptr_t)r, REGION);
+    window = (uint8_t *)r + MEM;
     memset(window - SLACK, 0xa5, WINDOW + 2 * SLACK);
     read_all(m);
     engine = engine_new(&(EngineConfig){.fe = &a64_frontend, .cpu_model = m, .space = &space, .interp = interp});
