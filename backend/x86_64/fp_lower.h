@@ -34,14 +34,37 @@ static inline uint64_t fp_power_of_two(IrElem e, int n)
     return e == E_D ? (uint64_t)(1023 + n) << 52 : (uint64_t)(127 + n) << 23;
 }
 
-/* d = magnitude of `from` with the sign of s; t is scratch, d and t differ from s; sign = the sign bits of the lanes. */
-static inline void fp_copysign(Lower *l, Reg d, Reg from, Reg s, Reg t, Mem sign)
+/* d = magnitude of u with the sign of s; u and t are destroyed, d may be any of them; sign = the sign bits of the lanes. */
+static inline void fp_copysign(Lower *l, Reg d, Reg u, Reg s, Reg t, Mem sign)
 {
     Asm *a = &l->a;
     x_vmovaps_rm(a, t, sign);
-    x_vpandn_rrr(a, d, t, from);
+    x_vpandn_rrr(a, u, t, u);
     x_vpand_rrr(a, t, t, s);
-    x_vpor_rrr(a, d, d, t);
+    x_vpor_rrr(a, d, u, t);
+}
+
+/* How to write d = n * m + z: FMA overwrites one of its operands, and a pinned register must not change before the
+ * last instruction that may trap. So it is d itself when d is a source, else a copy of z in a temporary, which becomes
+ * the result's register. */
+typedef enum FmaForm { FMA_Z, FMA_N, FMA_M } FmaForm;
+static inline FmaForm fp_fma_form(Lower *l, IrRef i, Reg *d, Reg n, Reg m, Reg z)
+{
+    *d = l_dst(l, i, false);
+    if (*d == z) {
+        return FMA_Z;
+    }
+    if (*d == n) {
+        return FMA_N;
+    }
+    if (*d == m) {
+        return FMA_M;
+    }
+    if (!(l->t->temps >> *d & 1)) {
+        *d = l_temp_x(l);
+    }
+    l_mov(l, TV128, *d, z);
+    return FMA_Z;
 }
 
 #endif

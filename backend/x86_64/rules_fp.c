@@ -6,7 +6,8 @@
  * only where no operand is a signalling NaN and nothing is invalid; and it must not leave sticky bits in MXCSR that
  * Arm does not raise, also not ahead of a trap. Two quiet NaNs: x86 takes the first operand, as Arm does, but FMA
  * takes the addend last; the comparison ORD_S in front of it traps when the addend is a NaN.
- * A destination may be written before the instruction that traps, unless it is a source.
+ * The destination may be pinned and the guest's source at the same time: nothing is written to it before the last
+ * instruction that may trap.
  * Left to the evaluation functions: half precision arithmetic, estimates, FRINT32/64, FMULX, FJCVTZS, bfloat16,
  * conversions to fixed point.
  */
@@ -107,29 +108,26 @@ static void trap_if_nan(Lower *l, IrType ty, Reg v)
     }
 }
 
-/* The form by the source that the destination holds; of two NaN factors the first one must come first. */
+/* Of two NaN factors the first one must come first, in every form. */
 static void own_fma(Lower *l, IrRef i)
 {
     const IrIns *in = l_ins(l, i);
     IrType ty = (IrType)in->ty;
     Asm *a = &l->a;
-    Reg n = l_reg(l, in->a), m = l_reg(l, in->b), z = l_reg(l, in->c);
-    trap_if_nan(l, ty, z);
-    Reg d = l_dst(l, i, false);
     bool dbl = ty == F64;
-    IrRef upper = in->c;
-    if (d == n && d != z) {
-        l_fault(l);
+    Reg n = l_reg(l, in->a), m = l_reg(l, in->b), z = l_reg(l, in->c), d;
+    IrRef upper = in->c; /* whose upper part the result has */
+    trap_if_nan(l, ty, z);
+    FmaForm form = fp_fma_form(l, i, &d, n, m, z);
+    l_fault(l);
+    if (form == FMA_Z) {
+        (dbl ? x_vfmadd231sd_rrr : x_vfmadd231ss_rrr)(a, d, n, m);
+    } else if (form == FMA_N) {
         (dbl ? x_vfmadd132sd_rrr : x_vfmadd132ss_rrr)(a, d, z, m);
         upper = in->a;
-    } else if (d == m && d != z) {
-        l_fault(l);
+    } else {
         (dbl ? x_vfmadd213sd_rrr : x_vfmadd213ss_rrr)(a, d, n, z);
         upper = in->b;
-    } else {
-        l_mov(l, ty, d, z);
-        l_fault(l);
-        (dbl ? x_vfmadd231sd_rrr : x_vfmadd231ss_rrr)(a, d, n, m);
     }
     l_def(l, i, d, l->val[upper].attr & A_ZX);
 }
@@ -147,22 +145,21 @@ static void round_scalar(Lower *l, IrType ty, Reg d, Reg s, unsigned imm)
     }
 }
 
-/* d = s rounded to nearest, ties away from zero: t = trunc(s); t + trunc(2 * (s - t)), with the sign of s. Every step
- * is exact. d differs from s. Traps for infinities too, at the subtraction. */
+/* d = s rounded to nearest, ties away from zero: u = trunc(s); u + trunc(2 * (s - u)), with the sign of s. Every step
+ * is exact. Traps for infinities too, at the subtraction. */
 static void round_away(Lower *l, IrType ty, Reg d, Reg s)
 {
     Asm *a = &l->a;
     bool dbl = ty == F64;
-    Reg t = l_temp_x(l);
-    Mem sign = fp_const(l, &simd_consts.sign[ir_fp_elem(ty)]);
+    Reg t = l_temp_x(l), u = l_temp_x(l);
     l_fault(l);
-    round_scalar(l, ty, d, s, ROUND_ZERO | ROUND_QUIET);
+    round_scalar(l, ty, u, s, ROUND_ZERO | ROUND_QUIET);
     l_fault(l);
-    (dbl ? x_vsubsd_rrr : x_vsubss_rrr)(a, t, s, d);
+    (dbl ? x_vsubsd_rrr : x_vsubss_rrr)(a, t, s, u);
     (dbl ? x_vaddsd_rrr : x_vaddss_rrr)(a, t, t, t);
     round_scalar(l, ty, t, t, ROUND_ZERO | ROUND_QUIET);
-    (dbl ? x_vaddsd_rrr : x_vaddss_rrr)(a, d, d, t);
-    fp_copysign(l, d, d, s, t, sign);
+    (dbl ? x_vaddsd_rrr : x_vaddss_rrr)(a, u, u, t);
+    fp_copysign(l, d, u, s, t, fp_const(l, &simd_consts.sign[ir_fp_elem(ty)]));
 }
 
 static void own_rint(Lower *l, IrRef i)
@@ -170,7 +167,7 @@ static void own_rint(Lower *l, IrRef i)
     const IrIns *in = l_ins(l, i);
     IrType ty = (IrType)in->ty;
     Reg s = l_reg(l, in->a);
-    Reg d = l_dst(l, i, in->y == FPR_TIEAWAY);
+    Reg d = l_dst(l, i, false);
     if (in->y == FPR_TIEAWAY) {
         round_away(l, ty, d, s);
     } else {
@@ -210,10 +207,10 @@ static void own_cvt(Lower *l, IrRef i)
     const IrIns *in = l_ins(l, i);
     Asm *a = &l->a;
     if (in->x == E_D && in->y == E_S) {
-        Reg s = l_reg(l, in->a), d = l_dst(l, i, true);
-        x_vpxor_rrr(a, d, d, d);
+        Reg s = l_reg(l, in->a), zero = l_temp_x(l), d = l_dst(l, i, false);
+        x_vpxor_rrr(a, zero, zero, zero);
         l_fault(l);
-        x_vcvtsd2ss_rrr(a, d, d, s);
+        x_vcvtsd2ss_rrr(a, d, zero, s);
         l_def(l, i, d, true);
     } else if (in->x == E_H) {
         Reg s = clean_half_or_single(l, in->a, F16), d = l_dst(l, i, false);

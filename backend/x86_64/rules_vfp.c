@@ -96,19 +96,14 @@ static void own_fma(Lower *l, IrRef i)
     const IrIns *in = l_ins(l, i);
     Asm *a = &l->a;
     bool dbl = in->x == E_D;
-    Reg n = l_reg(l, in->a), m = l_reg(l, in->b), z = l_reg(l, in->c);
+    Reg n = l_reg(l, in->a), m = l_reg(l, in->b), z = l_reg(l, in->c), d;
     trap_if_nan(l, dbl, z);
-    Reg d = l_dst(l, i, false);
-    if (d == n && d != z) {
-        l_fault(l);
-        (dbl ? x_vfmadd132pd_rrr : x_vfmadd132ps_rrr)(a, d, z, m);
-    } else if (d == m && d != z) {
-        l_fault(l);
-        (dbl ? x_vfmadd213pd_rrr : x_vfmadd213ps_rrr)(a, d, n, z);
-    } else {
-        l_mov(l, TV128, d, z);
-        l_fault(l);
-        (dbl ? x_vfmadd231pd_rrr : x_vfmadd231ps_rrr)(a, d, n, m);
+    FmaForm form = fp_fma_form(l, i, &d, n, m, z);
+    l_fault(l);
+    switch (form) {
+    case FMA_Z: (dbl ? x_vfmadd231pd_rrr : x_vfmadd231ps_rrr)(a, d, n, m); break;
+    case FMA_N: (dbl ? x_vfmadd132pd_rrr : x_vfmadd132ps_rrr)(a, d, z, m); break;
+    case FMA_M: (dbl ? x_vfmadd213pd_rrr : x_vfmadd213ps_rrr)(a, d, n, z); break;
     }
     l_def(l, i, d, true);
 }
@@ -125,26 +120,26 @@ static void round_packed(Lower *l, bool dbl, Reg d, Reg s, unsigned imm)
     }
 }
 
-/* As round_away in rules_fp.c; d differs from s. */
+/* As round_away in rules_fp.c. */
 static void round_away(Lower *l, bool dbl, Reg d, Reg s)
 {
     Asm *a = &l->a;
-    Reg t = l_temp_x(l);
+    Reg t = l_temp_x(l), u = l_temp_x(l);
     l_fault(l);
-    round_packed(l, dbl, d, s, ROUND_ZERO | ROUND_QUIET);
+    round_packed(l, dbl, u, s, ROUND_ZERO | ROUND_QUIET);
     l_fault(l);
-    (dbl ? x_vsubpd_rrr : x_vsubps_rrr)(a, t, s, d);
+    (dbl ? x_vsubpd_rrr : x_vsubps_rrr)(a, t, s, u);
     (dbl ? x_vaddpd_rrr : x_vaddps_rrr)(a, t, t, t);
     round_packed(l, dbl, t, t, ROUND_ZERO | ROUND_QUIET);
-    (dbl ? x_vaddpd_rrr : x_vaddps_rrr)(a, d, d, t);
-    fp_copysign(l, d, d, s, t, fp_const(l, &simd_consts.sign[dbl ? E_D : E_S]));
+    (dbl ? x_vaddpd_rrr : x_vaddps_rrr)(a, u, u, t);
+    fp_copysign(l, d, u, s, t, fp_const(l, &simd_consts.sign[dbl ? E_D : E_S]));
 }
 
 static void own_rint(Lower *l, IrRef i)
 {
     const IrIns *in = l_ins(l, i);
     bool dbl = in->x == E_D, away = in->y == FPR_TIEAWAY;
-    Reg s = l_reg(l, in->a), d = l_dst(l, i, away);
+    Reg s = l_reg(l, in->a), d = l_dst(l, i, false);
     if (away) {
         round_away(l, dbl, d, s);
     } else {

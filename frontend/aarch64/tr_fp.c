@@ -195,8 +195,9 @@ void tr_fccmp(Tr *t, const A64 *a, int k)
     IrRef cond = tr_cond(t, a->cond), zero = ir_iconst(t->b, ty, 0);
     n = ir_select(t->b, ty, cond, n, zero);
     m = ir_select(t->b, ty, cond, m, zero);
-    IrRef f = fp_compare(t, ty, n, m, k);
-    tr_set_flags(t, ir_fl_select(t->b, cond, f, ir_fl_const(t->b, (unsigned)a->nzcv)));
+    IrRef f = ir_fl_pack(t->b, fp_compare(t, ty, n, m, k));
+    f = ir_select(t->b, I32, cond, f, ir_iconst(t->b, I32, nzcv_pack((unsigned)a->nzcv)));
+    tr_set_flags(t, ir_fl_unpack(t->b, f));
 }
 
 void tr_fcsel(Tr *t, const A64 *a, int k)
