@@ -476,8 +476,10 @@ static void resume(const GdbAction *a)
     if (t && a->how == GDB_STEP) {
         t->debug.step = STEP_ONE;
     }
+    if (served) {
+        event_done(); /* before anybody can post the next one */
+    }
     go_on(a->only_tid ? a->tid : 0);
-    event_done();
 }
 
 /* The debugger is gone: everything runs on as if there had never been one. */
@@ -490,8 +492,8 @@ static void let_go(void)
     d.nwatches = 0;
     process.debugged = false;
     signals_debugged();
-    go_on(0);
     event_done();
+    go_on(0);
     gdb_session_end(&d.session);
 }
 
