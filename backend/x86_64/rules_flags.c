@@ -441,9 +441,11 @@ static void own_fl_select(Lower *l, IrRef i)
     }
     l->hot = false;
     fl_packed(l, in->b);
+    l->lock = (uint64_t)1 << t;
     fl_packed(l, in->c);
     l_clobber(l);
     l->ef = 0;
+    l->lock = (uint64_t)1 << t;
     Reg y = fl_packed(l, in->b), n = fl_packed(l, in->c), d = l_dst(l, i, true);
     x_mov_rr(a, 0, d, n);
     x_test_rr(a, 0, t, t);

@@ -276,17 +276,13 @@ static void own_rmw(Lower *l, IrRef i)
         break;
     default: /* compare in 32 or 64 bits: extend both first */
         if (size < M32) {
-            Reg q = l_temp(l);
             extend(a, sign ? size | MEM_SIGNED : size, 0, t, v);
-            extend(a, sign ? size | MEM_SIGNED : size, 0, q, RAX);
-            x_cmp_rr(a, 0, q, t);
-            x_cmov_rr(a, 0, (X86Cond)(cc[in->y] ^ 1), t, q);
-            l->lock &= ~((uint64_t)1 << q);
+            extend(a, sign ? size | MEM_SIGNED : size, 0, RAX, RAX);
         } else {
             x_mov_rr(a, 1, t, v);
-            x_cmp_rr(a, w, RAX, t);
-            x_cmov_rr(a, w, (X86Cond)(cc[in->y] ^ 1), t, RAX);
         }
+        x_cmp_rr(a, w, RAX, t);
+        x_cmov_rr(a, w, (X86Cond)(cc[in->y] ^ 1), t, RAX);
         break;
     }
     cmpxchg(l, in->x, t, m);

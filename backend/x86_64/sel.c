@@ -609,14 +609,13 @@ Reg l_dst(Lower *l, IrRef i, bool early)
     const Val *v = &l->val[i];
     const IrIns *in = &l->ins[i];
     IrType ty = type_of(l, i);
-    if (v->hint != NOSLOT && pin_is_free(l, v->hint)) {
+    if (v->hint != NOSLOT && l->exact != EXACT_TEMP && pin_is_free(l, v->hint)) {
         Reg pin = l->t->pin[v->hint];
         bool source = false;
-        for (unsigned k = 0; early && operand_mask[in->op] >> k; k++) {
-            IrRef u = operand_mask[in->op] >> k & 1 ? operand(in, k) : 0;
-            source |= u && l->val[u].reg == pin;
+        for (unsigned k = 0; operand_mask[in->op] >> k; k++) {
+            source |= (operand_mask[in->op] >> k & 1) && l->val[operand(in, k)].reg == pin;
         }
-        if (!source && !(early && (l->lock & bit(pin)))) {
+        if (l->exact == EXACT_TIED ? source : !early || (!source && !(l->lock & bit(pin)))) {
             return pin;
         }
     }
@@ -1110,11 +1109,15 @@ void l_op(Lower *l, IrRef i)
     const Rule *r = l->t->first[in->op];
     for (unsigned n = l->t->nrules[in->op]; n; n--, r++) {
         if (fits(l, in, r)) {
+            bool fpx = ir_ops[in->op].effects & FPX, tied = r->dst == D_XT || r->dst == D_RT;
+            bool fma = in->op == OP_f_fma || in->op == OP_vf_fma;
+            l->exact = !fpx ? EXACT_NO : (r->own ? fma : tied) ? EXACT_TIED : r->own ? EXACT_TEMP : EXACT_NO;
             if (r->own) {
                 r->f(l, i);
             } else {
                 l_rule(l, i, r);
             }
+            l->exact = EXACT_NO;
             return;
         }
     }

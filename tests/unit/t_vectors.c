@@ -337,6 +337,9 @@ static void on_signal(int sig, siginfo_t *info, void *uc)
         engine_fp_trap(&cpu->h, uc);
         return;
     }
+    if (sig == SIGSEGV && engine_sync(&cpu->h, uc) == SYNC_PRECISE && engine_tbi_trap(&cpu->h, uc)) {
+        return;
+    }
     fprintf(stderr, "signal %d at guest pc %llx\n", sig, (unsigned long long)cpu->pc);
     _exit(1);
 }
