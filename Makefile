@@ -2,6 +2,7 @@
 #
 #   make            build/armx-user, one static file           make demo        install, build, show
 #   make test       install, build, the fast suite             make test-long   soak and sanitizers
+#   make fuzz       each fuzz harness for SECONDS (600)
 #   make bench      tables against native and QEMU             make install     into PREFIX
 #   make deps       only install what building needs           make hooks       git's pre-commit check
 #
@@ -10,9 +11,10 @@
 JOBS   ?= $(shell nproc)
 PREFIX ?= /usr/local
 SUITES ?=
+SECONDS ?= 600
 export CMAKE_BUILD_PARALLEL_LEVEL = $(JOBS)
 
-.PHONY: all deps demo test test-long bench install hooks clean
+.PHONY: all deps demo test test-long fuzz bench install hooks clean
 
 all:
 	cmake --preset default >/dev/null
@@ -37,6 +39,10 @@ test-long:
 	bash tests/tools/sanitize.sh
 	bash tests/run -l -j $(JOBS) $(SUITES)
 
+fuzz:
+	bash tests/tools/deps.sh fuzz
+	bash tests/fuzz/run $(SECONDS)
+
 bench:
 	bash tests/tools/deps.sh bench
 	$(MAKE) all
@@ -49,4 +55,4 @@ hooks:
 	git config core.hooksPath .githooks
 
 clean:
-	rm -rf build build-debug build-clang build-asan build-tsan
+	rm -rf build build-debug build-clang build-asan build-tsan build-fuzz

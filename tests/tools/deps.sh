@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # deps.sh GROUP... - installs the Debian packages that the named groups need and that are missing.
 #
-# Groups: build, test, long, bench, and demo.  Does nothing, and needs no rights and no network,
+# Groups: build, test, long, fuzz, bench, and demo.  Does nothing, and needs no rights and no network,
 # when all are there.  To add a package, put it into its group's row.
 set -eu
 . "$(dirname "$0")/common.sh"
@@ -19,6 +19,7 @@ declare -A group=(
 group[demo]="${group[build]} ${group[cross]} ${group[apt]}"
 group[test]="${group[demo]} ${group[unit]} ${group[native]}"
 group[long]="${group[test]} clang"
+group[fuzz]="${group[build]} clang libclang-rt-dev"
 group[bench]="${group[test]}"
 
 want=()
