@@ -682,6 +682,9 @@ static bool cmd_vcont(GdbSession *s, const char *p, GdbAction *a)
             return false;
         }
         pid_t tid = parse_char(&p, ':') ? parse_tid(s, &p) : 0;
+        if (tid && !s->target->cpu(s->target, tid)) {
+            return false;
+        }
         rest |= tid == 0;
         if (chosen) {
             continue;
