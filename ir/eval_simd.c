@@ -381,7 +381,7 @@ EVALUATE(v_qdmulh)
 EVALUATE(v_qrdmlah)
 {
     EACH(Wide p = 2 * (Wide)S(a) * S(b); p = EV_IMM(k) ? -p : p;
-         v = sat_s(env, (((Wide)S(c) << WIDTH) + p + ((Wide)1 << (WIDTH - 1))) >> WIDTH, WIDTH));
+         v = sat_s(env, ((Wide)S(c) * ((Wide)1 << WIDTH) + p + ((Wide)1 << (WIDTH - 1))) >> WIDTH, WIDTH));
 }
 
 static UWide poly_mul(uint64_t x, uint64_t y)

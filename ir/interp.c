@@ -322,7 +322,7 @@ static uint64_t exchange_if(void *p, unsigned log2size, uint64_t old, uint64_t n
 }
 
 #if defined(__x86_64__)
-__attribute__((target("cx16")))
+__attribute__((target("cx16"), noinline)) /* clang 14 would inline it into a function without cx16 */
 #endif
 static V128
 exchange128_if(void *p, const V128 *old, const V128 *new)
