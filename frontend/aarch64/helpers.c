@@ -75,8 +75,9 @@ void h_fpsr_write(CpuA64 *cpu, uint32_t fpsr)
 }
 
 /* -- pointer authentication (DDI 0487 D8.10, aarch64/functions/pac) --------------------------------------------
- * The algorithm is IMPLEMENTATION DEFINED: two rounds of multiply and fold. The PAC of an address with top byte
- * ignore is bits 54 to A64_VA_BITS; bit 55 says which half of the address space. */
+ * The algorithm is IMPLEMENTATION DEFINED: two rounds of multiply and fold. The PAC of an address is bits 54 to
+ * A64_VA_BITS; bit 55 says which half of the address space. In the upper half, where Linux has no tags
+ * (TCR_EL1.TBI1 = 0), it has bits 63 to 56 too. */
 
 static uint64_t pac_hash(const uint64_t key[2], uint64_t value, uint64_t modifier)
 {
@@ -88,7 +89,11 @@ static uint64_t pac_hash(const uint64_t key[2], uint64_t value, uint64_t modifie
 }
 
 enum { PAC_WIDTH = 55 - A64_VA_BITS };
-static const uint64_t pac_field = ((UINT64_C(1) << PAC_WIDTH) - 1) << A64_VA_BITS;
+static uint64_t pac_field(uint64_t ptr)
+{
+    uint64_t low = ((UINT64_C(1) << PAC_WIDTH) - 1) << A64_VA_BITS;
+    return ptr >> 55 & 1 ? low | UINT64_C(255) << 56 : low;
+}
 
 static const uint64_t *pac_key(const CpuA64 *cpu, uint32_t key)
 {
@@ -99,27 +104,28 @@ static const uint64_t *pac_key(const CpuA64 *cpu, uint32_t key)
 /* The pointer with its PAC field a copy of bit 55. */
 static uint64_t pac_stripped(uint64_t ptr)
 {
-    return ptr >> 55 & 1 ? ptr | pac_field : ptr & ~pac_field;
+    return ptr >> 55 & 1 ? ptr | pac_field(ptr) : ptr & ~pac_field(ptr);
 }
 
 uint64_t h_pac_sign(CpuA64 *cpu, uint64_t ptr, uint64_t modifier, uint32_t key)
 {
     uint64_t plain = pac_stripped(ptr);
-    uint64_t pac = pac_hash(pac_key(cpu, key), plain, modifier) & pac_field;
+    uint64_t pac = pac_hash(pac_key(cpu, key), plain, modifier) & pac_field(ptr);
     if (plain != ptr) {
         pac ^= UINT64_C(1) << 54; /* not a canonical address: its PAC must not authenticate */
     }
-    return (ptr & ~pac_field) | pac;
+    return (ptr & ~pac_field(ptr)) | pac;
 }
 
 uint64_t h_pac_auth(CpuA64 *cpu, uint64_t ptr, uint64_t modifier, uint32_t key)
 {
     uint64_t plain = pac_stripped(ptr);
-    if ((pac_hash(pac_key(cpu, key), plain, modifier) & pac_field) == (ptr & pac_field)) {
+    if ((pac_hash(pac_key(cpu, key), plain, modifier) & pac_field(ptr)) == (ptr & pac_field(ptr))) {
         return plain;
     }
-    /* error code in bits 54:53: 01 for A keys, 10 for B keys */
-    return (plain & ~(UINT64_C(3) << 53)) | (UINT64_C(1) + (key & 1)) << 53;
+    /* error code in bits 54:53, in the upper half 62:61: 01 for A keys, 10 for B keys */
+    unsigned at = ptr >> 55 & 1 ? 61 : 53;
+    return (plain & ~(UINT64_C(3) << at)) | (UINT64_C(1) + (key & 1)) << at;
 }
 
 uint64_t h_pac_generic(CpuA64 *cpu, uint64_t value, uint64_t modifier)

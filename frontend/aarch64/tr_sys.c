@@ -45,10 +45,13 @@ void tr_xpaclri(Tr *t, const A64 *a, int k)
 
 /* -- pointer authentication --------------------------------------------------------------------------------- */
 
+/* Strip (aarch64/functions/pac): a pointer into the upper half has no tag (Linux: TCR_EL1.TBI0 = 1, TBI1 = 0). */
 IrRef tr_pac_strip(Tr *t, IrRef ptr)
 {
     IrBuild *b = t->b;
-    return ir_bfi(b, I64, ptr, ir_sbfx(b, I64, ptr, 55, 1), A64_VA_BITS, 56 - A64_VA_BITS);
+    IrRef half = ir_sbfx(b, I64, ptr, 55, 1);
+    IrRef r = ir_bfi(b, I64, ptr, half, A64_VA_BITS, 56 - A64_VA_BITS);
+    return ir_or(b, I64, r, ir_shl(b, I64, half, ir_iconst(b, I32, 56)));
 }
 
 IrRef tr_pac_value(Tr *t, int k, IrRef ptr, IrRef modifier)
