@@ -74,6 +74,10 @@ struct Space {
     const uint8_t *(*fetch)(Space *s, Gva pc, uint32_t *avail);
     /* A debugger's breakpoint at pc? NULL = there are none. Who changes the answer calls engine_invalidate. */
     bool (*stop_at)(const Space *s, Gva pc);
+    /* Code in the page at call_page belongs to whoever runs the guest (a vDSO): its HLT instructions call this with
+     * their immediate. It may read and write slots, but not pc, and must not fault. NULL = no such page. */
+    void (*call)(CpuHead *cpu, uint32_t imm);
+    uint64_t call_page;
     /* Guest address + base = host address on the fast path. */
     uint64_t base;
     /* Strict exclusive monitors, see frontend/aarch64/tr_atomic.c: the last number given out, and by granule of

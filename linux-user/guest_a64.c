@@ -140,10 +140,6 @@ static void exception(Thread *t, ExcKind kind)
         system_call(t);
         break;
     case EXC_HLT:
-        if (!vdso_call(t, imm)) {
-            signal_fault(t, ILL, ILLOPC, c->pc, 0x02000000);
-        }
-        break;
     case EXC_UNDEF:
         signal_fault(t, ILL, ILLOPC, c->pc, 0x02000000);
         break;

@@ -240,7 +240,5 @@ int frame_leave(Thread *t, uint64_t *mask);
 
 /* vdso_a64.c: maps the guest's vDSO and fills process.vdso and sigtramp. */
 int vdso_map(void);
-/* An instruction of the vDSO that asks armx for something (HLT); true when it was one. */
-bool vdso_call(Thread *t, uint32_t imm);
 
 #endif

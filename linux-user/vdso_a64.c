@@ -81,6 +81,31 @@ static void host_init(void)
 
 /* -- the guest's ------------------------------------------------------------------------------- */
 
+/* What the HLT instructions of the image call (Space.call). */
+static void answer(CpuHead *head, uint32_t imm)
+{
+    CpuA64 *c = (CpuA64 *)head;
+    HostTime now = {0};
+    uint64_t zone = 0;
+    uint32_t clock = (uint32_t)c->x[0];
+    bool known = clock < 12 && CLOCKS >> clock & 1, done = false;
+    switch (imm) {
+    case VDSO_CLOCK_GETTIME:
+        done = known && host.gettime && host.gettime((int)clock, &now) == 0;
+        break;
+    case VDSO_CLOCK_GETRES:
+        done = known && host.getres && host.getres((int)clock, &now) == 0;
+        break;
+    case VDSO_GETTIMEOFDAY:
+        done = host.timeofday && host.timeofday(&now, &zone) == 0;
+        c->x[5] = zone;
+        break;
+    }
+    c->x[2] = !done;
+    c->x[3] = (uint64_t)now.sec;
+    c->x[4] = (uint64_t)now.frac;
+}
+
 int vdso_map(void)
 {
     uint8_t page[VDSO_BYTES];
@@ -96,36 +121,8 @@ int vdso_map(void)
         return -EFAULT;
     }
     process.vdso = (uint64_t)at;
+    process.space.call = answer;
+    process.space.call_page = process.vdso;
     process.sigtramp = process.vdso + vdso_symbol(page, "__kernel_rt_sigreturn");
     return (int)mm_mprotect(process.vdso, VDSO_BYTES, prot);
-}
-
-bool vdso_call(Thread *t, uint32_t imm)
-{
-    CpuA64 *c = cpu_a64(t);
-    HostTime now = {0};
-    uint64_t zone = 0;
-    uint32_t clock = (uint32_t)c->x[0];
-    bool known = clock < 12 && CLOCKS >> clock & 1;
-    if (c->pc - process.vdso >= VDSO_BYTES || !process.vdso) {
-        return false;
-    }
-    switch (imm) {
-    case VDSO_CLOCK_GETTIME:
-        c->x[2] = !(known && host.gettime && host.gettime((int)clock, &now) == 0);
-        break;
-    case VDSO_CLOCK_GETRES:
-        c->x[2] = !(known && host.getres && host.getres((int)clock, &now) == 0);
-        break;
-    case VDSO_GETTIMEOFDAY:
-        c->x[2] = !(host.timeofday && host.timeofday(&now, &zone) == 0);
-        c->x[5] = zone;
-        break;
-    default:
-        return false;
-    }
-    c->x[3] = (uint64_t)now.sec;
-    c->x[4] = (uint64_t)now.frac;
-    c->pc += 4;
-    return true;
 }

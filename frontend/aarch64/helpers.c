@@ -39,6 +39,11 @@ uint64_t h_cntvct(CpuA64 *cpu)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+void h_space_call(CpuA64 *cpu, uint64_t space, uint32_t imm)
+{
+    ((const Space *)(uintptr_t)space)->call(&cpu->h, imm);
+}
+
 uint64_t h_rndr(CpuA64 *cpu)
 {
     (void)cpu;

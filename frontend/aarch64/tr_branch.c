@@ -107,6 +107,11 @@ void tr_brk(Tr *t, const A64 *a, int k)
 void tr_hlt(Tr *t, const A64 *a, int k)
 {
     (void)k;
+    const Space *s = t->space;
+    if (s->call && (t->pc & -(uint64_t)TR_PAGE) == s->call_page) {
+        ir_call(t->b, H_space_call, ir_iconst(t->b, I64, (uintptr_t)s), ir_iconst(t->b, I32, a->imm16), 0);
+        return;
+    }
     tr_exc(t, EXC_HLT, a->imm16, t->pc);
 }
 
