@@ -113,14 +113,24 @@ void fl_save(Lower *l)
     IrRef f = l->ef;
     Asm *a = &l->a;
     if (l->form == FF_ADD || l->form == FF_SUB) {
-        l_fix(l, RAX);
+        /* The op being lowered may have rax as a temporary already: then it is kept aside meanwhile. */
+        bool taken = !l->reg_val[RAX] && (l->lock & 1u << RAX);
+        Reg aside = taken ? l_temp(l) : RAX;
+        if (taken) {
+            x_mov_rr(a, 1, aside, RAX);
+        } else {
+            l_fix(l, RAX);
+        }
         if (l->form == FF_SUB) {
             x_byte(a, X_CMC);
             l->form = FF_ADD;
         }
         x_byte(a, X_LAHF);
         x_setcc(a, CC_O, RAX);
-        l_def(l, f, RAX, false);
+        if (taken) {
+            x_xchg_rr(a, 1, aside, RAX);
+        }
+        l_def(l, f, aside, false);
         return;
     }
     Reg d = l_temp(l), t = l_temp(l);
@@ -425,7 +435,9 @@ static void own_fl_select(Lower *l, IrRef i)
         l->form = FF_SUB;
         return;
     }
-    /* by packed values */
+    /* by packed values; rax stays free, flags are packed there */
+    const uint64_t rax = ~l->lock & (uint64_t)1 << RAX;
+    l->lock |= rax;
     Reg t = l_temp(l);
     if (c.and_np || c.or_p) {
         Reg one = l_temp(l);
@@ -439,6 +451,7 @@ static void own_fl_select(Lower *l, IrRef i)
         x_mov_ri(a, t, 0);
         x_setcc(a, c.cc, t);
     }
+    l->lock &= ~rax;
     l->hot = false;
     fl_packed(l, in->b);
     l->lock = (uint64_t)1 << t;
