@@ -165,9 +165,11 @@ Reg fl_packed(Lower *l, IrRef f)
     }
     if (l->ef != f) {
         l_clobber(l);
+        uint64_t lock = l->lock;
         if (!fl_issue(l, f, -1)) {
             BUG("flags %%%u of %s are lost", f, ir_ops[in->op].name);
         }
+        l->lock = lock; /* of the compare's operands nothing is needed any more: rax may be one */
     }
     fl_save(l);
     return l->val[f].reg;
