@@ -801,8 +801,10 @@ static void set_pinned(Lower *l, IrRef v, IrType ty, unsigned slot)
     }
     bool was_resident = p->home == slot && p->reg == pin;
     l_evict_slot(l, slot, v);
-    if (was_resident) { /* only its upper part changes */
-        if (gpr) {
+    if (was_resident) { /* only its upper part changes, if that */
+        if (!narrow) {
+            /* a set in between was dead */
+        } else if (gpr) {
             x_mov_rr(a, 0, pin, pin);
         } else {
             extend_scalar(l, ty, pin, pin);
