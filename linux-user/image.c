@@ -98,7 +98,7 @@ static const char *machine_name(uint16_t m)
             return names[k].name;
         }
     }
-    return "another machine";
+    return "unknown";
 }
 
 int image_check(int fd, FileKind *kind, char *why, size_t size)
@@ -127,10 +127,10 @@ int image_check(int fd, FileKind *kind, char *why, size_t size)
     if (machine == EM_X86_64 || machine == EM_386) {
         *kind = FILE_HOST;
     }
-    if (machine == EM_AARCH64) {
-        snprintf(why, size, big ? "big-endian AArch64 programs cannot be run" : "32-bit ABI (ILP32) cannot be run");
+    if (machine == EM_AARCH64 || half(b + 18, !big) == EM_AARCH64) {
+        snprintf(why, size, big ? "big-endian programs cannot be run" : "32-bit ABI (ILP32) cannot be run");
     } else {
-        snprintf(why, size, "a program for %s, not AArch64", machine_name(machine));
+        snprintf(why, size, "a program for another machine (%s), not AArch64", machine_name(machine));
     }
     return *kind == FILE_HOST ? 0 : -ENOEXEC;
 }
@@ -224,7 +224,7 @@ static int check_headers(Elf *e)
         return bad(e, -ENOEXEC, "truncated ELF header");
     }
     if (h->e_type != ET_EXEC && h->e_type != ET_DYN) {
-        return bad(e, -ENOEXEC, h->e_type == ET_REL ? "an object file, not a program" : h->e_type == ET_CORE
+        return bad(e, -ENOEXEC, h->e_type == ET_REL ? "a relocatable object file, not a program" : h->e_type == ET_CORE
                                                                                          ? "a core dump, not a program"
                                                                                          : "not an executable ELF file");
     }

@@ -247,7 +247,7 @@ int options_parse(Options *o, int argc, char **argv, char **envp)
         o->interp = true;
     }
     if (k >= argc) {
-        die(127, "no program to run (-h for help)");
+        die(126, "no program to run (-h for help)");
     }
     return k;
 }

@@ -22,6 +22,8 @@ enum { SIGILL_ = 4, SIGTRAP_ = 5, SIGBUS_ = 7, SIGFPE_ = 8, SIGKILL_ = 9, SIGSEG
     (SA_NOCLDSTOP_ | SA_NOCLDWAIT_ | SA_SIGINFO_ | SA_EXPOSE_TAGBITS_ | SA_RESTORER_ | SA_ONSTACK_ | \
      SA_RESTART_ | SA_NODEFER_ | SA_RESETHAND_)
 
+/* What dumps core by default, besides the sync signals. */
+#define CORES (SIG_BIT(3) | SIG_BIT(6) | SIG_BIT(24) | SIG_BIT(25) | SIG_BIT(31))
 #define STOPS (SIG_BIT(SIGSTOP_) | SIG_BIT(20) | SIG_BIT(21) | SIG_BIT(22))
 
 static const uint8_t sync_numbers[NSYNC] = {SIGILL_, SIGTRAP_, SIGBUS_, SIGFPE_, SIGSEGV_};
@@ -68,7 +70,9 @@ static void host_action(int signo, const GuestAction *g)
     GuestAction h = {.restorer = (uint64_t)host_sigreturn, .mask = ~SYNC_SIGNALS};
     h.flags = SA_SIGINFO_ | SA_ONSTACK_ | SA_RESTORER_ |
               (g->flags & (SA_NOCLDSTOP_ | SA_NOCLDWAIT_ | SA_RESTART_));
-    bool asked = process.debugged && g->handler == HANDLER_DFL && dies_by_default(signo) && !(STOPS & SIG_BIT(signo));
+    bool asked = g->handler == HANDLER_DFL &&
+                 ((process.cores && CORES & SIG_BIT(signo)) ||
+                  (process.debugged && dies_by_default(signo) && !(STOPS & SIG_BIT(signo))));
     h.handler = is_sync(signo) || g->handler > HANDLER_IGN || asked ? (uint64_t)on_signal : g->handler;
     raw_call(__NR_rt_sigaction, signo, &h, 0, 8);
 }
@@ -81,7 +85,7 @@ void signals_install_sync(void)
     }
 }
 
-void signals_debugged(void)
+void signals_reinstall(void)
 {
     const SigHand *h = process.threads->sighand;
     for (int n = 1; n <= NSIG_; n++) {
@@ -115,6 +119,10 @@ void signals_init(Thread *t)
     raw_call(__NR_rt_sigprocmask, 0, 0, &t->mask, 8);
     signals_thread_init(t);
     signals_install_sync();
+    process.cores = core_wanted();
+    if (process.cores) {
+        signals_reinstall();
+    }
     signals_set_host_mask(t);
 }
 
@@ -234,6 +242,9 @@ static void on_fault(Thread *t, int signo, SigInfo *info, ucontext_t *uc)
         return;
     }
     SyncResult s = t && t->cpu.head.engine ? engine_sync(&t->cpu.head, uc) : SYNC_OUTSIDE;
+    if (s == SYNC_RETRY) {
+        return;
+    }
     if (s != SYNC_PRECISE || signo == SIGILL_ || signo == SIGTRAP_) {
         armx_fault(t, signo, info, uc);
     }
@@ -288,6 +299,9 @@ void signal_die(Thread *t, const SigInfo *info)
     if (is_sync(signo) && info->code > 0) { /* what others send is no riddle */
         crash_report(t, info, false, NULL);
     }
+    if ((SYNC_SIGNALS | CORES) & SIG_BIT(signo)) {
+        core_dump(t, info);
+    }
     signals_block_all();
     raw_call(__NR_rt_sigaction, signo, &dfl, 0, 8);
     raw_call(__NR_tgkill, raw_call(__NR_getpid), t->tid, signo);
@@ -301,7 +315,7 @@ void signal_die(Thread *t, const SigInfo *info)
 static void redo_default(Thread *t, const SigInfo *info)
 {
     if (dies_by_default(info->signo)) {
-        if (is_sync(info->signo) || process.debugged) {
+        if (is_sync(info->signo) || process.debugged || (process.cores && CORES & SIG_BIT(info->signo))) {
             signal_die(t, info);
         }
         raw_call(__NR_rt_tgsigqueueinfo, raw_call(__NR_getpid), t->tid, info->signo, info);
@@ -360,6 +374,9 @@ static void deliver(Thread *t, const SigInfo *info, bool forced)
 
 void signals_deliver(Thread *t)
 {
+    if (UNLIKELY(process.cores)) {
+        core_hold(t);
+    }
     t->cpu.head.pending = 0;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (t->smc_page) {

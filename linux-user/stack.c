@@ -115,8 +115,7 @@ int stack_build(Thread *t, const Image *im, const char *execfn, uint64_t *sp)
     if (base < 0) {
         return (int)base;
     }
-    mm_munmap((uint64_t)base, GUARD);
-    raw_call(__NR_mmap, base, GUARD, 0, 0x100000 | 0x4022, -1, 0); /* keeps others out of the gap */
+    mm_hide((uint64_t)base, GUARD);
     uint64_t top = (uint64_t)base + GUARD + size - (random_below(1 << 8) << 4);
     uint64_t args = (top - strings) & ~15ull;
     uint64_t platform = args - 16, random = platform - 16;

@@ -6,14 +6,20 @@
  */
 #include "vma.h"
 
+#include "image.h"
 #include "vma_tree.h"
 
-enum { MAP_SHARED_ = 1, MAP_PRIVATE_ = 2, MAP_TYPE_ = 15, MAP_FIXED_ = 0x10, MAP_ANON_ = 0x20, MAP_32BIT_ = 0x40,
-       MAP_ABOVE4G_ = 0x80, MAP_GROWSDOWN_ = 0x100, MAP_NORESERVE_ = 0x4000, MAP_NOREPLACE_ = 0x100000 };
+enum { MAP_SHARED_ = 1, MAP_PRIVATE_ = 2, MAP_TYPE_VALIDATE = 3, MAP_TYPE_ = 15, MAP_FIXED_ = 0x10, MAP_ANON_ = 0x20, MAP_32BIT_ = 0x40,
+       MAP_ABOVE4G_ = 0x80, MAP_GROWSDOWN_ = 0x100, MAP_NORESERVE_ = 0x4000, MAP_HUGETLB_ = 0x40000,
+       MAP_NOREPLACE_ = 0x100000 };
 enum { PROT_DOWN = 0x01000000, PROT_UP = 0x02000000 };
 enum { MREMAP_MAYMOVE_ = 1, MREMAP_FIXED_ = 2, MREMAP_DONTUNMAP_ = 4 };
 enum { SHM_RND_ = 020000, SHM_REMAP_ = 040000, SHM_EXEC_ = 0100000, IPC_STAT_ = 2 };
 enum { ADVICE_DONTNEED = 4, ADVICE_FREE = 8, ADVICE_REMOVE = 9, ADVICE_DONTNEED_LOCKED = 24 };
+/* Where the guest's mappings go when it does not say: downwards from an address well below everything of armx's, so
+ * that a guest which maps over or beside its own memory without asking does not meet armx. */
+#define ZONE_GAP (256ull << 30)
+#define HUGE_PAGE (2ull << 20)
 /* Objects that are not files. */
 #define DEV_ANON_SHARED (~0ull)
 #define DEV_SYSV (~1ull)
@@ -23,6 +29,7 @@ static RwLock tree_lock;
 static Mutex mm_mutex;
 static uint64_t brk_start, brk_now;
 static uint64_t next_object = 1;
+static uint64_t zone_top, zone_next; /* the next mapping ends here at most */
 static unsigned exec_objects; /* an upper bound of executable mappings of shareable objects, 0 = none ever */
 
 static bool failed(int64_t r)
@@ -59,6 +66,9 @@ void vma_init(void)
     tree.seed = (uint32_t)(uintptr_t)&tree | 1;
     process.space.fetch = space_fetch;
     process.space.base = 0;
+    int64_t own = raw_call(__NR_mmap, 0, PAGE, 0, 0x22, -1, 0);
+    raw_call(__NR_munmap, own, PAGE);
+    zone_top = zone_next = ALIGN_DOWN((uint64_t)own - ZONE_GAP, HUGE_PAGE) - (random_below(1 << 24) << 12);
 }
 
 /* -- looking -------------------------------------------------------------------------------------- */
@@ -235,6 +245,35 @@ static void file_id(int fd, bool want_exec, FileId *id)
     }
 }
 
+/* mmap with a free address in the guest's zone; the kernel's choice when there is none. */
+static int64_t zone_mmap(uint64_t len, uint64_t prot, uint64_t flags, int64_t fd, uint64_t off)
+{
+    bool validated = (flags & MAP_TYPE_) == MAP_TYPE_VALIDATE; /* refuses MAP_FIXED_NOREPLACE */
+    for (unsigned tries = 0; tries < 8 && len < zone_next / 2 && !validated; tries++) {
+        uint64_t at = zone_next - len;
+        at = len >= HUGE_PAGE ? ALIGN_DOWN(at, HUGE_PAGE) : at;
+        int64_t r = raw_call(__NR_mmap, at, len, prot, flags | MAP_NOREPLACE_, fd, off);
+        if (r == -EINVAL) {
+            break; /* perhaps its alignment: hugetlbfs, devices */
+        }
+        if (r != -EEXIST) {
+            zone_next = failed(r) ? zone_next : at;
+            return r;
+        }
+        zone_next = tries == 7 ? zone_top : at - (HUGE_PAGE << 2 * tries);
+    }
+    return raw_call(__NR_mmap, 0, len, prot, flags, fd, off);
+}
+
+/* [start, end) is free again: when it was the lowest, the next mapping may take its place. */
+static void zone_freed(uint64_t start, uint64_t end)
+{
+    if (start == zone_next && end <= zone_top) {
+        VmaInfo v;
+        zone_next = vma_next(end, &v) && v.start < zone_top ? v.start : zone_top;
+    }
+}
+
 static int64_t map_locked(uint64_t addr, uint64_t len, uint64_t prot, uint64_t flags, int64_t fd, uint64_t off)
 {
     VmaInfo v = {.prot = guest_prot(prot)};
@@ -263,7 +302,9 @@ static int64_t map_locked(uint64_t addr, uint64_t len, uint64_t prot, uint64_t f
             return e;
         }
     }
-    int64_t r = raw_call(__NR_mmap, addr, len, host_prot(prot), flags, fd, off);
+    bool choose = !addr && !fixed && !(flags & MAP_HUGETLB_);
+    int64_t r = choose ? zone_mmap(len, host_prot(prot), flags, fd, off)
+                       : raw_call(__NR_mmap, addr, len, host_prot(prot), flags, fd, off);
     if (failed(r) || (flags & MAP_NOREPLACE_ && (uint64_t)r != addr)) {
         if (holes) {
             claim_holes(addr, addr + len, true);
@@ -320,6 +361,17 @@ int64_t mm_map_special(uint64_t addr, uint64_t len, uint64_t prot, uint64_t map_
     return r;
 }
 
+int mm_hide(uint64_t addr, uint64_t len)
+{
+    mm_lock();
+    int64_t r = raw_call(__NR_mmap, addr, len, 0, MAP_PRIVATE_ | MAP_ANON_ | MAP_NORESERVE_ | MAP_FIXED_, -1, 0);
+    if (!failed(r)) {
+        table_remove(addr, addr + len);
+    }
+    mm_unlock();
+    return failed(r) ? (int)r : 0;
+}
+
 /* -- munmap, mprotect, madvise ------------------------------------------------------------------------ */
 
 static int64_t unmap_locked(uint64_t addr, uint64_t len)
@@ -337,6 +389,7 @@ static int64_t unmap_locked(uint64_t addr, uint64_t len)
         }
     }
     int r = table_remove(addr, end);
+    zone_freed(addr, end);
     if (code) {
         forget_code(addr, end);
     }
@@ -441,6 +494,28 @@ int64_t mm_madvise(uint64_t addr, uint64_t len, int advice)
 
 /* -- mremap --------------------------------------------------------------------------------------------- */
 
+/* The host's mremap; a mapping that moves freely moves inside the guest's zone. */
+static int64_t remap_host(uint64_t old, uint64_t old_len, uint64_t new_len, uint64_t flags, uint64_t new_addr)
+{
+    if ((flags & (MREMAP_MAYMOVE_ | MREMAP_FIXED_ | MREMAP_DONTUNMAP_)) != MREMAP_MAYMOVE_ || !old_len) {
+        return raw_call(__NR_mremap, old, old_len, new_len, flags, new_addr);
+    }
+    int64_t r = raw_call(__NR_mremap, old, old_len, new_len, 0, 0);
+    if (r != -ENOMEM) {
+        return r;
+    }
+    int64_t room = zone_mmap(new_len, 0, MAP_PRIVATE_ | MAP_ANON_ | MAP_NORESERVE_, -1, 0);
+    if (failed(room)) {
+        return room;
+    }
+    r = raw_call(__NR_mremap, old, old_len, new_len, MREMAP_MAYMOVE_ | MREMAP_FIXED_, room);
+    if (failed(r)) {
+        raw_call(__NR_munmap, room, new_len);
+        zone_freed((uint64_t)room, (uint64_t)room + new_len);
+    }
+    return r;
+}
+
 static int64_t remap_locked(uint64_t old, uint64_t old_len, uint64_t new_len, uint64_t flags, uint64_t new_addr)
 {
     VmaInfo v;
@@ -466,7 +541,7 @@ static int64_t remap_locked(uint64_t old, uint64_t old_len, uint64_t new_len, ui
             return e;
         }
     }
-    int64_t r = raw_call(__NR_mremap, old, old_len, new_len, flags, new_addr);
+    int64_t r = remap_host(old, old_len, new_len, flags, new_addr);
     if (failed(r)) {
         if (holes) {
             claim_holes(new_addr, new_addr + new_len, true);

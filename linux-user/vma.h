@@ -55,6 +55,9 @@ int64_t mm_remap_file_pages(uint64_t addr, uint64_t size, uint64_t prot, uint64_
 /* Maps anonymous memory for the guest and gives it VMA_* flags. */
 int64_t mm_map_special(uint64_t addr, uint64_t len, uint64_t prot, uint64_t map_flags, uint32_t vma_flags);
 
+/* Takes a range from the guest that stays taken: nobody can map or touch anything there. */
+int mm_hide(uint64_t addr, uint64_t len);
+
 /* IC IVAU: drops translations of the 64 bytes at addr, through whatever mapping of the same memory. */
 void mm_icache(uint64_t addr);
 
