@@ -359,6 +359,7 @@ static void own_flags(Lower *l, IrRef i)
 /* Carry in EFLAGS: as Arm has it, or inverted (for sbb). */
 static void carry_in(Lower *l, IrRef f, bool inverted)
 {
+    const uint64_t lock = l->lock;
     FlagForm form = fl_in_eflags(l, f, C_CS);
     if (form == FF_FAB || form == FF_FBA) {
         fl_save(l);
@@ -371,6 +372,7 @@ static void carry_in(Lower *l, IrRef f, bool inverted)
     if (inverted != (l->form == FF_SUB)) {
         x_byte(&l->a, X_CMC);
     }
+    l->lock = lock; /* what made the flags is not needed any more */
 }
 
 static void e_carry(Asm *a, const Sel *s)
