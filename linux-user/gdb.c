@@ -339,7 +339,7 @@ void gdb_forked(void)
         process.opt.gdb = NULL;
         process.space.stop_at = NULL;
         watch_pages(false);
-        signals_debugged();
+        signals_reinstall();
         while (d.nbreaks) {
             engine_invalidate(process.engine, gva(d.breaks[--d.nbreaks]), 4);
         }
@@ -491,7 +491,7 @@ static void let_go(void)
     watch_pages(false);
     d.nwatches = 0;
     process.debugged = false;
-    signals_debugged();
+    signals_reinstall();
     event_done();
     go_on(0);
     gdb_session_end(&d.session);
@@ -558,7 +558,7 @@ void gdb_start(Thread *t, const char *where)
     gdb_session_init(&d.session, fd_hide(fd), &d.target);
     d.stop = 1;
     process.debugged = true;
-    signals_debugged();
+    signals_reinstall();
     if (thread_helper(serve, NULL) < 0) {
         die(126, "-g: no memory for another thread");
     }

@@ -55,8 +55,8 @@ uint64_t signals_block_all(void);
 void signals_restore(uint64_t host_mask);
 /* Dies as if the guest had by this signal. */
 NORETURN void signal_die(Thread *t, const SigInfo *info);
-/* Whether a debugger is to be asked before a signal kills (process.debugged) has changed. */
-void signals_debugged(void);
+/* Installs all host handlers again: whether armx or the kernel kills (process.debugged, process.cores) has changed. */
+void signals_reinstall(void);
 /* Before a followed exec: dispositions and mask of the sync signals as the guest set them, and back. */
 void signals_for_exec(Thread *t);
 void signals_exec_failed(Thread *t);

@@ -35,6 +35,7 @@ typedef struct Options {
     const char *exec_name;  /* AT_EXECFN of a followed exec */
     const char *smc;        /* --smc */
     const char *report;     /* file of crash reports (crash.c) */
+    const char *core;       /* file of the guest's core dump (core.c) */
     const char *env_set[64], *env_unset[64];
     unsigned nset, nunset;
     uint64_t stack_size;    /* -s */
@@ -131,6 +132,7 @@ typedef struct Process {
     Mutex threads_lock;
     unsigned nthreads;
     bool debugged;         /* gdb is attached */
+    bool cores;            /* signals that dump core are armx's to carry out (core.c) */
     bool ever_threads;     /* a second thread has existed: engine_second_thread was called */
     const char *self_path; /* armx's own file, absolute, as opened for a followed exec */
     int self_fd;           /* the same, held open once the guest may lose sight of /proc; -1 before */
@@ -220,6 +222,12 @@ void gdb_forked(void);
 
 /* crash.c: readable report of a guest that dies by a signal, or of armx's own fault. */
 void crash_report(Thread *t, const SigInfo *info, bool armx_at_fault, void *ucontext);
+
+/* core.c: the guest's core dump, when limits and settings want one. */
+bool core_wanted(void);
+void core_dump(Thread *t, const SigInfo *info);
+/* Holds t for ever when another thread is dumping core. */
+void core_hold(const Thread *t);
 
 /* guest_a64.c */
 NORETURN void guest_loop(Thread *t);
