@@ -192,7 +192,9 @@ static void dump_ir(Engine *e, const IrRegion *r)
 
 static void make_ir(Engine *e, void *work, uint64_t pc, uint64_t key, unsigned max, IrRegion *r)
 {
-    e->fe->translate(e->cfg.cpu_model, e->cfg.space, gva(pc), key, max, r, work, IR_CAP);
+    /* KEY_THREADS is no part of a Tb's key: what depends on it says so, and goes when it changes. */
+    e->fe->translate(e->cfg.cpu_model, e->cfg.space, gva(pc), key | (e->threads ? KEY_THREADS : 0), max, r, work, IR_CAP);
+    r->key = key;
 }
 
 static void new_chunk(Engine *e, CpuHead *cpu, Thread *t)
@@ -597,7 +599,19 @@ void engine_set_fpsr(CpuHead *cpu, uint32_t fpsr)
 
 void engine_second_thread(Engine *e)
 {
-    (void)e; /* atomics and barriers are always real: memory may be shared between processes */
+    engine_lock(e);
+    e->threads = true;
+    e->seq++;
+    for (unsigned k = 0; k < 1u << PAGE_HASH_BITS; k++) {
+        for (Tb *tb = e->pages[k], *next; tb; tb = next) {
+            next = tb->page_next;
+            if (tb->one_thread) {
+                codebuf_writable(&e->code);
+                tb_remove(e, tb);
+            }
+        }
+    }
+    engine_unlock(e);
 }
 
 bool engine_owns(const Engine *e, const void *addr)

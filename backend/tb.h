@@ -42,6 +42,7 @@ struct Tb {
     uint16_t ninsns, nexits, nfaults;
     uint16_t traps;       /* FP traps so far */
     bool dead;            /* invalidated: in no list any more */
+    bool one_thread;      /* goes when the second thread comes */
     Exit *exits;
     Fault *faults;
     Tb *hash_next, *page_next;
@@ -120,6 +121,7 @@ struct Engine {
     CpuHead **cpus;
     unsigned ncpus, cpus_cap;
     uint64_t add_key;       /* key bits that all threads run under */
+    bool threads;           /* there has been a second thread */
     unsigned nmarks;
     Mark marks[MARKS];
     void *target;           /* the target's own: stubs, pins, rule index */

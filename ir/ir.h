@@ -120,6 +120,7 @@ typedef struct IrRegion {
     uint64_t key;    /* state key: KEY_* bits (iface.h) */
     uint32_t nbytes; /* guest bytes [pc, pc + nbytes) that were read; tier 2 lists further ranges itself */
     uint32_t ninsns; /* guest instructions */
+    bool one_thread; /* right only while the process has one thread */
 } IrRegion;
 
 /* What the middle and the back ends know of a slot; the front end owns the table. */

@@ -235,6 +235,7 @@ static Follow what_follows(const Tr *t, const A64 *a)
 static Follow monitor_begin(Tr *t, const A64 *a, IrRef address)
 {
     Follow f = what_follows(t, a);
+    t->b->r->one_thread |= f == FOLLOW_STRICT && !(t->key & KEY_THREADS);
     if (f == FOLLOW_STRICT && t->key & KEY_STRICT) {
         ir_call(t->b, H_excl_open, address, ir_iconst(t->b, I64, (uintptr_t)t->space), 0);
     }
