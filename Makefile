@@ -3,6 +3,7 @@
 #   make            build/armx-user, one static file           make demo        install, build, show
 #   make test       install, build, the fast suite             make test-long   soak and sanitizers
 #   make fuzz       each fuzz harness for SECONDS (600)
+#   make diff       random blocks in every engine and under QEMU: SEED=1 BLOCKS=100000
 #   make bench      tables against native and QEMU             make install     into PREFIX
 #   make deps       only install what building needs           make hooks       git's pre-commit check
 #
@@ -11,10 +12,12 @@
 JOBS   ?= $(shell nproc)
 PREFIX ?= /usr/local
 SUITES ?=
+SEED   ?= 1
+BLOCKS ?= 100000
 SECONDS ?= 600
 export CMAKE_BUILD_PARALLEL_LEVEL = $(JOBS)
 
-.PHONY: all deps demo test test-long fuzz bench install hooks clean
+.PHONY: all deps demo test test-long diff fuzz bench install hooks clean
 
 all:
 	cmake --preset default >/dev/null
@@ -42,6 +45,11 @@ test-long:
 fuzz:
 	bash tests/tools/deps.sh fuzz
 	bash tests/fuzz/run $(SECONDS)
+
+diff:
+	bash tests/tools/deps.sh test
+	$(MAKE) all
+	bash tests/diff/run -r tests/diff/rows.txt -s $(SEED) -n $(BLOCKS)
 
 bench:
 	bash tests/tools/deps.sh bench

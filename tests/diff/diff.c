@@ -1,10 +1,10 @@
 /* diff.c - the differential test: random blocks in every engine and under oracles, compared bit for bit.
  *
- *     diff [-s SEED] [-n BLOCKS] [-g GUEST] [-o NAME=COMMAND]... [-r ROWS] [-w WAIVERS] [-m N|all] [-k N] [-R ROW] [-i] [-v]
+ *     diff [-s SEED] [-n BLOCKS] [-g GUEST] [-o NAME=COMMAND]... [-r ROWS] [-w WAIVERS] [-m N|all] [-k N] [-R ROW] [-d ITEMS] [-i] [-v]
  *
  * -o adds an oracle: COMMAND runs the guest program GUEST (guest.c). -r runs the fixed rows first. -m plants error N in
  * the front end and expects to find it. -k stops after N differences (default 5). -R runs one row and shows what
- * every engine makes of it. -i uses the interpreter only.
+ * every engine makes of it; -d dumps as armx-user -d does. -i uses the interpreter only.
  * A run depends on nothing but its arguments and the engines. Differences are printed as rows (rows.c) that can be
  * added to rows.txt as they are. The last line counts; the status is 1 when anything differed, 0 with -m when found.
  *
@@ -12,9 +12,12 @@
  */
 #include <getopt.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "diff.h"
+#include "log.h"
 
 typedef unsigned long long ull;
 
@@ -134,6 +137,37 @@ static void report_pair(const Case *found, Pair p, const DiffResult *was_ref, co
     } else {
         fprintf(stderr, "    %s does not answer\n", name);
     }
+}
+
+/* Does the unit break down? In a process of its own, with a fresh engine. */
+static bool breaks(const Case *c, void *arg)
+{
+    static DiffResult r;
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        unit_broke = NULL;
+        close(2);
+        units_watch();
+        unit_renew(arg);
+        set_up(c);
+        unit_run(arg, c, &r);
+        _exit(0);
+    }
+    waitpid(pid, &status, 0);
+    return status != 0;
+}
+
+static void broke(Unit *u)
+{
+    Case c = *running;
+    unit_broke = NULL;
+    if (breaks(&c, u)) {
+        shrink(&c, breaks, u);
+        fprintf(stderr, "shrunk:\n");
+    }
+    row_print(stderr, &c, NULL);
+    disassemble(&c);
 }
 
 /* -- batches ----------------------------------------------------------------------------------------------------------- */
@@ -430,7 +464,7 @@ static int run_mutations(void)
 static void parse(int argc, char **argv)
 {
     int c;
-    while ((c = getopt(argc, argv, "s:n:g:o:r:w:m:k:R:iv")) >= 0) {
+    while ((c = getopt(argc, argv, "s:n:g:o:r:w:m:k:R:d:iv")) >= 0) {
         switch (c) {
         case 's': opt.seed = strtoull(optarg, NULL, 0); break;
         case 'n': opt.blocks = strtoul(optarg, NULL, 0); break;
@@ -441,6 +475,11 @@ static void parse(int argc, char **argv)
         case 'R': opt.row = optarg; break;
         case 'i': opt.interp_only = true; break;
         case 'v': opt.verbose = true; break;
+        case 'd':
+            if (log_parse(optarg, &(const char *){NULL}) == 0) {
+                break;
+            }
+            exit(2);
         case 'm':
             opt.all_mutations = strcmp(optarg, "all") == 0;
             opt.mutation = (unsigned)atoi(optarg);
@@ -477,6 +516,7 @@ int main(int argc, char **argv)
         return 2;
     }
     start_oracles();
+    unit_broke = broke;
     units_init(!opt.interp_only);
     unsigned missing = probe(opt.verbose ? stderr : fopen("/dev/null", "w"));
     gen_init();

@@ -54,13 +54,18 @@ extern Unit *units; /* [0] is the interpreter, the reference */
 extern unsigned nunits;
 extern const CpuModel *the_model;
 extern Frontend the_frontend; /* a64_frontend; mutate.c may change what it makes */
-extern const Case *running;   /* for the message when all breaks down */
+extern const Case *running;
+/* Called, in a signal handler, when a unit breaks down in case `running`; NULL: just leave with status 3. */
+extern void (*unit_broke)(Unit *u);
 
 void units_init(bool jit);
 /* The image of a seed. */
 void image_make(uint64_t memseed, uint8_t image[DIFF_IMAGE_SIZE]);
 /* From here on cases start from this image and find this code. */
 void units_batch(const uint8_t *code, const uint8_t *image);
+/* Another engine and CPU for the unit, in place of ones that broke. */
+void unit_renew(Unit *u);
+void units_watch(void); /* starts the timer that finds endless loops */
 void unit_run(Unit *u, const Case *c, DiffResult *r);
 
 /* For the generator: the reference's CPU, one instruction at a time. */

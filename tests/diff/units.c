@@ -24,13 +24,14 @@ unsigned nunits;
 const CpuModel *the_model;
 Frontend the_frontend;
 const Case *running;
+void (*unit_broke)(Unit *u);
 
 static uint8_t *code_rw, *ro_rw;
 static uint8_t image_now[DIFF_IMAGE_SIZE] __attribute__((aligned(16)));
 static sigjmp_buf fault_exit;
 static volatile bool in_reference;
 static Unit *volatile in_engine;
-static volatile bool hung;
+static volatile unsigned long runs, run_at_alarm; /* two alarms in one run: it hangs */
 static int fault_code;
 static bool fault_hidden; /* the host does not say where */
 static uint64_t fault_address;
@@ -354,6 +355,7 @@ static void run_engine(Unit *u, DiffResult *r)
 void unit_run(Unit *u, const Case *c, DiffResult *r)
 {
     running = c;
+    runs++;
     load_state(u->cpu, &c->in);
     if (u->jit) {
         run_engine(u, r);
@@ -364,41 +366,75 @@ void unit_run(Unit *u, const Case *c, DiffResult *r)
 
 /* -- host signals ------------------------------------------------------------------------------------------------------ */
 
-static void die(const char *what, int sig)
+NORETURN static void die(const char *what, int sig)
 {
+    Unit *u = in_engine ? in_engine : &units[0];
     signal(SIGABRT, SIG_DFL);
-    fprintf(stderr, "diff: %s (signal %d) in engine %s", what, sig, in_engine ? in_engine->name : "interp");
-    if (running) {
-        fprintf(stderr, ", running\n");
-        row_print(stderr, running, NULL);
+    in_engine = NULL;
+    in_reference = false;
+    if (!unit_broke) {
+        _exit(3);
     }
-    fprintf(stderr, "\n");
+    fprintf(stderr, "diff: %s (signal %d) in engine %s\n", what, sig, u->name);
+    unit_broke(u);
     _exit(3);
+}
+
+void unit_renew(Unit *u)
+{
+    EngineConfig cfg = {.fe = &the_frontend, .cpu_model = the_model, .space = &space, .interp = !u->jit,
+                        .one_insn = u->one_insn, .no_opt = u->no_opt, .cache_bytes = 16 << 20};
+    u->engine = engine_new(&cfg);
+    u->cpu = aligned_alloc(64, ALIGN_UP(sizeof *u->cpu, 64));
+    memset(u->cpu, 0, sizeof *u->cpu);
+    u->cpu->model = the_model;
+    for (unsigned i = 0; i < sizeof u->cpu->pac_keys / 8; i++) {
+        ((uint64_t *)&u->cpu->pac_keys)[i] = rng_mix(i);
+    }
+    int err = u->engine ? engine_cpu_init(u->engine, &u->cpu->h) : -ENOMEM;
+    if (err < 0) {
+        BUG("engine %s: %d", u->name, err);
+    }
+}
+
+/* A fault in translated code or in the engine's own interpreter; false: neither. */
+static bool in_engine_fault(CpuHead *cpu, int sig, const siginfo_t *info, void *uc)
+{
+    SyncResult r = engine_sync(cpu, uc);
+    if (r == SYNC_RETRY) {
+        return true;
+    }
+    if (r != SYNC_PRECISE) {
+        return false;
+    }
+    if (sig == SIGFPE) {
+        engine_fp_trap(cpu, uc);
+        return true;
+    }
+    if (sig == SIGSEGV && info->si_code == SI_KERNEL && engine_tbi_trap(cpu, uc)) {
+        return true;
+    }
+    set_fault(info);
+    engine_leave(cpu, uc, EXC_DATA);
+    return true;
 }
 
 static void on_signal(int sig, siginfo_t *info, void *uc)
 {
     if (sig == SIGALRM) {
-        if (in_engine) {
+        if (in_engine && run_at_alarm == runs) {
+            die("endless loop that does not poll", sig);
+        } else if (in_engine) {
             engine_kick(&in_engine->cpu->h);
-            if (hung) {
-                die("endless loop that does not poll", sig);
-            }
-            hung = true;
         }
+        run_at_alarm = runs;
         return;
     }
     if (in_reference && sig != SIGFPE) {
         set_fault(info);
         siglongjmp(fault_exit, 1);
     }
-    if (in_engine && engine_sync(&in_engine->cpu->h, uc) == SYNC_PRECISE) {
-        if (sig == SIGFPE) {
-            engine_fp_trap(&in_engine->cpu->h, uc);
-        } else {
-            set_fault(info);
-            engine_leave(&in_engine->cpu->h, uc, EXC_DATA);
-        }
+    if (in_engine && in_engine_fault(&in_engine->cpu->h, sig, info, uc)) {
         return;
     }
     die("host signal", sig);
@@ -407,6 +443,12 @@ static void on_signal(int sig, siginfo_t *info, void *uc)
 static void on_abort(int sig)
 {
     die("assertion", sig);
+}
+
+void units_watch(void)
+{
+    struct itimerval each = {{2, 0}, {2, 0}};
+    setitimer(ITIMER_REAL, &each, NULL);
 }
 
 static void catch_signals(void)
@@ -419,6 +461,7 @@ static void catch_signals(void)
         sigaction(faults[i], &sa, NULL);
     }
     signal(SIGABRT, on_abort);
+    units_watch();
 }
 
 /* -- start ---------------------------------------------------------------------------------------------------------- */
@@ -438,19 +481,7 @@ static void unit_add(const char *name, bool jit, bool one_insn, uint32_t no_opt)
 {
     Unit *u = &units[nunits++];
     *u = (Unit){.name = name, .jit = jit, .one_insn = one_insn, .no_opt = no_opt};
-    EngineConfig cfg = {.fe = &the_frontend, .cpu_model = the_model, .space = &space, .interp = !jit,
-                        .one_insn = one_insn, .no_opt = no_opt, .cache_bytes = 16 << 20};
-    u->engine = engine_new(&cfg);
-    u->cpu = aligned_alloc(64, ALIGN_UP(sizeof *u->cpu, 64));
-    memset(u->cpu, 0, sizeof *u->cpu);
-    u->cpu->model = the_model;
-    for (unsigned i = 0; i < sizeof u->cpu->pac_keys / 8; i++) {
-        ((uint64_t *)&u->cpu->pac_keys)[i] = rng_mix(i);
-    }
-    int err = u->engine ? engine_cpu_init(u->engine, &u->cpu->h) : -ENOMEM;
-    if (err < 0) {
-        BUG("engine %s: %d", name, err);
-    }
+    unit_renew(u);
 }
 
 void units_init(bool jit)
