@@ -14,3 +14,22 @@ same()
 }
 
 sysroot() { bash "$TOP/tests/tools/sysroot.sh" "$@"; }
+
+# arm_program FOLDER NAME [FLAG...]: builds tests/FOLDER/NAME.c for Arm, unless that is done, and prints
+# the program's path.
+arm_program()
+{
+    local from=$TOP/tests/$1 to=$WORK/$1/$2 name=$2
+    shift 2
+    mkdir -p "${to%/*}"
+    locked "$to.lock" arm_program_build "$from" "$name" "$to" "$@" >&2 || return 1
+    echo "$to"
+}
+
+arm_program_build()
+{
+    local from=$1 name=$2 to=$3
+    shift 3
+    [ ! -e "$to" ] || [ -n "$(find "$from" -name '*.[chd]*' -newer "$to")" ] || return 0
+    aarch64-linux-gnu-gcc -std=gnu11 -O2 -g -static -pthread "$@" -o "$to.$$" "$from/$name.c" && mv "$to.$$" "$to"
+}
