@@ -221,18 +221,18 @@ EVALUATE(v_sha1_su1)
     r->s[3] = rol32(t.s[3], 1) ^ rol32(t.s[0], 2);
 }
 
-EVALUATE(v_sha256_hash)
+EVALUATE(v_sha256_rnds2)
 {
-    V128 x = *a, y = *b, w = *c;
-    for (unsigned i = 0; i < 4; i++) {
-        uint32_t s1 = ror32(y.s[0], 6) ^ ror32(y.s[0], 11) ^ ror32(y.s[0], 25);
-        uint32_t s0 = ror32(x.s[0], 2) ^ ror32(x.s[0], 13) ^ ror32(x.s[0], 22);
-        uint32_t t = y.s[3] + s1 + (uint32_t)choose(y.s[0], y.s[1], y.s[2]) + w.s[i];
-        uint32_t first = t + s0 + (uint32_t)majority(x.s[0], x.s[1], x.s[2]), fifth = t + x.s[3];
-        x = (V128){.s = {first, x.s[0], x.s[1], x.s[2]}};
-        y = (V128){.s = {fifth, y.s[0], y.s[1], y.s[2]}};
+    uint32_t x[4] = {b->s[3], b->s[2], a->s[3], a->s[2]}, y[4] = {b->s[1], b->s[0], a->s[1], a->s[0]}; /* A..D, E..H */
+    for (unsigned i = 0; i < 2; i++) {
+        uint32_t s1 = ror32(y[0], 6) ^ ror32(y[0], 11) ^ ror32(y[0], 25);
+        uint32_t s0 = ror32(x[0], 2) ^ ror32(x[0], 13) ^ ror32(x[0], 22);
+        uint32_t t = y[3] + s1 + (uint32_t)choose(y[0], y[1], y[2]) + c->s[i];
+        uint32_t first = t + s0 + (uint32_t)majority(x[0], x[1], x[2]), fifth = t + x[3];
+        x[3] = x[2], x[2] = x[1], x[1] = x[0], x[0] = first;
+        y[3] = y[2], y[2] = y[1], y[1] = y[0], y[0] = fifth;
     }
-    *r = EV_IMM(k) ? y : x;
+    *r = (V128){.s = {y[1], y[0], x[1], x[0]}};
 }
 
 EVALUATE(v_sha256_su0)

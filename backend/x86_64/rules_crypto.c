@@ -1,13 +1,13 @@
 /* rules_crypto.c - AES, SHA-1, SHA-256, rotations and CRC32 on x86-64 by the host's instructions for them.
  *
  * "low" registers are xmm0..15: AES without VAES and all SHA instructions reach no others. x86 keeps SHA-1's words in
- * reverse order and adds the round constant itself; it keeps SHA-256's state as ABEF and CDGH.
+ * reverse order and adds the round constant itself.
  * Left to the evaluation functions: SHA-512, SM3, SM4.
  */
 #include "sel.h"
 #include "simd_consts.h"
 
-enum { SWAP_PAIRS = 0xb1, REVERSE = 0x1b };
+enum { REVERSE = 0x1b };
 #define LOW_XMMS 0xffff00000000ull
 
 static Mem const_at(const Lower *l, const Const128 *field)
@@ -140,56 +140,36 @@ static void own_sha1_su1(Lower *l, IrRef i)
     l_def(l, i, d, true);
 }
 
-/* The op that makes the other half of the state from the same operands (SHA256H and SHA256H2 come in pairs). */
-static IrRef other_half(const Lower *l, IrRef i)
+/* Makes xmm0 free; a value in it that lives on moves to another register. */
+static void take_xmm0(Lower *l)
 {
-    enum { NEAR = 16 };
-    const IrIns *in = l_ins(l, i);
-    for (IrRef j = i + 1; j < l->r->n && j < i + NEAR; j++) {
-        const IrIns *o = l_ins(l, j);
-        if (o->op == OP_v_sha256_hash && o->a == in->a && o->b == in->b && o->c == in->c && o->imm != in->imm &&
-            !(l->val[j].attr & A_DEAD)) {
-            return j;
-        }
+    IrRef v = l->reg_val[XMM0];
+    bool move = v && l->val[v].reg == XMM0 && l_lives(l, v), had = l->lock >> XMM0 & 1;
+    if (move) {
+        l->lock |= (uint64_t)1 << XMM0;
     }
-    return 0;
+    l_fix(l, XMM0);
+    if (move && !had) {
+        unlock(l, l->val[v].reg);
+    }
 }
 
-/* Words A to D (imm = 0) or E to H of the state after four rounds. */
-static void sha256_unpack(Asm *a, int imm, Reg d, Reg abef, Reg cdgh)
-{
-    (imm ? x_vpunpcklqdq_rrr : x_vpunpckhqdq_rrr)(a, d, abef, cdgh);
-    x_vpshufd_rri(a, d, d, SWAP_PAIRS);
-}
-
-static void own_sha256_hash(Lower *l, IrRef i)
+static void own_sha256_rnds2(Lower *l, IrRef i)
 {
     const IrIns *in = l_ins(l, i);
     Asm *a = &l->a;
-    l_fix(l, XMM0);
-    Reg x = l_reg(l, in->a), y = l_reg(l, in->b), abef = low_temp(l), cdgh = low_temp(l);
-    x_vpunpcklqdq_rrr(a, abef, y, x);
-    x_vpunpckhqdq_rrr(a, cdgh, y, x);
-    x_vpshufd_rri(a, abef, abef, SWAP_PAIRS);
-    x_vpshufd_rri(a, cdgh, cdgh, SWAP_PAIRS);
-    unlock(l, x);
-    unlock(l, y);
-    Reg w = l_reg(l, in->c);
-    x_vmovaps_rr(a, XMM0, w);
-    x_sha256rnds2_rr(a, 0, cdgh, abef);
-    x_vpshufd_rri(a, XMM0, w, 0x0e);
-    x_sha256rnds2_rr(a, 0, abef, cdgh);
-    unlock(l, w);
-    IrRef other = other_half(l, i);
-    if (other) {
-        Reg t = l_temp_x(l);
-        sha256_unpack(a, l_ins(l, other)->imm, t, abef, cdgh);
-        l_def(l, other, t, true);
-        l->val[other].attr |= A_DONE;
+    l_reg(l, in->b);
+    l_reg(l, in->c);
+    take_xmm0(l); /* may move them */
+    Reg abef = low_reg(l, in->b), words = l_reg(l, in->c);
+    x_vmovaps_rr(a, XMM0, words);
+    if (words != l->val[in->b].reg) {
+        unlock(l, words);
     }
-    Reg d = l_dst(l, i, false);
-    sha256_unpack(a, in->imm, d, abef, cdgh);
-    l_def(l, i, d, true);
+    Reg cdgh = l_take(l, in->a);
+    ASSERT(is_low(cdgh));
+    x_sha256rnds2_rr(a, 0, cdgh, abef);
+    l_def(l, i, cdgh, true);
 }
 
 static void own_sha256_msg(Lower *l, IrRef i)
@@ -300,7 +280,7 @@ const Rule rules_crypto[] = {
     MIX(v_aes_imc, e_aes_imc)
     OWN_IF(v_sha1_hash, R_SHA, own_sha1_hash)
     OWN_IF(v_sha1_su1, R_SHA, own_sha1_su1)
-    OWN_IF(v_sha256_hash, R_SHA, own_sha256_hash)
+    OWN_IF(v_sha256_rnds2, R_SHA, own_sha256_rnds2)
     OWN_IF(v_sha256_su0, R_SHA, own_sha256_msg)
     OWN_IF(v_sha256_msg2, R_SHA, own_sha256_msg)
     RULE(v_ror_i, 0, X(E_S) | X(E_D), D_X, S_X, S_NONE, S_NONE, R_ZX | R_AVX512, e_ror_evex, 0)

@@ -410,24 +410,6 @@ static void own_s_to_v(Lower *l, IrRef i)
     l_def(l, i, d, true);
 }
 
-static void own_crc32(Lower *l, IrRef i)
-{
-    const IrIns *in = l_ins(l, i);
-    if (!in->y) {
-        l_eval(l, i);
-        return;
-    }
-    Asm *a = &l->a;
-    Reg s = l_reg(l, in->b), d = l_take(l, in->a);
-    switch (in->x) {
-    case 0: x_crc32_8(a, d, s); break;
-    case 1: x_crc32_16(a, d, s); break;
-    case 2: x_crc32_rr(a, 0, d, s); break;
-    default: x_crc32_rr(a, 1, d, s); break;
-    }
-    l_def(l, i, d, true);
-}
-
 /* -- the table ------------------------------------------------------------------------------------------------ */
 
 enum { SHLX = VOPC(1, 2, 0xf7, 0, 0, N), SARX = VOPC(2, 2, 0xf7, 0, 0, N), SHRX = VOPC(3, 2, 0xf7, 0, 0, N) };
@@ -490,7 +472,6 @@ const Rule rules_int[] = {
     RULE(sext32, 0, 0, D_R, S_RM, 0, 0, R_ZX, e_sext32, 0)
     OWN(zext32, 0, 0, own_zext32)
     OWN(trunc, 0, 0, own_alias)
-    OWN(crc32, 0, 0, own_crc32)
 
     RULE(bits_to_f, TY(F64) | TY(F32), 0, D_X, S_R, 0, 0, R_ZX, e_bits_to_f, 0)
     RULE(bits_to_f, 0, 0, D_X, S_R, 0, 0, 0, e_bits_to_f, 0)

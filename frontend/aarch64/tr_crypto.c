@@ -7,15 +7,37 @@
  */
 #include "tr.h"
 
-static IrRef zero128(Tr *t)
+/* The op i, or one of the last ops in this block that is the same. i is pure. */
+static IrRef once(Tr *t, IrIns i)
 {
-    return ir_vconst(t->b, 0, 0);
+    enum { NEAR = 40 };
+    const IrRegion *r = t->b->r;
+    IrRef first = r->blocks[r->nblocks - 1].first;
+    for (IrRef j = r->n; j > first && j + NEAR > r->n; j--) {
+        if (memcmp(&r->ins[j - 1], &i, sizeof i) == 0) {
+            return j - 1;
+        }
+    }
+    return ir_emit(t->b, i);
 }
 
 static bool is_zero128(const Tr *t, IrRef v)
 {
     const IrIns *i = &t->b->r->ins[v];
     return i->op == OP_v_const && ir_imm64(i) == 0 && ir_imm64(i + 1) == 0;
+}
+
+static IrRef zero128(Tr *t)
+{
+    enum { NEAR = 40 };
+    const IrRegion *r = t->b->r;
+    IrRef first = r->blocks[r->nblocks - 1].first;
+    for (IrRef j = r->n - 1; j > first && j + NEAR > r->n; j--) {
+        if (is_zero128(t, j - 1)) {
+            return j - 1;
+        }
+    }
+    return ir_vconst(t->b, 0, 0);
 }
 
 /* v is the AES round `op` with key 0. */
@@ -90,11 +112,41 @@ void tr_sha1su0(Tr *t, const A64 *a, int k)
 
 /* -- SHA-256, SHA-512 --------------------------------------------------------------------------------- */
 
-/* SHA256H (k = 0) has A to D in d, SHA256H2 (k = 1) in n. */
+/* v = the words of the low (zip1) or high (zip2) halves of two states in the host's order: gives these states. */
+static bool sha256_unpacked(const Tr *t, IrRef v, int zip, IrRef *abef, IrRef *cdgh)
+{
+    const IrIns *ins = t->b->r->ins, *swap = &ins[v], *z = &ins[swap->a];
+    *abef = z->a;
+    *cdgh = z->b;
+    return swap->op == OP_v_rev && swap->x == E_S && swap->imm == E_D && z->op == zip && z->x == E_D;
+}
+
+static IrRef sha256_pack(Tr *t, int zip, IrRef low, IrRef high)
+{
+    IrRef z = once(t, (IrIns){.op = (uint8_t)zip, .ty = TV128, .x = E_D, .a = low, .b = high});
+    return once(t, (IrIns){.op = OP_v_rev, .ty = TV128, .x = E_S, .a = z, .imm = E_D});
+}
+
+static IrRef sha256_rounds(Tr *t, IrRef cdgh, IrRef abef, IrRef words)
+{
+    return once(t, (IrIns){.op = OP_v_sha256_rnds2, .ty = TV128, .a = cdgh, .b = abef, .c = words});
+}
+
+/* SHA256H (k = 0) has A to D in d, SHA256H2 (k = 1) in n. Both do the same four rounds, and the next pair begins with
+ * what they end with: the rounds are made once, and the state stays in the host's order from pair to pair. */
 void tr_sha256_hash(Tr *t, const A64 *a, int k)
 {
-    IrRef d = tr_v(t, a->rd), n = tr_v(t, a->rn), m = tr_v(t, a->rm);
-    tr_set_v(t, a->rd, ir_v_sha256_hash(t->b, E_S, k ? n : d, k ? d : n, m, k));
+    IrRef d = tr_v(t, a->rd), n = tr_v(t, a->rn), m = tr_v(t, a->rm), abcd = k ? n : d, efgh = k ? d : n;
+    IrRef abef, cdgh, abef2, cdgh2;
+    if (!sha256_unpacked(t, abcd, OP_v_zip2, &abef, &cdgh) || !sha256_unpacked(t, efgh, OP_v_zip1, &abef2, &cdgh2) ||
+        abef != abef2 || cdgh != cdgh2) {
+        abef = sha256_pack(t, OP_v_zip1, efgh, abcd);
+        cdgh = sha256_pack(t, OP_v_zip2, efgh, abcd);
+    }
+    IrRef words = once(t, (IrIns){.op = OP_v_dup_lane, .ty = TV128, .x = E_D, .a = m, .imm = 1});
+    cdgh = sha256_rounds(t, cdgh, abef, m);
+    abef = sha256_rounds(t, abef, cdgh, words);
+    tr_set_v(t, a->rd, sha256_pack(t, k ? OP_v_zip1 : OP_v_zip2, abef, cdgh));
 }
 
 void tr_sha256su1(Tr *t, const A64 *a, int k)

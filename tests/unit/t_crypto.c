@@ -182,9 +182,13 @@ Test(crypto, sha256)
         for (unsigned j = 0; j < 4; j++) {
             m.s[j] += (uint32_t)(prime_root(4 * i + j, 3) >> 32);
         }
-        V128 x = ev(ev_v_sha256_hash, state[0], state[1], m, EV_K(E_S, 0, 0));
-        state[1] = ev(ev_v_sha256_hash, state[0], state[1], m, EV_K(E_S, 0, 1));
-        state[0] = x;
+        V128 abef = {.s = {state[1].s[1], state[1].s[0], state[0].s[1], state[0].s[0]}};
+        V128 cdgh = {.s = {state[1].s[3], state[1].s[2], state[0].s[3], state[0].s[2]}};
+        V128 high = {.d = {m.d[1], m.d[0]}};
+        cdgh = ev(ev_v_sha256_rnds2, cdgh, abef, m, 0);
+        abef = ev(ev_v_sha256_rnds2, abef, cdgh, high, 0);
+        state[0] = (V128){.s = {abef.s[3], abef.s[2], cdgh.s[3], cdgh.s[2]}};
+        state[1] = (V128){.s = {abef.s[1], abef.s[0], cdgh.s[1], cdgh.s[0]}};
     }
     for (unsigned i = 0; i < 8; i++) {
         cr_expect_eq(state[i / 4].s[i % 4] + h[i / 4].s[i % 4], want[i], "word %u", i);
