@@ -18,7 +18,7 @@
 
 enum { THREADS = 4, HWCAP_USCAT_BIT = 25, HWCAP_ATOMICS_BIT = 8 };
 
-static unsigned rounds = 20000;
+static unsigned rounds = 100000;
 static unsigned failures;
 static _Alignas(128) uint8_t cell[128];
 static _Alignas(128) volatile uint64_t aside[16]; /* what is accessed between the two halves of a pair */
@@ -118,18 +118,32 @@ static const char *const try_names[4] = {"ldxr stxr", "ldaxr stlxr", "ldaxr, a l
 
 typedef struct Job {
     unsigned id, op, order;     /* order: log2 of the size */
-    uint64_t sum, min, max;
+    void *(*fn)(void *);
+    uint64_t sum, best;
 } Job;
 
 static Job jobs[THREADS];
+
+static unsigned ready;
+
+static void *start(void *arg)
+{
+    Job *j = arg;
+    __atomic_add_fetch(&ready, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&ready, __ATOMIC_ACQUIRE) < THREADS) {
+        sched_yield();
+    }
+    return j->fn(j);
+}
 
 /* Runs fn in all threads on the same op and size, and waits for them. */
 static void fight(void *(*fn)(void *), unsigned op, unsigned order)
 {
     pthread_t t[THREADS];
+    ready = 0;
     for (unsigned i = 0; i < THREADS; i++) {
-        jobs[i] = (Job){.id = i, .op = op, .order = order};
-        if (pthread_create(&t[i], NULL, fn, &jobs[i])) {
+        jobs[i] = (Job){.id = i, .op = op, .order = order, .fn = fn};
+        if (pthread_create(&t[i], NULL, start, &jobs[i])) {
             printf("FAILED: no thread\n");
             exit(1);
         }
@@ -231,7 +245,7 @@ static void *limiter(void *arg)
         last = old;
         best = (sign ? (max ? sv > sb : sv < sb) : (max ? v > best : v < best)) ? v : best;
     }
-    j->max = best;
+    j->best = best;
     return NULL;
 }
 
@@ -265,7 +279,7 @@ static void test_lse(void)
             fight(limiter, op, order);
             uint64_t want = worst & mask_of(size);
             for (unsigned i = 0; i < THREADS; i++) {
-                uint64_t v = jobs[i].max;
+                uint64_t v = jobs[i].best;
                 int64_t sv = (int64_t)(v << shift), sw = (int64_t)(want << shift);
                 want = (sign ? (max ? sv > sw : sv < sw) : (max ? v > want : v < want)) ? v : want;
             }
@@ -631,7 +645,7 @@ static const char *const aba_names[] = {"LDXRB", "LDXRH", "LDAXR W", "LDXR X", "
 
 static void test_aba(void)
 {
-    aba_rounds = rounds / 100 < 50 ? 50 : rounds / 100;
+    aba_rounds = rounds / 1000 < 50 ? 50 : rounds / 1000;
     for (unsigned kind = 0; kind < sizeof aba_fns / sizeof aba_fns[0]; kind++) {
         for (current_way = 0; current_way < WAYS; current_way++) {
             pthread_t t;
