@@ -418,6 +418,12 @@ static const char *target_exec_file(GdbTarget *g)
     return process.exe_path;
 }
 
+static const char *target_path(GdbTarget *g, const char *path, char *buf)
+{
+    (void)g;
+    return prefix_path(path, buf);
+}
+
 static void target_kill(GdbTarget *g)
 {
     (void)g;
@@ -553,8 +559,15 @@ void gdb_start(Thread *t, const char *where)
     d.pid = t->tid;
     d.wake_fd = fd_hide((int)raw_call(__NR_eventfd2, 0, 02000000));
     d.mem_fd = fd_hide((int)raw_call(__NR_open, "/proc/self/mem", 02000002, 0));
-    d.target = (GdbTarget){target_read,       target_write, target_threads,   target_cpu,
-                           target_breakpoint, target_auxv,  target_exec_file, target_kill};
+    d.target = (GdbTarget){.read = target_read,
+                           .write = target_write,
+                           .threads = target_threads,
+                           .cpu = target_cpu,
+                           .breakpoint = target_breakpoint,
+                           .auxv = target_auxv,
+                           .exec_file = target_exec_file,
+                           .kill = target_kill,
+                           .path = target_path};
     gdb_session_init(&d.session, fd_hide(fd), &d.target);
     d.stop = 1;
     process.debugged = true;

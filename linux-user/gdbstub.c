@@ -578,9 +578,10 @@ static int *file_slot(GdbSession *s, uint64_t n)
 
 static void file_open(GdbSession *s, const char *p)
 {
-    char path[4096];
-    size_t n = hex_in(p, path, sizeof path - 1);
-    path[n] = 0;
+    char name[4096], buf[4096];
+    size_t n = hex_in(p, name, sizeof name - 1);
+    name[n] = 0;
+    const char *path = s->target->path ? s->target->path(s->target, name, buf) : name;
     for (unsigned i = 0; i < LEN(s->file); i++) {
         if (s->file[i] < 0) {
             s->file[i] = open(path, O_RDONLY | O_CLOEXEC);

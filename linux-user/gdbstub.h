@@ -27,6 +27,9 @@ struct GdbTarget {
     size_t (*auxv)(GdbTarget *g, void *buf, size_t max);
     const char *(*exec_file)(GdbTarget *g);
     void (*kill)(GdbTarget *g);
+    /* Where the program's file of that name is on this machine: path itself or text in buf (PATH_MAX bytes).
+     * NULL: there. */
+    const char *(*path)(GdbTarget *g, const char *path, char *buf);
 };
 
 typedef enum GdbResume { GDB_CONTINUE, GDB_STEP, GDB_DETACH, GDB_KILL, GDB_GONE } GdbResume;

@@ -88,7 +88,7 @@ static void t_kill(GdbTarget *g)
     (void)g;
 }
 
-static GdbTarget target = {t_read, t_write, t_threads, t_cpu, t_breakpoint, t_auxv, t_exec_file, t_kill};
+static GdbTarget target = {t_read, t_write, t_threads, t_cpu, t_breakpoint, t_auxv, t_exec_file, t_kill, NULL};
 
 /* Sends, and swallows all answers until the stub hangs up. */
 typedef struct Peer {
