@@ -1,7 +1,7 @@
 // fpops.c - scalar floating point: arithmetic, fused, conversions, comparisons, rounding modes and
 // exception flags, on edge and random values.  NaN results are made canonical before hashing,
 // since their sign and payload are the architecture's own.
-// test: interp libs=-lm cflags=-frounding-math,-fno-builtin armflags=-fno-trapping-math secs=60
+// test: interp libs=-lm cflags=-frounding-math,-fno-builtin armflags=-fno-trapping-math secs=90
 #include "t.h"
 #include <fenv.h>
 #include <math.h>
@@ -110,10 +110,10 @@ static unsigned flags(void)
 static void run_op(int k, int mode)
 {
     uint64_t h = T_HASH, hf = T_HASH, fl = T_HASH, seed = 7;
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < 40; i++) {
         double a = dval(i, &seed);
         float af = fval(i, &seed);
-        for (int j = 0; j < 60; j++) {
+        for (int j = 0; j < 40; j++) {
             double b = dval(j, &seed);
             float bf = fval(j, &seed);
             fesetround(mode);
