@@ -213,7 +213,8 @@ static void new_chunk(Engine *e, CpuHead *cpu, Thread *t)
 Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key)
 {
     Thread *t = cpu->code_chunk;
-    uint64_t start = log_on(LOG_stats) ? now_ns() : 0;
+    bool timed = log_on(LOG_stats);
+    uint64_t times[3] = {0};
     unsigned max = max_insns(e, key);
     IrRegion r;
     for (;;) {
@@ -226,9 +227,15 @@ Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key)
             codebuf_writable(&e->code);
             engine_unlock(e);
         }
+        times[0] = timed ? now_ns() : 0;
         make_ir(e, t->work, pc, key, max, &r);
+        times[1] = timed ? now_ns() : 0;
+        if (UNLIKELY(log_mask)) {
+            dump_ir(e, &r);
+        }
         uint8_t *rest = (uint8_t *)t->work + ALIGN_UP(sizeof(IrIns) * IR_CAP, 64);
         Tb *tb = target_compile(e, t->chunk, &r, rest, WORK_BYTES - (size_t)(rest - (uint8_t *)t->work));
+        times[2] = timed ? now_ns() : 0;
         if (tb == TB_TOO_BIG) {
             max = max > 1 ? r.ninsns > 1 ? r.ninsns / 2 : 1 : max;
             continue;
@@ -255,14 +262,12 @@ Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key)
         e->stats.guest_insns += tb->ninsns;
         e->stats.host_bytes += tb->size;
         e->stats.ir_ops += r.n;
+        e->stats.frontend_ns += times[1] - times[0];
+        e->stats.backend_ns += times[2] - times[1];
         engine_unlock(e);
         if (UNLIKELY(log_mask)) {
-            dump_ir(e, &r);
             if (log_on(LOG_out) && log_on_at(LOG_out, r.pc)) {
                 target_dump(e, tb, log_stream());
-            }
-            if (start) {
-                __atomic_fetch_add(&e->stats.translate_ns, now_ns() - start, __ATOMIC_RELAXED);
             }
         }
         return tb;
@@ -435,6 +440,7 @@ ExcKind engine_run(CpuHead *cpu)
             from = NULL;
         }
         Tb *tb = tb_find(e, *pc, cpu->key);
+        e->stats.lookups++;
         if (!tb) {
             uint64_t flushes = e->stats.flushes;
             tb = engine_translate(e, cpu, *pc, cpu->key);
@@ -612,6 +618,22 @@ void engine_second_thread(Engine *e)
         }
     }
     engine_unlock(e);
+}
+
+void engine_log_stats(const Engine *e)
+{
+    const EngineStats *s = &e->stats;
+    if (!log_on(LOG_stats)) {
+        return;
+    }
+    double insns = s->guest_insns ? (double)s->guest_insns : 1;
+    log_printf("regions %llu, guest instructions %llu, IR ops %.2f and host bytes %.1f each\n", (unsigned long long)s->tbs,
+               (unsigned long long)s->guest_insns, (double)s->ir_ops / insns, (double)s->host_bytes / insns);
+    log_printf("translation %.3f ms: front end %.3f, back end %.3f us per guest instruction\n",
+               (double)(s->frontend_ns + s->backend_ns) / 1e6, (double)s->frontend_ns / 1e3 / insns,
+               (double)s->backend_ns / 1e3 / insns);
+    log_printf("links %llu, look-ups %llu, flushes %llu, FP traps %llu\n", (unsigned long long)s->links,
+               (unsigned long long)s->lookups, (unsigned long long)s->flushes, (unsigned long long)s->fp_traps);
 }
 
 bool engine_owns(const Engine *e, const void *addr)

@@ -32,7 +32,7 @@ typedef struct Fault {
     uint8_t flags; /* where NZCV is: FAULT_FL_* or a target's own code above */
     uint8_t reg;   /* host register for it */
 } Fault;
-enum { FAULT_FL_MEMORY, FAULT_FL_TARGET };
+enum { FAULT_FL_MEMORY, FAULT_FL_SPILL /* reg: which */, FAULT_FL_TARGET };
 
 struct Tb {
     uint64_t pc, key;
@@ -91,7 +91,7 @@ typedef struct CodeBuf {
 } CodeBuf;
 
 typedef struct EngineStats {
-    uint64_t tbs, guest_insns, host_bytes, ir_ops, translate_ns, flushes, links, unlinks, exits, lookups, fp_traps;
+    uint64_t tbs, guest_insns, host_bytes, ir_ops, frontend_ns, backend_ns, flushes, links, lookups, fp_traps;
 } EngineStats;
 
 /* A guest instruction that is translated in another way from its next translation on. */

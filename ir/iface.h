@@ -169,6 +169,9 @@ void engine_fork_prepare(Engine *e);
 void engine_fork_parent(Engine *e);
 int engine_fork_child(Engine *e, CpuHead *cpu);
 
+/* Writes the counters to the log when -d stats is on; at the process's exit. */
+void engine_log_stats(const Engine *e);
+
 /* Is this address armx's own code memory (for hiding it in maps)? */
 bool engine_owns(const Engine *e, const void *addr);
 

@@ -431,6 +431,7 @@ void thread_exit(Thread *t, int status)
 void process_exit(Thread *t, int status)
 {
     gdb_exiting(t, status, 0);
+    engine_log_stats(process.engine);
     for (;;) {
         raw_call(__NR_exit_group, status);
     }

@@ -1,0 +1,83 @@
+/* b_translate.c - what translation costs: all code of an arm64 ELF file, region by region, nothing is run.
+ *
+ * usage: b_translate FILE [ROUNDS]
+ * Prints microseconds per guest instruction, front end and back end apart, IR ops and host bytes per instruction.
+ */
+#include <elf.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "cpu.h"
+#include "log.h"
+#include "tb.h"
+
+static const uint8_t *text;
+static uint64_t text_pc, text_size;
+
+static const uint8_t *fetch(Space *s, Gva pc, uint32_t *avail)
+{
+    (void)s;
+    *avail = 0;
+    if (pc.v - text_pc >= text_size) {
+        return NULL;
+    }
+    uint64_t left = text_size - (pc.v - text_pc), page = 4096 - (pc.v & 4095);
+    *avail = (uint32_t)(left < page ? left : page);
+    return text + (pc.v - text_pc);
+}
+
+/* The executable segment of the file. */
+static int load(const char *path)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY);
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        return -1;
+    }
+    const uint8_t *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (p == MAP_FAILED) {
+        return -1;
+    }
+    const Elf64_Ehdr *eh = (const Elf64_Ehdr *)p;
+    const Elf64_Phdr *ph = (const Elf64_Phdr *)(p + eh->e_phoff);
+    for (unsigned k = 0; k < eh->e_phnum; k++) {
+        if (ph[k].p_type == PT_LOAD && (ph[k].p_flags & PF_X)) {
+            text = p + ph[k].p_offset;
+            text_pc = ph[k].p_vaddr;
+            text_size = ph[k].p_filesz;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2 || load(argv[1]) < 0) {
+        fprintf(stderr, "usage: b_translate FILE [ROUNDS]\n");
+        return 2;
+    }
+    const CpuModel *m = a64_model(NULL);
+    Space space = {.fetch = fetch};
+    Engine *e = engine_new(&(EngineConfig){.fe = &a64_frontend, .cpu_model = m, .space = &space});
+    CpuA64 *cpu = aligned_alloc(64, ALIGN_UP(sizeof *cpu, 64));
+    memset(cpu, 0, sizeof *cpu);
+    cpu->model = m;
+    if (!e || engine_cpu_init(e, &cpu->h) < 0) {
+        fprintf(stderr, "no engine\n");
+        return 1;
+    }
+    log_mask = LOG_stats;
+    for (int rounds = argc > 2 ? atoi(argv[2]) : 1; rounds > 0; rounds--) {
+        for (uint64_t pc = ALIGN_UP(text_pc, 4); pc + 4 <= text_pc + text_size;) {
+            const Tb *tb = engine_translate(e, &cpu->h, pc, cpu->h.key);
+            pc += tb->nbytes ? tb->nbytes : 4;
+        }
+        engine_flush(e, &cpu->h);
+    }
+    engine_log_stats(e);
+    return 0;
+}
