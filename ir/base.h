@@ -95,6 +95,8 @@ static inline uint64_t bits_ror(uint64_t v, unsigned r, unsigned width)
 
 /* Says what is broken and where, then aborts. */
 NORETURN void bug(const char *file, int line, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* Says more, before the abort; NULL = nobody knows more. Set once at start. */
+extern void (*bug_report)(void);
 #define BUG(...) bug(__FILE__, __LINE__, __VA_ARGS__)
 #define ASSERT(c)                                                                                  \
     do {                                                                                           \

@@ -19,6 +19,8 @@ IrEval *const ir_evals[OP_COUNT] = {
 #undef OP
 };
 
+void (*bug_report)(void);
+
 void bug(const char *file, int line, const char *fmt, ...)
 {
     va_list ap;
@@ -27,5 +29,8 @@ void bug(const char *file, int line, const char *fmt, ...)
     vfprintf(stderr, fmt, ap);
     va_end(ap);
     fputc('\n', stderr);
+    if (bug_report) {
+        bug_report();
+    }
     abort();
 }

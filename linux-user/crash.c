@@ -121,6 +121,9 @@ static void say_verdict(Report *r, const Thread *t, const SigInfo *info, bool ar
     say(r, "  fault  %s\n",
         armx_at_fault ? "armx's own: please report this, with the program and this text"
                       : "the guest program's own");
+    if (armx_at_fault) {
+        say(r, "  guest  registers below may be those of its last exit from translated code\n");
+    }
     say(r, "  task   process %d, thread %d of %u\n", (int)raw_call(__NR_getpid), t->tid,
         process.nthreads);
 }
@@ -317,10 +320,10 @@ void crash_report(Thread *t, const SigInfo *info, bool armx_at_fault, void *ucon
     r->fd = report_fd();
     if (r->fd >= 0) {
         say_verdict(r, t, info, armx_at_fault);
-        if (armx_at_fault && ucontext) {
-            say_host_state(r, info, ucontext);
-        } else {
+        if (!armx_at_fault) {
             say_cause(r, t, info);
+        } else if (ucontext) {
+            say_host_state(r, info, ucontext);
         }
         guest_print_regs(t, say, r);
         say_code(r, guest_pc(t));
@@ -329,4 +332,17 @@ void crash_report(Thread *t, const SigInfo *info, bool armx_at_fault, void *ucon
         say_host(r);
     }
     __atomic_store_n(&reporter, 0, __ATOMIC_RELEASE);
+}
+
+static void report_bug(void)
+{
+    SigInfo info = {.signo = SIGABRT};
+    if (this_thread) {
+        crash_report(this_thread, &info, true, NULL);
+    }
+}
+
+void crash_init(void)
+{
+    bug_report = report_bug;
 }

@@ -248,6 +248,7 @@ int main(int argc, char **argv, char **envp)
     tell_kernel();
     o->exec_name = NULL;
     o->exec_fd = 0;
+    crash_init();
     signals_init(t);
     thread_first(t, run, t);
     return 0;

@@ -221,6 +221,7 @@ void gdb_exiting(Thread *t, int status, int signo);
 void gdb_forked(void);
 
 /* crash.c: readable report of a guest that dies by a signal, or of armx's own fault. */
+void crash_init(void);
 void crash_report(Thread *t, const SigInfo *info, bool armx_at_fault, void *ucontext);
 
 /* core.c: the guest's core dump, when limits and settings want one. */
