@@ -95,7 +95,9 @@ bool fl_issue(Lower *l, IrRef f, int cond)
     case OP_fl_fcmp: {
         bool swap = cond >= 0 && wants_swapped(cond);
         Reg x = l_reg(l, in->a), y = l_reg(l, in->b);
-        l_fault(l);
+        if (l->pos == f) { /* issued again it cannot trap: it did not the first time */
+            l_fault(l);
+        }
         unsigned op = in->y ? (ty == F64 ? X_vcomisd : X_vcomiss) : (ty == F64 ? X_vucomisd : X_vucomiss);
         enc_v_rr(a, op, swap ? y : x, 0, swap ? x : y);
         l->form = swap ? FF_FBA : FF_FAB;

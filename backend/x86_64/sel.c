@@ -238,13 +238,16 @@ static void analyze(Lower *l)
         if (eff & (FAULTS | EXITS | STATE | FPX)) {
             observe(l, s, i);
         }
+        if (eff & (FAULTS | FPX) && !s->nz_need) {
+            s->nz_need = i;
+        }
         IrRef pos = i;
         if (is_lazy(l, in, v)) {
             v->attr |= A_LAZY;
             pos = v->last;
         } else if (can_reissue(in->op) && (s->clob < v->last || (v->fuse && v->uses == 1) || in->op == OP_fl_fcmp)) {
             v->attr |= A_REISSUE;
-            pos = v->last;
+            pos = v->last > i ? v->last : i;
         }
         sweep_operands(l, i, in, pos);
         if (!(v->attr & (A_LAZY | A_REISSUE)) && clobbers(l, in)) {
@@ -971,8 +974,18 @@ void l_fault(Lower *l)
         } else if (l->val[l->nz].reg != NOREG) {
             f->flags = FAULT_FL_TARGET;
             f->reg = l->val[l->nz].reg;
+        } else {
+            ASSERT(l->val[l->nz].spill != NOSPILL); /* l_op and l_clobber see to it */
+            f->flags = FAULT_FL_SPILL;
+            f->reg = l->val[l->nz].spill;
         }
     }
+}
+
+/* May op i raise something, so that the guest's flags must be found there? */
+static bool shows_flags(const Lower *l, IrRef i)
+{
+    return ir_ops[l->ins[i].op].effects & (FAULTS | FPX);
 }
 
 void l_clobber(Lower *l)
@@ -981,8 +994,12 @@ void l_clobber(Lower *l)
         return;
     }
     const Val *v = &l->val[l->ef];
-    if (v->last > l->pos && v->reg == NOREG && v->spill == NOSPILL && !(v->attr & A_REISSUE)) {
+    bool shown = l->ef == l->nz && v->last == l->pos && shows_flags(l, l->pos);
+    bool wanted = v->last > l->pos && (!(v->attr & A_REISSUE) || (l->ef == l->nz && shows_flags(l, l->pos)));
+    if ((wanted || shown) && v->reg == NOREG && v->spill == NOSPILL) {
+        uint64_t lock = l->lock;
         fl_save(l);
+        l->lock = lock; /* may be spilled again */
     }
     l->ef = 0;
 }
@@ -1107,6 +1124,11 @@ void l_op(Lower *l, IrRef i)
     if (UNLIKELY((l->r->key & KEY_FP_SLOW) || (l->marks & MARK_FP)) && (ir_ops[in->op].effects & (EVAL | FPX)) == (EVAL | FPX)) {
         l_eval(l, i); /* FPCR says what the host's instructions do not do */
         return;
+    }
+    bool crowded = in->op == OP_rmw || in->op == OP_cas || in->op == OP_cas128; /* many registers, own flags */
+    if (l->nz && shows_flags(l, i) && (crowded || (l->ef != l->nz && l->val[l->nz].reg == NOREG))) {
+        fl_store(l);
+        l->lock = 0;
     }
     const Rule *r = l->t->first[in->op];
     for (unsigned n = l->t->nrules[in->op]; n; n--, r++) {

@@ -179,8 +179,9 @@ void target_uc_save(Engine *e, CpuHead *cpu, const void *ucontext, const Tb *tb,
     uint64_t pc = tb->pc + (uint64_t)f->pc * 2;
     memcpy(base + e->fe->slots[e->fe->pc_slot].offset, &pc, 8);
     if (f->flags != FAULT_FL_MEMORY) {
-        uint32_t fl = f->flags == FAULT_FL_TARGET ? (uint32_t)g[greg_of[f->reg]]
-                                                  : flags_from((uint64_t)g[REG_EFL], (FlagForm)(f->flags - FAULT_FL_TARGET - 1));
+        uint32_t fl = f->flags == FAULT_FL_SPILL    ? cpu->spill[f->reg].s[0]
+                      : f->flags == FAULT_FL_TARGET ? (uint32_t)g[greg_of[f->reg]]
+                                                    : flags_from((uint64_t)g[REG_EFL], (FlagForm)(f->flags - FAULT_FL_TARGET - 1));
         fl &= PACKED_N | PACKED_Z | PACKED_C | PACKED_V;
         memcpy(base + e->fe->slots[e->fe->nzcv_slot].offset, &fl, 4);
     }
