@@ -72,11 +72,30 @@ static bool shrink_start(Case *c, Fails *fails, void *arg)
     }
 }
 
+/* Takes NOPs out; what follows moves up. */
+static bool shrink_length(Case *c, Fails *fails, void *arg)
+{
+    bool better = false;
+    for (unsigned i = SLOT_WORDS - 1; i-- > 0;) {
+        if (c->words[i] != NOP) {
+            continue;
+        }
+        Case shorter = *c;
+        memmove(&shorter.words[i], &shorter.words[i + 1], (SLOT_WORDS - 1 - i) * sizeof shorter.words[0]);
+        if (fails(&shorter, arg)) {
+            *c = shorter;
+            better = true;
+        }
+    }
+    return better;
+}
+
 void shrink(Case *c, Fails *fails, void *arg)
 {
     for (unsigned round = 0; round < 6; round++) {
         bool better = shrink_words(c, fails, arg);
         better |= shrink_start(c, fails, arg);
+        better |= shrink_length(c, fails, arg);
         better |= shrink_state(c, fails, arg);
         if (!better) {
             break;
