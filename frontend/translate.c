@@ -2,6 +2,8 @@
  *
  * A region is straight-line code with side exits. It ends at an unconditional transfer, after a backward
  * conditional branch (what follows a loop is colder), at the end of the page, or at the instruction limit.
+ * A short loop whose head is the region's is repeated inside it: its flags, its poll and its jump back then cost only
+ * once in several rounds.
  */
 #include "translate.h"
 
@@ -19,6 +21,22 @@ unsigned tr_exit_flags(const Tr *t, uint64_t target)
     return code && t->guest->flags_dead(code, avail) ? f | EXIT_FLAGS_DEAD : f;
 }
 
+bool tr_repeat_loop(Tr *t, uint64_t target)
+{
+    unsigned done = t->ninsns + 1, limit = t->max_insns < TR_LOOP_INSNS ? t->max_insns : TR_LOOP_INSNS;
+    if (target != t->start || t->space->stop_at) {
+        return false;
+    }
+    if (!t->body) {
+        t->body = done;
+    }
+    if (done + t->body > limit) {
+        return false;
+    }
+    t->next = target;
+    return true;
+}
+
 /* Makes t->code and t->avail describe t->pc; false ends the region with the fetch fault. */
 static bool fetch(Tr *t)
 {
@@ -34,7 +52,7 @@ static bool fetch(Tr *t)
 void tr_region(const Frontend *fe, const TrGuest *g, const void *model, Space *s, Gva pc, uint64_t key,
                unsigned max_insns, IrRegion *r, IrIns *ins, uint32_t cap)
 {
-    Tr tr = {.guest = g, .model = model, .space = s, .key = key, .pc = pc.v, .start = pc.v, .max_insns = max_insns};
+    Tr tr = {.guest = g, .model = model, .space = s, .key = key, .pc = pc.v, .start = pc.v, .top = pc.v, .max_insns = max_insns};
     Tr *t = &tr;
     t->b = &t->b_;
     ir_begin(t->b, r, ins, cap, fe->slots, fe->helpers);
@@ -55,7 +73,9 @@ void tr_region(const Frontend *fe, const TrGuest *g, const void *model, Space *s
                 g->one(t);
             }
             t->ninsns++;
-            uint64_t size = t->next - t->pc;
+            int64_t size = (int64_t)(t->next - t->pc); /* negative when a loop is repeated */
+            uint64_t end = size > 0 ? t->next : t->pc + g->min_bytes;
+            t->top = end > t->top ? end : t->top;
             if (t->ended) {
                 t->pc = t->next;
                 break;
@@ -72,5 +92,5 @@ void tr_region(const Frontend *fe, const TrGuest *g, const void *model, Space *s
     }
     ir_end(t->b);
     r->ninsns = t->ninsns;
-    r->nbytes = (uint32_t)(t->pc - pc.v);
+    r->nbytes = (uint32_t)(t->top - pc.v);
 }

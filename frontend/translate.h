@@ -25,6 +25,8 @@ struct Tr {
     const uint8_t *code; /* host address of the bytes at t->pc */
     uint32_t avail;      /* bytes from there that can be read without another fetch */
     unsigned ninsns, max_insns;
+    uint64_t top;  /* end of the code that was read */
+    unsigned body; /* instructions of the loop that is the region, once its end was reached; else 0 */
     bool ended; /* the translator has written an exit that nothing may follow */
 };
 
@@ -39,11 +41,16 @@ struct TrGuest {
 };
 
 enum { TR_PAGE = 4096,       /* a region never crosses a page */
-       TR_INSN_IR_MAX = 400 /* IR ops that one instruction may need */ };
+       TR_INSN_IR_MAX = 400, /* IR ops that one instruction may need */
+       TR_LOOP_INSNS = 24 /* a loop shorter than half of it is repeated up to that length */ };
 
 /* Runs the loop; arguments as Frontend.translate. */
 void tr_region(const Frontend *fe, const TrGuest *g, const void *model, Space *s, Gva pc, uint64_t key, unsigned max_insns, IrRegion *r,
                IrIns *ins, uint32_t cap);
+
+/* At a branch back to where the region began: true when the loop is short enough for another copy of it. Then
+ * translation goes on at the target, and what the branch does otherwise is a side exit. */
+bool tr_repeat_loop(Tr *t, uint64_t target);
 
 /* Exit to a constant address: EXIT_POLL on back edges, EXIT_FLAGS_DEAD by looking at the target's code. */
 unsigned tr_exit_flags(const Tr *t, uint64_t target);

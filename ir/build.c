@@ -430,6 +430,22 @@ IrRef ir_cmp(IrBuild *b, IrType ty, CmpOp op, IrRef a, IrRef c)
     return append(b, (IrIns){.op = OP_cmp, .ty = (uint8_t)ty, .x = (uint8_t)op, .a = a, .b = c});
 }
 
+IrRef ir_invert(IrBuild *b, IrRef cond)
+{
+    static const uint8_t inverse[] = {[CMP_EQ] = CMP_NE, [CMP_NE] = CMP_EQ, [CMP_ULT] = CMP_UGE, [CMP_UGE] = CMP_ULT,
+                                      [CMP_ULE] = CMP_UGT, [CMP_UGT] = CMP_ULE, [CMP_SLT] = CMP_SGE, [CMP_SGE] = CMP_SLT,
+                                      [CMP_SLE] = CMP_SGT, [CMP_SGT] = CMP_SLE};
+    IrIns i = *at(b, cond);
+    switch (i.op) {
+    case OP_test_flags:
+    case OP_is_zero:
+    case OP_test_bit: i.x ^= 1; break; /* a condition's last bit inverts it */
+    case OP_cmp: i.x = inverse[i.x]; break;
+    default: return ir_is_zero(b, I32, cond, false);
+    }
+    return ir_emit(b, i);
+}
+
 IrRef ir_crc32(IrBuild *b, bool castagnoli, unsigned log2size, IrRef acc, IrRef data)
 {
     return append(b, (IrIns){.op = OP_crc32, .ty = I32, .x = (uint8_t)log2size, .y = castagnoli, .a = acc, .b = data});

@@ -64,6 +64,7 @@ IrRef ir_sbc(IrBuild *b, IrType ty, IrRef a, IrRef c, IrRef flags);
 IrRef ir_is_zero(IrBuild *b, IrType ty, IrRef a, bool invert);
 IrRef ir_test_bit(IrBuild *b, IrType ty, IrRef a, unsigned bit, bool invert);
 IrRef ir_cmp(IrBuild *b, IrType ty, CmpOp op, IrRef a, IrRef c);
+IrRef ir_invert(IrBuild *b, IrRef cond); /* cond is an i32 of 0 or 1: the other one */
 IrRef ir_crc32(IrBuild *b, bool castagnoli, unsigned log2size, IrRef acc, IrRef data);
 
 IrRef ir_fl_add(IrBuild *b, IrType ty, IrRef a, IrRef c);

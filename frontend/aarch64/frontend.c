@@ -35,6 +35,9 @@ void tr_undef(Tr *t, const A64 *a)
 
 void tr_branch(Tr *t, uint64_t target)
 {
+    if (tr_repeat_loop(t, target)) {
+        return;
+    }
     ir_exit_pc(t->b, tr_exit_flags(t, target), target);
     t->ended = true;
 }
@@ -46,6 +49,11 @@ void tr_branch_if(Tr *t, IrRef cond, uint64_t target)
         if (v) {
             tr_branch(t, target);
         }
+        return;
+    }
+    uint64_t next = t->next;
+    if (tr_repeat_loop(t, target)) {
+        ir_exit_if(t->b, tr_exit_flags(t, next), ir_invert(t->b, cond), next);
         return;
     }
     ir_exit_if(t->b, tr_exit_flags(t, target), cond, target);
