@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 volatile long spins;
+static int started;
 
 __attribute__((noinline)) static int third(volatile int *p)
 {
@@ -29,6 +30,7 @@ __attribute__((noinline)) static int first(volatile int *p)
 
 static void *spin(void *arg)
 {
+    __atomic_add_fetch(&started, 1, __ATOMIC_SEQ_CST);
     for (;;) {
         spins++;
     }
@@ -102,7 +104,7 @@ int main(int argc, char **argv)
     } else if (strcmp(what, "threads") == 0) {
         pthread_create(&t, NULL, spin, NULL);
         pthread_create(&t, NULL, spin, NULL);
-        while (spins < 1000) {
+        while (__atomic_load_n(&started, __ATOMIC_SEQ_CST) < 2 || spins < 1000) {
             usleep(1000);
         }
         return first((int *)0x1230);
