@@ -123,6 +123,23 @@ static void put_memory(Text *o, uint64_t at, uint64_t max_bytes, bool string)
     put_quoted(o, buf, (size_t)len, string ? len == (int64_t)n : max_bytes > n);
 }
 
+/* The strings of a null-terminated vector, as many as fit. */
+static void put_vector(Text *o, uint64_t at)
+{
+    enum { STRINGS_MAX_SHOWN = 16 };
+    uint64_t s;
+    put(o, "{");
+    for (unsigned k = 0; get_user(&s, at + 8 * k, 8) == 0 && s; k++) {
+        if (k == STRINGS_MAX_SHOWN || o->n + NAME_MAX_SHOWN > o->size) {
+            put(o, "...,");
+            break;
+        }
+        put_memory(o, s, NAME_MAX_SHOWN / 4, true);
+        put(o, ",");
+    }
+    put(o, "NULL}");
+}
+
 /* Bits by name, the rest in hexadecimal; zero as zero_name. */
 static void put_bits(Text *o, uint64_t v, const Name *names, size_t count, const char *zero_name)
 {
@@ -191,6 +208,9 @@ static void put_arg(Text *o, char letter, uint64_t v, uint64_t next)
     case 's':
     case 'n':
         put_memory(o, v, ~0ull, true);
+        break;
+    case 'v':
+        v ? put_vector(o, v) : put(o, "NULL");
         break;
     case 'b':
         put_memory(o, v, next, false);

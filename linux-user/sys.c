@@ -79,7 +79,7 @@ static int64_t pass(Thread *t, const SysRow *r, uint64_t a[6])
 static void untag(const SysRow *r, uint64_t a[6])
 {
     for (unsigned k = 0; r->args[k] && k < 6; k++) {
-        if (strchr("snbp", r->args[k])) {
+        if (strchr("snbpv", r->args[k])) {
             a[k] = (uint64_t)bits_sext(a[k], 56);
         }
     }

@@ -82,6 +82,7 @@ static int calls(void)
     munmap(p, 8192);
     lseek(99, -1, SEEK_END);
     if (fork() == 0) {
+        execv("/nonexistent", (char *[]){"a", "b c", NULL});
         _exit(5);
     }
     wait(NULL);
