@@ -14,7 +14,7 @@ show()
 {
     local name=$1
     shift
-    echo "\$ $name $(printf '%q ' "$@" | cut -c1-90)"
+    echo "\$ $name $(tr '\n' ' ' <<<"$*" | cut -c1-110)"
     env -i PATH="$root/usr/bin" HOME="$work" LC_ALL=C.UTF-8 "$armx" -L "$root" -0 "$name" "$root/usr/bin/$name" "$@"
     echo
 }
@@ -23,7 +23,7 @@ echo "== Debian's arm64 programs, run by $("$armx" -version | head -n 1)"
 show uname -m
 show bash -c 'for i in 1 2 3; do echo "shell $i"; done | sort -r; echo "$(ls / | wc -l) names in /"'
 show python3 -c 'import platform, math; print(platform.machine(), math.factorial(25), sum(i * i for i in range(100000)))'
-show perl -e 'my %h; $h{length}++ for qw(the quick brown fox jumps over the lazy dog); print "$_ => $h{$_}\n" for sort keys %h'
+show perl -e 'my %h; $h{length $_}++ for qw(the quick brown fox jumps over the lazy dog); print "$_ => $h{$_}\n" for sort keys %h'
 show sqlite3 :memory: 'with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000) select count(*), sum(i * i), group_concat(i) filter (where i < 6) from n'
 
 cat >hello.c <<'S'
