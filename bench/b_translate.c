@@ -29,7 +29,7 @@ static const uint8_t *fetch(Space *s, Gva pc, uint32_t *avail)
     return text + (pc.v - text_pc);
 }
 
-/* The executable segment of the file. */
+/* The section .text of the file. */
 static int load(const char *path)
 {
     struct stat st;
@@ -42,12 +42,13 @@ static int load(const char *path)
         return -1;
     }
     const Elf64_Ehdr *eh = (const Elf64_Ehdr *)p;
-    const Elf64_Phdr *ph = (const Elf64_Phdr *)(p + eh->e_phoff);
-    for (unsigned k = 0; k < eh->e_phnum; k++) {
-        if (ph[k].p_type == PT_LOAD && (ph[k].p_flags & PF_X)) {
-            text = p + ph[k].p_offset;
-            text_pc = ph[k].p_vaddr;
-            text_size = ph[k].p_filesz;
+    const Elf64_Shdr *sh = (const Elf64_Shdr *)(p + eh->e_shoff);
+    const char *names = (const char *)p + sh[eh->e_shstrndx].sh_offset;
+    for (unsigned k = 0; k < eh->e_shnum; k++) {
+        if (strcmp(names + sh[k].sh_name, ".text") == 0) {
+            text = p + sh[k].sh_offset;
+            text_pc = sh[k].sh_addr;
+            text_size = sh[k].sh_size;
             return 0;
         }
     }

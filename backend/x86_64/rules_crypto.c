@@ -239,8 +239,8 @@ static void own_crc32(Lower *l, IrRef i)
     }
     Asm *a = &l->a;
     unsigned n = 8u << in->x;
-    Reg acc = l_reg_zx(l, in->a), data = l_reg(l, in->b), t = l_temp(l), k = low_temp(l), x = low_temp(l);
     l_clobber(l);
+    Reg acc = l_reg_zx(l, in->a), data = l_reg(l, in->b), t = l_temp(l), k = low_temp(l), x = low_temp(l);
     x_mov_rr(a, n == 64, t, data);
     x_xor_rr(a, n == 64, t, acc);
     if (n < 64) {

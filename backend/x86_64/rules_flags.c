@@ -65,11 +65,12 @@ bool fl_issue(Lower *l, IrRef f, int cond)
         l->form = FF_SUB;
         break;
     case OP_fl_add: {
-        Reg t = l_take(l, in->a);
-        if (l_is_const(l, in->b) && (ty == I32 || (int64_t)ir_imm64(l_ins(l, in->b)) == (int32_t)ir_imm64(l_ins(l, in->b)))) {
-            x_alu_ri(a, ty == I64, ALU_ADD, t, (int32_t)ir_imm64(l_ins(l, in->b)));
+        uint64_t k = l_is_const(l, in->b) ? ir_imm64(l_ins(l, in->b)) : 1ull << 40;
+        bool imm = ty == I32 ? l_is_const(l, in->b) : (int64_t)k == (int32_t)k;
+        Reg y = imm ? NOREG : l_reg(l, in->b), t = l_take(l, in->a);
+        if (imm) {
+            x_alu_ri(a, ty == I64, ALU_ADD, t, (int32_t)k);
         } else {
-            Reg y = l_reg(l, in->b);
             x_add_rr(a, ty == I64, t, y);
         }
         l->form = FF_ADD;
@@ -366,6 +367,8 @@ static void carry_in(Lower *l, IrRef f, bool inverted)
     if (form == FF_FAB || form == FF_FBA) {
         fl_save(l);
         l->ef = 0;
+        l->lock = 0; /* nothing of this op is in a register yet */
+        l->val[f].attr &= (uint8_t)~A_REISSUE; /* packed now, and not to be compared again */
         fl_in_eflags(l, f, C_CS);
     }
     if (l_lives(l, f) && !has_packed(l, f) && !(l->val[f].attr & A_REISSUE)) {

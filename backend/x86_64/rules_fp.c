@@ -320,7 +320,6 @@ static void from_u64(Lower *l, bool dbl, Reg d, Reg s)
 {
     Asm *a = &l->a;
     Reg g = l_temp(l), h = l_temp(l);
-    l_clobber(l);
     x_test_rr(a, 1, s, s);
     uint8_t *big = x_jcc8(a, CC_S);
     (dbl ? x_vcvtsi2sd64_rrr : x_vcvtsi2ss64_rrr)(a, d, d, s);
@@ -347,6 +346,9 @@ static void own_from_i(Lower *l, IrRef i)
     }
     Asm *a = &l->a;
     bool dbl = in->x == E_D, wide = in->y & (FPI_UNSIGNED | FPI_64);
+    if (u64 && !l->t->feat.avx512) {
+        l_clobber(l);
+    }
     Reg s = wide ? l_reg_zx(l, in->a) : l_reg(l, in->a), d = l_dst(l, i, false);
     x_vpxor_rrr(a, d, d, d);
     if (u64 && !l->t->feat.avx512) {

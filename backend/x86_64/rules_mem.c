@@ -144,10 +144,10 @@ static void own_check_align(Lower *l, IrRef i)
     l_clobber(l);
     l->ef = 0;
     Reg r = l_reg(l, in->a);
+    Reg t = in->y ? l_temp(l) : NOREG;
     x_test8_ri(a, r, mask);
     uint8_t *ok = in->y ? x_jcc8(a, CC_E) : NULL;
     if (ok) { /* LSE2: fine as long as it stays in 16 bytes */
-        Reg t = l_temp(l);
         x_mov_rr(a, 0, t, r);
         x_alu_ri(a, 0, ALU_AND, t, 15);
         x_alu_ri(a, 0, ALU_CMP, t, 16 - (1 << in->x));

@@ -579,7 +579,9 @@ Reg l_reg_zx(Lower *l, IrRef v)
 Reg l_take(Lower *l, IrRef v)
 {
     Val *p = &l->val[v];
-    if (p->reg != NOREG && (l->t->temps & bit(p->reg)) && !l_lives(l, v)) {
+    const IrIns *in = &l->ins[l->pos];
+    bool twice = (in->a == v) + (in->b == v) + (in->c == v) > 1;
+    if (p->reg != NOREG && (l->t->temps & bit(p->reg)) && !l_lives(l, v) && !twice) {
         Reg r = p->reg;
         free_reg(l, r);
         p->reg = NOREG;
@@ -592,8 +594,10 @@ Reg l_take(Lower *l, IrRef v)
         l_const(l, t, type_of(l, v), ir_imm64(l_ins(l, v)));
         return t;
     }
+    uint64_t lock = l->lock;
     Reg s = l_reg(l, v), t = gpr ? l_temp(l) : l_temp_x(l);
     l_mov(l, type_of(l, v), t, s);
+    l->lock = lock | bit(t);
     return t;
 }
 
@@ -612,7 +616,7 @@ Reg l_dst(Lower *l, IrRef i, bool early)
     const Val *v = &l->val[i];
     const IrIns *in = &l->ins[i];
     IrType ty = type_of(l, i);
-    if (v->hint != NOSLOT && l->exact != EXACT_TEMP && pin_is_free(l, v->hint)) {
+    if (v->hint != NOSLOT && pin_is_free(l, v->hint)) {
         Reg pin = l->t->pin[v->hint];
         bool source = false;
         for (unsigned k = 0; operand_mask[in->op] >> k; k++) {
@@ -1134,8 +1138,7 @@ void l_op(Lower *l, IrRef i)
     for (unsigned n = l->t->nrules[in->op]; n; n--, r++) {
         if (fits(l, in, r)) {
             bool fpx = ir_ops[in->op].effects & FPX, tied = r->dst == D_XT || r->dst == D_RT;
-            bool fma = in->op == OP_f_fma || in->op == OP_vf_fma;
-            l->exact = !fpx ? EXACT_NO : (r->own ? fma : tied) ? EXACT_TIED : r->own ? EXACT_TEMP : EXACT_NO;
+            l->exact = fpx && tied && !r->own ? EXACT_TIED : EXACT_NO; /* OWN rules see to it themselves */
             if (r->own) {
                 r->f(l, i);
             } else {

@@ -112,8 +112,8 @@ typedef struct Lower {
     IrRef slot_cur[IR_MAX_SLOTS]; /* the value that the slot was set to last */
     IrRef ef;             /* flags value in EFLAGS, or 0 */
     FlagForm form;
-    enum { EXACT_NO, EXACT_TIED, EXACT_TEMP } exact; /* may an FP op's result be made in its pin? no limit; only in
-                             the place of a source; not at all (something is written before it may trap) */
+    enum { EXACT_NO, EXACT_TIED } exact; /* may an FP op's result be made in its pin? no limit; only in the place of
+                             a source (the copy of the source would be written before the op may trap) */
     bool hot;             /* a condition is in EFLAGS for the rest of this op */
     IrRef nz;             /* flags value of the nzcv slot that memory does not have yet, or 0 */
     uint64_t spills;      /* bit per spill slot in use */
