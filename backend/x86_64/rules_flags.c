@@ -53,6 +53,25 @@ static void compare(Lower *l, IrType ty, IrRef x, IrRef y, bool test)
     test ? x_test_rr(a, w, q, r) : x_cmp_rr(a, w, r, q);
 }
 
+/* Compares x with y. Issued again (not first) it cannot trap: it did not the first time. Where NaNs signal often, the
+ * comparison is a quiet one, and FPSR.IOC is set here. */
+static void fcmp(Lower *l, IrType ty, bool signals, Reg x, Reg y, bool first)
+{
+    Asm *a = &l->a;
+    bool often = signals && (l->marks & MARK_FP);
+    unsigned quiet = ty == F64 ? X_vucomisd : X_vucomiss, op = !signals || often ? quiet : ty == F64 ? X_vcomisd : X_vcomiss;
+    if (first) {
+        l_fault(l);
+    }
+    enc_v_rr(a, op, x, 0, y);
+    if (often) {
+        uint8_t *ordered = x_jcc8(a, CC_NP);
+        x_alu_mi(a, 0, ALU_OR, l_head(l, offsetof(CpuHead, fp) + offsetof(FpEnv, fpsr)), 1);
+        enc_v_rr(a, op, x, 0, y);
+        asm_link8(ordered, a->p);
+    }
+}
+
 bool fl_issue(Lower *l, IrRef f, int cond)
 {
     const IrIns *in = l_ins(l, f);
@@ -96,11 +115,7 @@ bool fl_issue(Lower *l, IrRef f, int cond)
     case OP_fl_fcmp: {
         bool swap = cond >= 0 && wants_swapped(cond);
         Reg x = l_reg(l, in->a), y = l_reg(l, in->b);
-        if (l->pos == f) { /* issued again it cannot trap: it did not the first time */
-            l_fault(l);
-        }
-        unsigned op = in->y ? (ty == F64 ? X_vcomisd : X_vcomiss) : (ty == F64 ? X_vucomisd : X_vucomiss);
-        enc_v_rr(a, op, swap ? y : x, 0, swap ? x : y);
+        fcmp(l, ty, in->y && l->pos == f, swap ? y : x, swap ? x : y, l->pos == f);
         l->form = swap ? FF_FBA : FF_FAB;
         break;
     }
