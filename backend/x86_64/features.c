@@ -33,10 +33,15 @@ const char *features_get(Feat *f)
     f->sha = b7 & bit_SHA;
     f->aes = (c & bit_AES) && (c & bit_PCLMUL);
     bool zmm = (xcr0() & 0xe6) == 0xe6;
+    if (zmm) {
+        __cpuid_count(13, 7, ax, bx, cx, dx);
+        f->hi16_zmm = bx;
+    }
     f->avx512 = zmm && (b7 & bit_AVX512F) && (b7 & bit_AVX512VL) && (b7 & bit_AVX512BW) && (b7 & bit_AVX512DQ);
     f->vbmi = f->avx512 && (c7 & bit_AVX512VBMI);
     f->gfni = c7 & bit_GFNI;
     f->vaes = f->avx512 && (c7 & bit_VAES);
     f->vnni = f->avx512 && (c7 & bit_AVX512VNNI);
+    f->bitalg = f->avx512 && (c7 & bit_AVX512BITALG);
     return NULL;
 }

@@ -37,7 +37,7 @@ enum { A_ZX = 1, A_LAZY = 2, A_DEAD = 4, A_REISSUE = 8, A_DONE = 16, A_ADDR = 32
 
 typedef struct Val {
     IrRef last;   /* position of the last use */
-    IrRef next;   /* next resident of the same slot */
+    IrRef next;   /* next resident of the same slot; in the sweep: position of the first `set` of it */
     Reg reg;      /* register that holds it, or NOREG */
     uint8_t home; /* slot that it is equal to, or NOSLOT */
     uint8_t spill;
@@ -52,7 +52,8 @@ typedef struct Feat {
     bool avx512; /* F VL BW DQ */
     bool vbmi, gfni, vaes, sha, avx2;
     bool aes; /* AES and PCLMULQDQ */
-    bool vnni; /* AVX512_VNNI */
+    uint32_t hi16_zmm; /* offset of xmm16-31 in an XSAVE area (CPUID is slow in virtual machines) */
+    bool vnni, bitalg; /* AVX512_VNNI, AVX512_BITALG */
 } Feat;
 
 typedef struct Target {
@@ -120,6 +121,8 @@ typedef struct Lower {
     IrRef spill_val[NSPILLS];
     Fault faults[1024];
     unsigned nfaults;
+    Recipe recipes[64];
+    unsigned nrecipes;
     Exit *exits;          /* in data memory, growing */
     unsigned nexits;
     Stub stubs[512];

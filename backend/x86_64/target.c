@@ -1,6 +1,5 @@
 /* target.c - this host as the engine sees it (tb.h): compiling a region, entering code, host signal contexts. */
 #define _GNU_SOURCE
-#include <cpuid.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,7 +74,7 @@ Tb *target_compile(Engine *e, CodeChunk *ch, const IrRegion *r, void *work, size
     l->want_flags = 0;
     l->hot = l->too_big = false;
     l->spills = 0;
-    l->nfaults = l->nexits = l->nstubs = l->nfix = 0;
+    l->nfaults = l->nrecipes = l->nexits = l->nstubs = l->nfix = 0;
     l->a = (Asm){code, code, ch->code_end, e->code.rx - e->code.rw, false};
     l->e = e;
     l->t = e->target;
@@ -93,8 +92,10 @@ Tb *target_compile(Engine *e, CodeChunk *ch, const IrRegion *r, void *work, size
                .nfaults = (uint16_t)l->nfaults, .exits = l->exits};
     tb->faults = (Fault *)(l->exits + l->nexits);
     memcpy(tb->faults, l->faults, sizeof(Fault) * l->nfaults);
+    tb->recipes = (Recipe *)(tb->faults + l->nfaults); /* a Fault is as aligned */
+    memcpy(tb->recipes, l->recipes, sizeof(Recipe) * l->nrecipes);
     ch->code = l->a.p;
-    ch->data = (uint8_t *)(tb->faults + l->nfaults);
+    ch->data = (uint8_t *)(tb->recipes + l->nrecipes);
     return tb;
 }
 
@@ -119,16 +120,8 @@ const void *target_uc_pc(const void *ucontext)
     return (const void *)((const ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RIP];
 }
 
-/* Where the XSAVE area keeps the upper sixteen registers. */
-static unsigned hi16_zmm_offset(void)
-{
-    unsigned a, b, c, d;
-    __cpuid_count(13, 7, a, b, c, d);
-    return b;
-}
-
-/* The vector registers in the frame: xmm0-15 in the legacy part, xmm16-31 in the XSAVE area's Hi16_ZMM. */
-static void uc_xmm(const ucontext_t *uc, unsigned n, V128 *out)
+/* The vector registers in the frame: xmm0-15 in the legacy part, xmm16-31 in the XSAVE area's Hi16_ZMM, at hi16. */
+static void uc_xmm(const ucontext_t *uc, unsigned hi16, unsigned n, V128 *out)
 {
     const uint8_t *fp = (const uint8_t *)uc->uc_mcontext.fpregs;
     if (n < 16) {
@@ -138,7 +131,7 @@ static void uc_xmm(const ucontext_t *uc, unsigned n, V128 *out)
     uint64_t xstate;
     memcpy(&xstate, fp + 512, 8); /* XSTATE_BV */
     if (xstate & (1u << 7)) {
-        memcpy(out, fp + hi16_zmm_offset() + 64 * (n - 16), 16);
+        memcpy(out, fp + hi16 + 64 * (n - 16), 16);
     } else {
         memset(out, 0, sizeof *out);
     }
@@ -159,6 +152,38 @@ static uint32_t flags_from(uint64_t efl, FlagForm form)
     return cf != (form == FF_FBA) ? PACKED_N : PACKED_C;
 }
 
+static uint64_t recipe_operand(const Engine *e, const CpuHead *cpu, const greg_t *g, const Recipe *r, unsigned n)
+{
+    uint64_t v = r->k[n];
+    if (r->kind[n] == RECIPE_REG) {
+        v = (uint64_t)g[greg_of[r->place[n]]];
+    } else if (r->kind[n] == RECIPE_SLOT) {
+        memcpy(&v, (const uint8_t *)cpu + e->fe->slots[r->place[n]].offset, 8);
+    } else if (r->kind[n] == RECIPE_SPILL) {
+        v = cpu->spill[r->place[n]].d[0];
+    }
+    return r->wide ? v : (uint32_t)v;
+}
+
+static uint32_t flags_by_recipe(const Engine *e, const CpuHead *cpu, const greg_t *g, const Recipe *r)
+{
+    uint64_t a = recipe_operand(e, cpu, g, r, 0), b = recipe_operand(e, cpu, g, r, 1);
+    uint64_t mask = bits_mask(r->wide ? 64 : 32), sign = mask ^ mask >> 1, v = a;
+    bool c = false, o = false;
+    if (r->op == OP_fl_add) {
+        v = (a + b) & mask;
+        c = v < a;
+        o = (a ^ v) & (b ^ v) & sign;
+    } else if (r->op == OP_fl_sub) {
+        v = (a - b) & mask;
+        c = a >= b;
+        o = (a ^ b) & (a ^ v) & sign;
+    } else if (r->op == OP_and) {
+        v = a & b;
+    }
+    return (v & sign ? PACKED_N : 0) | (v == 0 ? PACKED_Z : 0) | (c ? PACKED_C : 0) | (o ? PACKED_V : 0);
+}
+
 void target_uc_save(Engine *e, CpuHead *cpu, const void *ucontext, const Tb *tb, const Fault *f)
 {
     const Target *t = e->target;
@@ -170,7 +195,7 @@ void target_uc_save(Engine *e, CpuHead *cpu, const void *ucontext, const Tb *tb,
         uint8_t *slot = base + e->fe->slots[t->slot_of[r]].offset;
         if (reg_is_xmm(r)) {
             V128 v;
-            uc_xmm(uc, r & 31, &v);
+            uc_xmm(uc, t->feat.hi16_zmm, r & 31, &v);
             memcpy(slot, &v, sizeof v);
         } else {
             memcpy(slot, &g[greg_of[r]], 8);
@@ -180,6 +205,7 @@ void target_uc_save(Engine *e, CpuHead *cpu, const void *ucontext, const Tb *tb,
     memcpy(base + e->fe->slots[e->fe->pc_slot].offset, &pc, 8);
     if (f->flags != FAULT_FL_MEMORY) {
         uint32_t fl = f->flags == FAULT_FL_SPILL    ? cpu->spill[f->reg].s[0]
+                      : f->flags == FAULT_FL_RECIPE ? flags_by_recipe(e, cpu, g, &tb->recipes[f->reg])
                       : f->flags == FAULT_FL_TARGET ? (uint32_t)g[greg_of[f->reg]]
                                                     : flags_from((uint64_t)g[REG_EFL], (FlagForm)(f->flags - FAULT_FL_TARGET - 1));
         fl &= PACKED_N | PACKED_Z | PACKED_C | PACKED_V;
