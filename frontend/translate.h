@@ -42,7 +42,7 @@ struct TrGuest {
 
 enum { TR_PAGE = 4096,       /* a region never crosses a page */
        TR_INSN_IR_MAX = 400, /* IR ops that one instruction may need */
-       TR_LOOP_INSNS = 24 /* a loop shorter than half of it is repeated up to that length */ };
+       TR_LOOP_INSNS = 36 /* a loop shorter than half of it is repeated up to that length */ };
 
 /* Runs the loop; arguments as Frontend.translate. */
 void tr_region(const Frontend *fe, const TrGuest *g, const void *model, Space *s, Gva pc, uint64_t key, unsigned max_insns, IrRegion *r,

@@ -942,6 +942,10 @@ static void e_shift_v(Asm *a, const Sel *s)
 /* Each byte by its two nibbles; arg 0: ones, 1: reversed. The destination is no source. */
 static void e_nibbles(Asm *a, const Sel *s)
 {
+    if (s->arg == 0 && s->l->t->feat.bitalg) {
+        x_vpopcntb_rr(a, s->d, s->s[0]);
+        return;
+    }
     x_vpand_rrm(a, t0, s->s[0], C(b_0f));
     x_vpsrlw_rri(a, t1, s->s[0], 4);
     x_vpand_rrm(a, t1, t1, C(b_0f));

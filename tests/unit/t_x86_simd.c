@@ -224,18 +224,19 @@ static void check_rule(const Rule *rule, const Target *t, bool high, const char 
 
 Test(x86_simd, lowerings)
 {
-    static const struct { bool avx512, gfni, vnni; const char *what; } hosts[] = {
-        {false, false, false, "avx2"}, {false, true, false, "avx2+gfni"}, {true, false, false, "avx512"}, {true, true, true, "avx512+gfni+vnni"}};
+    static const struct { bool avx512, gfni, vnni, bitalg; const char *what; } hosts[] = {
+        {false, false, false, false, "avx2"}, {false, true, false, false, "avx2+gfni"}, {true, false, false, false, "avx512"},
+        {true, true, true, true, "avx512+gfni+vnni+bitalg"}};
     code = mmap(NULL, 65536, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     cr_assert(code != MAP_FAILED);
     memcpy(code, &simd_consts, sizeof simd_consts);
     for (unsigned h = 0; h < LEN(hosts); h++) {
         if ((hosts[h].avx512 && !host_has("avx512")) || (hosts[h].gfni && !host_has("gfni")) ||
-            (hosts[h].vnni && !__builtin_cpu_supports("avx512vnni"))) {
+            (hosts[h].vnni && !__builtin_cpu_supports("avx512vnni")) || (hosts[h].bitalg && !__builtin_cpu_supports("avx512bitalg"))) {
             continue;
         }
         static Target t;
-        t.feat = (Feat){.avx2 = true, .avx512 = hosts[h].avx512, .gfni = hosts[h].gfni, .vnni = hosts[h].vnni};
+        t.feat = (Feat){.avx2 = true, .avx512 = hosts[h].avx512, .gfni = hosts[h].gfni, .vnni = hosts[h].vnni, .bitalg = hosts[h].bitalg};
         t.consts = code;
         for (unsigned n = 0; n < rules_simd_n; n++) {
             const Rule *r = &rules_simd[n];
