@@ -32,7 +32,17 @@ typedef struct Fault {
     uint8_t flags; /* where NZCV is: FAULT_FL_* or a target's own code above */
     uint8_t reg;   /* host register for it */
 } Fault;
-enum { FAULT_FL_MEMORY, FAULT_FL_SPILL /* reg: which */, FAULT_FL_TARGET };
+enum { FAULT_FL_MEMORY, FAULT_FL_SPILL /* reg: which */, FAULT_FL_RECIPE /* reg: which */, FAULT_FL_TARGET };
+
+/* NZCV that nobody stored, because it can be computed again from what it was computed from. */
+typedef struct Recipe {
+    uint8_t op;       /* IrOp: fl_add, fl_sub, fl_logic, and (the logic flags of a & b) */
+    uint8_t wide;     /* 64 bits */
+    uint8_t kind[2];  /* where the operands are: RECIPE_* */
+    uint8_t place[2]; /* register, slot, spill place */
+    uint64_t k[2];
+} Recipe;
+enum { RECIPE_CONST, RECIPE_REG, RECIPE_SLOT, RECIPE_SPILL };
 
 struct Tb {
     uint64_t pc, key;
@@ -45,6 +55,7 @@ struct Tb {
     bool one_thread;      /* goes when the second thread comes */
     Exit *exits;
     Fault *faults;
+    Recipe *recipes;
     Tb *hash_next, *page_next;
     Exit *in;             /* exits linked to this Tb */
 };

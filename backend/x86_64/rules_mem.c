@@ -137,7 +137,7 @@ static void own_check_align(Lower *l, IrRef i)
     if (!mask) {
         return;
     }
-    if (l->nz && (l->ef == l->nz || l->val[l->nz].reg != NOREG)) {
+    if (l->nz) {
         fl_store(l);
         l->lock = 0;
     }

@@ -65,7 +65,10 @@ static inline void use(Lower *l, IrRef u, IrRef pos, int kind)
         v->uses++;
     }
     v->fuse = (uint8_t)(v->fuse + (kind == U_FUSE));
-    v->sets = (uint8_t)(v->sets + (kind == U_SET));
+    if (kind == U_SET) {
+        v->sets++;
+        v->next = pos; /* the sweep goes backward: in the end, the first one */
+    }
 }
 
 /* Does the op change EFLAGS in its usual lowering? A guess that costs only speed when wrong. */
@@ -86,7 +89,7 @@ static bool clobbers(const Lower *l, const IrIns *i)
     case OP_select: case OP_exit_if: case OP_branch: case OP_exit_exc_if:
         return l->ins[i->a].op != OP_test_flags;
     default:
-        return !(i->op >= OP_v_dup && (i->op < OP_v_cmp));
+        return i->op < OP_f_add; /* vector instructions leave EFLAGS alone */
     }
 }
 
@@ -244,7 +247,7 @@ static void analyze(Lower *l)
         IrRef pos = i;
         if (is_lazy(l, in, v)) {
             v->attr |= A_LAZY;
-            pos = v->last;
+            pos = v->sets && in->op == OP_add ? v->next : v->last; /* a set computes it */
         } else if (can_reissue(in->op) && (s->clob < v->last || (v->fuse && v->uses == 1) || in->op == OP_fl_fcmp)) {
             v->attr |= A_REISSUE;
             pos = v->last > i ? v->last : i;
@@ -906,6 +909,10 @@ static void lower_set(Lower *l, IrRef i)
         }
         return;
     }
+    const Val *v = &l->val[in->a];
+    if ((v->attr & A_LAZY) && !(v->attr & A_DONE)) {
+        l_reg(l, in->a); /* while what it is computed from is still in the slot */
+    }
     if (l->t->pin[slot] != NOREG) {
         set_pinned(l, in->a, (IrType)in->ty, slot);
     } else {
@@ -961,8 +968,64 @@ Mem l_addr(Lower *l, const IrIns *i)
     return l_untag(l, m);
 }
 
+/* Where a recipe finds operand n; false when it is nowhere. */
+static bool recipe_place(const Lower *l, IrRef v, Recipe *r, unsigned n)
+{
+    const Val *p = &l->val[v];
+    if (l_is_const(l, v)) {
+        r->kind[n] = RECIPE_CONST;
+        r->k[n] = ir_imm64(l_ins(l, v));
+        return true;
+    }
+    if (p->attr & A_LAZY) {
+        return false;
+    }
+    r->kind[n] = p->reg != NOREG ? RECIPE_REG : p->spill != NOSPILL ? RECIPE_SPILL : RECIPE_SLOT;
+    r->place[n] = p->reg != NOREG ? p->reg : p->spill != NOSPILL ? p->spill : p->home;
+    return r->place[n] != NOSLOT;
+}
+
+/* How to compute flags f again at the op being lowered. */
+static bool recipe(const Lower *l, IrRef f, Recipe *r)
+{
+    const IrIns *in = l_ins(l, f);
+    if (!(l->val[f].attr & A_REISSUE) || l->val[f].last < l->pos) {
+        return false;
+    }
+    if (in->op == OP_fl_logic && l->ins[in->a].op == OP_and && (l->val[in->a].attr & A_LAZY)) {
+        in = l_ins(l, in->a);
+    }
+    memset(r, 0, sizeof *r);
+    r->op = in->op;
+    r->wide = in->ty == I64;
+    switch (in->op) {
+    case OP_fl_add: case OP_fl_sub: case OP_and:
+        return recipe_place(l, in->a, r, 0) && recipe_place(l, in->b, r, 1);
+    case OP_fl_logic:
+        return recipe_place(l, in->a, r, 0);
+    default:
+        return false;
+    }
+}
+
+static unsigned recipe_number(Lower *l, const Recipe *r)
+{
+    for (unsigned k = l->nrecipes; k; k--) {
+        if (memcmp(&l->recipes[k - 1], r, sizeof *r) == 0) {
+            return k - 1;
+        }
+    }
+    if (l->nrecipes == LEN(l->recipes)) {
+        l->too_big = true;
+        return 0;
+    }
+    l->recipes[l->nrecipes] = *r;
+    return l->nrecipes++;
+}
+
 void l_fault(Lower *l)
 {
+    Recipe r;
     if (l->nfaults >= LEN(l->faults)) {
         l->too_big = true;
         return;
@@ -978,10 +1041,14 @@ void l_fault(Lower *l)
         } else if (l->val[l->nz].reg != NOREG) {
             f->flags = FAULT_FL_TARGET;
             f->reg = l->val[l->nz].reg;
-        } else {
-            ASSERT(l->val[l->nz].spill != NOSPILL); /* l_op and l_clobber see to it */
+        } else if (l->val[l->nz].spill != NOSPILL) {
             f->flags = FAULT_FL_SPILL;
             f->reg = l->val[l->nz].spill;
+        } else { /* l_op and l_clobber see to it that there is a place or a recipe */
+            bool can = recipe(l, l->nz, &r);
+            ASSERT(can);
+            f->flags = FAULT_FL_RECIPE;
+            f->reg = (uint8_t)recipe_number(l, &r);
         }
     }
 }
@@ -998,9 +1065,13 @@ void l_clobber(Lower *l)
         return;
     }
     const Val *v = &l->val[l->ef];
-    bool shown = l->ef == l->nz && v->last == l->pos && shows_flags(l, l->pos);
-    bool wanted = v->last > l->pos && (!(v->attr & A_REISSUE) || (l->ef == l->nz && shows_flags(l, l->pos)));
-    if ((wanted || shown) && v->reg == NOREG && v->spill == NOSPILL) {
+    bool fault = l->ef == l->nz && shows_flags(l, l->pos);
+    bool wanted = v->last > l->pos || (v->last == l->pos && fault);
+    if (v->attr & A_REISSUE) {
+        Recipe r;
+        wanted = wanted && fault && !recipe(l, l->ef, &r);
+    }
+    if (wanted && v->reg == NOREG && v->spill == NOSPILL) {
         uint64_t lock = l->lock;
         fl_save(l);
         l->lock = lock; /* may be spilled again */
@@ -1129,8 +1200,11 @@ void l_op(Lower *l, IrRef i)
         l_eval(l, i); /* FPCR says what the host's instructions do not do */
         return;
     }
-    bool crowded = in->op == OP_rmw || in->op == OP_cas || in->op == OP_cas128; /* many registers, own flags */
-    if (l->nz && shows_flags(l, i) && (crowded || (l->ef != l->nz && l->val[l->nz].reg == NOREG))) {
+    bool crowded = in->op == OP_rmw || in->op == OP_cas || in->op == OP_cas128 || /* many registers, own flags */
+                   (in->op == OP_store && (in->y & MEM_RELEASE)); /* destroys its operand */
+    Recipe how;
+    if (l->nz && shows_flags(l, i) &&
+        (crowded || (l->ef != l->nz && l->val[l->nz].reg == NOREG && !recipe(l, l->nz, &how)))) {
         fl_store(l);
         l->lock = 0;
     }
@@ -1206,9 +1280,8 @@ static void start_block(Lower *l)
 {
     l->busy = l->lock = 0;
     memset(l->reg_val, 0, sizeof l->reg_val);
-    for (unsigned s = 0; s < l->e->fe->nslots; s++) {
-        l->slot_head[s] = l->slot_cur[s] = 0;
-    }
+    memset(l->slot_head, 0, sizeof(IrRef) * l->e->fe->nslots);
+    memset(l->slot_cur, 0, sizeof(IrRef) * l->e->fe->nslots);
     l->ef = l->nz = 0;
 }
 
