@@ -14,11 +14,11 @@ declare -A group=(
     [unit]="libcriterion-dev libmpfr-dev libcapstone-dev python3-minimal gdb-multiarch"
     [native]="bash dash coreutils findutils grep sed gawk diffutils tar gzip bzip2 xz-utils zstd git make
               gcc g++ binutils python3 perl lua5.4 sqlite3 openssl bc m4 file"
-    [soak]="nodejs default-jdk-headless golang-go redis-server nginx-light ffmpeg stress-ng clang"
+    [soak]="clang stress-ng ffmpeg default-jdk-headless"
 )
 group[demo]="${group[build]} ${group[cross]} ${group[apt]}"
 group[test]="${group[demo]} ${group[unit]} ${group[native]}"
-group[long]="${group[test]} clang"
+group[long]="${group[test]} ${group[soak]}"
 group[fuzz]="${group[build]} clang libclang-rt-dev"
 group[bench]="${group[test]}"
 

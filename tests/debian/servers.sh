@@ -1,0 +1,53 @@
+# servers.sh - redis under redis-benchmark, nginx serving files.
+# test: long guest secs=300 parts=redis,nginx packages=redis-server,redis-tools,nginx-light,libc-bin
+
+scenario()
+{
+    set -e
+    local i
+    case $PART in
+    redis)
+        p redis-server --port 0 --unixsocket "$PWD/sock" --save '' --daemonize no --dir "$PWD" >log 2>&1 &
+        pid=$!
+        trap 'kill $pid; wait $pid' EXIT
+        for i in $(seq 100); do
+            [ ! -S sock ] || break
+            sleep 0.1
+        done
+        p redis-cli -s "$PWD/sock" set key value
+        [ "$(p redis-cli -s "$PWD/sock" get key)" = value ]
+        p redis-cli -s "$PWD/sock" eval 'local s = 0 for i = 1, 1000 do s = s + redis.call("incr", "n") end return s' 0
+        p redis-benchmark -s "$PWD/sock" -q -n 5000 -c 20 -t set,get,incr,lpush,lpop,sadd,hset,zadd,mset
+        [ "$(p redis-cli -s "$PWD/sock" dbsize)" -ge 5 ]
+        p redis-cli -s "$PWD/sock" bgsave
+        p redis-cli -s "$PWD/sock" shutdown nosave || true
+        trap - EXIT
+        wait $pid || true
+        ;;
+    nginx)
+        mkdir root logs
+        cp $GPL root/text
+        head -c 3000000 /dev/urandom >root/data
+        cat >conf <<S
+worker_processes 2; daemon off; pid $PWD/pid; error_log $PWD/logs/error;
+events { worker_connections 64; }
+http { access_log off; sendfile on; client_body_temp_path $PWD/b; proxy_temp_path $PWD/p; fastcgi_temp_path $PWD/f; uwsgi_temp_path $PWD/u; scgi_temp_path $PWD/s;
+  server { listen 127.0.0.1:18099; root $PWD/root; gzip on; gzip_types *; } }
+S
+        p ../sbin/nginx -c "$PWD/conf" -p "$PWD" >log 2>&1 &
+        pid=$!
+        trap 'kill $pid; wait $pid' EXIT
+        get() { python3 -c 'import sys, urllib.request, gzip; r = urllib.request.urlopen(urllib.request.Request("http://127.0.0.1:18099/" + sys.argv[1], headers={"Accept-Encoding": sys.argv[2]})).read(); sys.stdout.buffer.write(gzip.decompress(r) if sys.argv[2] == "gzip" else r)' "$1" "$2"; }
+        for i in $(seq 100); do
+            get text identity >/dev/null 2>&1 && break
+            sleep 0.1
+        done
+        for i in 1 2 3 4 5; do
+            get text identity | cmp - root/text
+            get text gzip | cmp - root/text
+            get data identity | cmp - root/data
+        done
+        ;;
+    esac
+    echo "$PART served"
+}
