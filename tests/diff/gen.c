@@ -369,7 +369,11 @@ static bool tune_access(Gen *e, Draw *d, Step *s)
         }
         return true;
     }
-    return near_data(addr) || rng_one_in(e->g, 64);
+    if (addr - e->base < SLOT_BYTES - 64) {
+        return true;
+    }
+    bool code = addr + 64 - DIFF_CODE < DIFF_CODE_SIZE + 64;
+    return near_data(addr) || (!code && rng_one_in(e->g, 64));
 }
 
 /* Branches to a register that may still be chosen. */
