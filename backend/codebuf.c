@@ -1,4 +1,4 @@
-/* codebuf.c - code memory: one memory object mapped twice, handed out to threads in chunks.
+/* codebuf.c - code memory: one memory object mapped twice, lent to compiling threads in chunks.
  *
  * Layout of the reservation:  [ code, rx | data, private rw ]  and, elsewhere, [ code, rw ]. Translated code
  * reaches its data (Exits) relative to rip. No page is ever writable and executable in the same mapping.
@@ -66,26 +66,39 @@ int codebuf_init(CodeBuf *c, size_t size)
     return c->chunks ? 0 : -ENOMEM;
 }
 
-CodeChunk *codebuf_chunk(Engine *e)
+CodeChunk *codebuf_take(Engine *e)
 {
     CodeBuf *c = &e->code;
-    CodeChunk *ch = NULL;
     engine_lock(e);
-    if (c->used < c->nchunks) {
+    codebuf_writable(c);
+    CodeChunk *ch = c->idle;
+    if (ch) {
+        c->idle = ch->next;
+    } else if (c->used < c->nchunks) {
         size_t off = STUB_BYTES + (size_t)c->used * CODE_CHUNK;
         ch = &c->chunks[c->used];
-        *ch = (CodeChunk){.code = c->rw + off, .code_start = c->rw + off, .code_end = c->rw + off + CODE_CHUNK,
-                          .data = c->data + off, .data_end = c->data + off + CODE_CHUNK,
-                          .tbs = (Tb **)(c->data + off + CODE_CHUNK)};
+        *ch = (CodeChunk){.code = c->rw + off, .code_end = c->rw + off + CODE_CHUNK, .data = c->data + off,
+                          .data_end = c->data + off + CODE_CHUNK, .tbs = (Tb **)(c->data + off + CODE_CHUNK)};
         __atomic_store_n(&c->used, c->used + 1, __ATOMIC_RELEASE);
     }
+    c->taken += ch != NULL;
     engine_unlock(e);
     return ch;
+}
+
+void codebuf_give(CodeBuf *c, CodeChunk *ch, bool full)
+{
+    c->taken--;
+    if (!full) {
+        ch->next = c->idle;
+        c->idle = ch;
+    }
 }
 
 void codebuf_reset(CodeBuf *c)
 {
     c->used = 0;
+    c->idle = NULL;
 }
 
 void codebuf_writable(CodeBuf *c)

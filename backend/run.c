@@ -71,8 +71,6 @@ Engine *engine_new(const EngineConfig *cfg)
 typedef struct Thread {
     jmp_buf interp_out; /* where engine_leave goes while the interpreter runs */
     bool interp_runs;
-    CodeChunk *chunk;
-    uint32_t flushes; /* Engine.stats.flushes when the chunk was taken */
     void *work;       /* WORK_BYTES */
     void *ret_map;
 } Thread;
@@ -197,17 +195,37 @@ static void make_ir(Engine *e, void *work, uint64_t pc, uint64_t key, unsigned m
     r->key = key;
 }
 
-static void new_chunk(Engine *e, CpuHead *cpu, Thread *t)
+static CodeChunk *take_chunk(Engine *e, CpuHead *cpu)
 {
-    t->chunk = codebuf_chunk(e);
-    if (!t->chunk) {
-        engine_flush(e, cpu);
-        t->chunk = codebuf_chunk(e);
-        if (!t->chunk) {
-            BUG("no code memory even after a flush");
+    for (;;) {
+        CodeChunk *ch = codebuf_take(e);
+        if (ch) {
+            return ch;
         }
+        engine_flush(e, cpu);
     }
-    t->flushes = (uint32_t)e->stats.flushes;
+}
+
+/* Publishes tb, unless the code changed meanwhile (NULL: again) or another thread was faster. */
+static Tb *publish(Engine *e, CodeChunk *ch, Tb *tb, uint32_t seq, const IrRegion *r, const uint64_t times[3])
+{
+    engine_lock(e);
+    Tb *other = e->seq == seq ? tb_find(e, tb->pc, tb->key) : NULL;
+    bool good = e->seq == seq && !other;
+    if (good) {
+        ch->tbs[-1 - (int)ch->ntbs] = tb;
+        __atomic_store_n(&ch->ntbs, ch->ntbs + 1, __ATOMIC_RELEASE);
+        tb_publish(e, tb);
+        e->stats.tbs++;
+        e->stats.guest_insns += tb->ninsns;
+        e->stats.host_bytes += tb->size;
+        e->stats.ir_ops += r->n;
+        e->stats.frontend_ns += times[1] - times[0];
+        e->stats.backend_ns += times[2] - times[1];
+    }
+    codebuf_give(&e->code, ch, false);
+    engine_unlock(e);
+    return good ? tb : other;
 }
 
 Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key)
@@ -216,59 +234,38 @@ Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key)
     bool timed = log_on(LOG_stats);
     uint64_t times[3] = {0};
     unsigned max = max_insns(e, key);
+    uint8_t *rest = (uint8_t *)t->work + ALIGN_UP(sizeof(IrIns) * IR_CAP, 64);
     IrRegion r;
+    CodeChunk *ch = take_chunk(e, cpu);
     for (;;) {
         uint32_t seq = __atomic_load_n(&e->seq, __ATOMIC_ACQUIRE);
-        if (!t->chunk || t->flushes != e->stats.flushes) {
-            new_chunk(e, cpu, t);
-        }
-        if (UNLIKELY(e->code.shared)) {
-            engine_lock(e);
-            codebuf_writable(&e->code);
-            engine_unlock(e);
-        }
         times[0] = timed ? now_ns() : 0;
         make_ir(e, t->work, pc, key, max, &r);
         times[1] = timed ? now_ns() : 0;
         if (UNLIKELY(log_mask)) {
             dump_ir(e, &r);
         }
-        uint8_t *rest = (uint8_t *)t->work + ALIGN_UP(sizeof(IrIns) * IR_CAP, 64);
-        Tb *tb = target_compile(e, t->chunk, &r, rest, WORK_BYTES - (size_t)(rest - (uint8_t *)t->work));
+        Tb *tb = target_compile(e, ch, &r, rest, WORK_BYTES - (size_t)(rest - (uint8_t *)t->work));
         times[2] = timed ? now_ns() : 0;
         if (tb == TB_TOO_BIG) {
-            max = max > 1 ? r.ninsns > 1 ? r.ninsns / 2 : 1 : max;
+            max = r.ninsns > 1 ? r.ninsns / 2 : 1;
             continue;
         }
         if (!tb) {
-            t->chunk = NULL;
+            engine_lock(e);
+            codebuf_give(&e->code, ch, true);
+            engine_unlock(e);
+            ch = take_chunk(e, cpu);
             continue;
         }
-        engine_lock(e);
-        if (e->seq != seq) { /* code may have changed while it was read */
-            engine_unlock(e);
+        Tb *mine = tb;
+        tb = publish(e, ch, tb, seq, &r, times);
+        if (!tb) {
+            ch = take_chunk(e, cpu);
             continue;
         }
-        Tb *other = tb_find(e, pc, key);
-        if (other) {
-            engine_unlock(e);
-            return other;
-        }
-        CodeChunk *ch = t->chunk;
-        ch->tbs[-1 - (int)ch->ntbs] = tb;
-        __atomic_store_n(&ch->ntbs, ch->ntbs + 1, __ATOMIC_RELEASE);
-        tb_publish(e, tb);
-        e->stats.tbs++;
-        e->stats.guest_insns += tb->ninsns;
-        e->stats.host_bytes += tb->size;
-        e->stats.ir_ops += r.n;
-        e->stats.frontend_ns += times[1] - times[0];
-        e->stats.backend_ns += times[2] - times[1];
-        engine_unlock(e);
-        if (UNLIKELY(log_mask)) {
-            if (log_on(LOG_out) && log_on_at(LOG_out, r.pc)) {
-                target_dump(e, tb, log_stream());
-            }
+        if (tb == mine && log_on(LOG_out) && log_on_at(LOG_out, r.pc)) {
+            target_dump(e, tb, log_stream());
         }
         return tb;
     }
@@ -647,6 +644,11 @@ bool engine_owns(const Engine *e, const void *addr)
 void engine_fork_prepare(Engine *e)
 {
     engine_lock(e);
+    while (e->code.taken) { /* a copy of half-written code would be wrong */
+        engine_unlock(e);
+        usleep(20);
+        engine_lock(e);
+    }
     e->code.shared = !e->cfg.interp;
 }
 

@@ -7,7 +7,7 @@
  * Locks: `Engine.lock` guards publishing (hash, page lists), linking and the list of CPUs. Look-up takes none:
  * hash chains are only extended at the head and unlinked without touching the removed Tb's own pointer, and no
  * memory of a Tb is used again before a full flush, when no thread is in translated code. A thread writes code
- * only into its own chunk, except for the aligned 4-byte displacement of an Exit, written under the lock.
+ * only into the chunk that it has taken, except for the aligned 4-byte displacement of an Exit, written under the lock.
  */
 #ifndef ARMX_BACKEND_TB_H
 #define ARMX_BACKEND_TB_H
@@ -67,15 +67,14 @@ typedef struct EngineLock {
 void engine_lock(Engine *e);
 void engine_unlock(Engine *e);
 
-/* A thread's piece of code memory. Tbs are allocated upwards; `tbs` grows downwards from the end of data, so
+/* A piece of code memory; belongs to the thread that is compiling into it, between compilations to nobody. Tbs are allocated upwards; `tbs` grows downwards from the end of data, so
  * tbs[-1] is the oldest: addresses ascend with age. */
 typedef struct CodeChunk {
     uint8_t *code, *code_end; /* rw, next free byte */
     uint8_t *data, *data_end;
     Tb **tbs;                 /* end of the array of Tbs, one past the oldest */
     uint32_t ntbs;
-    uint8_t *code_start;
-    void *work;               /* the owning thread's memory for compiling */
+    struct CodeChunk *next;   /* list of those that nobody has and that are not full */
 } CodeChunk;
 
 enum {
@@ -97,7 +96,8 @@ typedef struct CodeBuf {
     uint8_t *data;         /* private memory within 2 GiB of rx */
     size_t size;           /* of each of the three */
     uint32_t nchunks, used; /* chunks there are, handed out */
-    CodeChunk *chunks;
+    CodeChunk *chunks, *idle;
+    unsigned taken;        /* chunks that are being written */
     bool shared;           /* forked since the last write: copy before writing */
 } CodeBuf;
 
@@ -162,7 +162,8 @@ void tb_unlink_in(Tb *tb);                 /* lock held: all exits that go to tb
 
 /* codebuf.c */
 int codebuf_init(CodeBuf *c, size_t size);
-CodeChunk *codebuf_chunk(Engine *e);       /* a fresh chunk, or NULL when the memory is full; takes the lock */
+CodeChunk *codebuf_take(Engine *e);        /* an idle chunk, or NULL when the memory is full; takes the lock */
+void codebuf_give(CodeBuf *c, CodeChunk *ch, bool full); /* lock held: back to the idle ones, or to nobody */
 void codebuf_reset(CodeBuf *c);            /* all chunks are free again */
 void codebuf_writable(CodeBuf *c);         /* lock held: ends sharing with a forked process */
 static inline uint8_t *codebuf_rx(const CodeBuf *c, const uint8_t *rw)
