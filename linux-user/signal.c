@@ -181,6 +181,23 @@ static void hold(Thread *t, int signo, const SigInfo *info, ucontext_t *uc)
     }
 }
 
+/* Is the instruction one that reads and then writes the same place: LSE's LD<op>, SWP, CAS, CASP? */
+static bool reads_first(uint32_t word)
+{
+    return (word & 0x3f200c00) == 0x38200000 || (word & 0x3fa07c00) == 0x08a07c00 || (word & 0xbfa07c00) == 0x08207c00;
+}
+
+/* ESR_EL1 of a data abort as arm64 Linux shows it: WnR is 0 for an atomic that could not even read (DDI 0487 ESR_ELx,
+ * ISS of a Data Abort); what has no access at all has no valid translation, level 3; else permission fault, level 3. */
+static uint64_t data_abort_esr(uint64_t pc, bool write, bool readable)
+{
+    uint32_t word;
+    if (write && !readable && get_user(&word, pc, 4) == 0 && reads_first(word)) {
+        write = false;
+    }
+    return 0x92000000 | (write ? 0x40 : 0) | (readable ? 0x0f : 0x07);
+}
+
 /* A fault of translated code at guest instruction guest_pc(t). */
 static void guest_fault(Thread *t, int signo, const SigInfo *info, ucontext_t *uc)
 {
@@ -188,13 +205,11 @@ static void guest_fault(Thread *t, int signo, const SigInfo *info, ucontext_t *u
     bool write = uc->uc_mcontext.gregs[REG_ERR] & PF_WRITE;
     VmaInfo v;
     int code = info->code;
-    uint64_t esr = 0x92000000 | (write ? 0x40 : 0);
+    uint64_t esr = 0x92000010 | (write ? 0x40 : 0);
     if (signo == SIGSEGV_) {
         bool mapped = vma_find(addr, &v);
         code = mapped ? 2 : 1; /* SEGV_ACCERR, SEGV_MAPERR */
-        esr |= mapped ? 0x0f : 0x07;
-    } else {
-        esr |= 0x10;
+        esr = data_abort_esr(guest_pc(t), write, mapped && v.prot & (G_READ | G_EXEC));
     }
     signal_fault(t, signo, code, addr, esr);
 }
