@@ -1,6 +1,7 @@
 /* tr_atomic.c - A64 exclusive, acquire and release, and atomic accesses (rows of a64_ldst.isa; DDI 0487 B2.9, C3.2).
  *
- * Alignment: these accesses fault when misaligned; with FEAT_LSE2 (single registers) only when they leave 16 bytes.
+ * Alignment: these accesses fault when misaligned; with FEAT_LSE2 only when they leave 16 bytes
+ * (AArch64.UnalignedAccessFaults: exclusives and atomics too).
  *
  * Exclusives. Between a load-exclusive and its store-exclusive with no other memory access, a compare-and-swap with the
  * loaded value cannot be told from a monitor, because the program saw nothing of memory in between: that is what every
@@ -326,7 +327,7 @@ void tr_ldxr(Tr *t, const A64 *a, int k)
 {
     (void)k;
     IrRef address = address_of(t, a, 0);
-    ir_check_align(t->b, address, (unsigned)a->size, false);
+    check_align(t, address, a->size);
     Follow f = monitor_begin(t, a, address);
     unsigned flags = a->o0 ? MEM_ACQUIRE : 0;
     IrRef v = ir_load(t->b, tr_ty(a->size == M64), (MemType)a->size, flags, address, 0, 0, 0);
@@ -346,7 +347,7 @@ void tr_ldxp(Tr *t, const A64 *a, int k)
     }
     unsigned flags = a->o0 ? MEM_ACQUIRE : 0;
     IrRef address = address_of(t, a, 0), lo, hi;
-    ir_check_align(b, address, a->sf ? 4 : 3, false);
+    check_align(t, address, a->sf ? M128 : M64);
     Follow f = monitor_begin(t, a, address);
     if (a->sf) {
         IrRef v = ir_load(b, TV128, M128, flags, address, 0, 0, 0);
@@ -379,7 +380,7 @@ static void store_exclusive(Tr *t, const A64 *a, int k, IrRef v)
         monitor_close(t);
     } else {
         IrRef wide = k == M64 ? v : ir_zext32(b, v);
-        ir_check_align(b, address, (unsigned)k, false);
+        check_align(t, address, k);
         uint64_t marks = (uintptr_t)t->space->store_marks;
         failed = ir_call(b, H_excl_store, address, wide, ir_iconst(b, I64, marks | (uint64_t)k));
     }
@@ -458,7 +459,7 @@ void tr_casp(Tr *t, const A64 *a, int k)
         hi = ir_v_get(b, I64, E_D, 1, false, old);
     } else {
         IrRef expected = word_pair(t, a->rs), v = word_pair(t, a->rt);
-        ir_check_align(b, address, 3, false);
+        check_align(t, address, M64);
         IrRef old = ir_cas(b, I64, M64, address, expected, v);
         lo = ir_trunc(b, old);
         hi = ir_trunc(b, ir_lshr(b, I64, old, ir_iconst(b, I32, 32)));
