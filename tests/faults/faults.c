@@ -20,7 +20,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, GOOD = 4 * PAGE, BAD = 2 * PAGE };
+enum { PAGE = 4096, GOOD = 2 * PAGE, BAD = 2 * PAGE };
 enum { EC_DATA = 0x24, EC_INSN = 0x20, EC_PC = 0x22, EC_SP = 0x26, FPSIMD = 0x46508001, ESR = 0x45535201 };
 typedef enum Kind { LD, ST, RMW, STX, LIT, ZVA } Kind;
 typedef enum Align { ANY, ATOM } Align;
@@ -220,7 +220,7 @@ static void expect_signal(const Caught *c, int sig, int si_code, uint64_t addr, 
 
 typedef enum Bad { NONE, UNMAPPED, READ_ONLY, BADS } Bad;
 static const char *const bad_names[BADS] = {"PROT_NONE", "unmapped", "read-only"};
-static uint8_t *area[BADS];
+static uint8_t *area[BADS], clean[BADS][GOOD]; /* the good pieces, and what they hold */
 
 static uint8_t pattern(uint64_t at)
 {
@@ -235,6 +235,7 @@ static void make_areas(void)
             p[i] = pattern((uint64_t)(p + i));
         }
         area[b] = p + BAD;
+        memcpy(clean[b], area[b], GOOD);
     }
     for (Bad b = NONE; b < BADS; b++) {
         uint8_t *low = area[b] - BAD, *high = area[b] + GOOD;
@@ -251,14 +252,15 @@ static void make_areas(void)
 /* Every good byte outside [from, from + n) has its value; those inside get it back. */
 static void check_memory(Bad b, uint64_t from, int n)
 {
-    uint64_t at = (uint64_t)area[b];
-    for (unsigned i = 0; i < GOOD; i++) {
-        bool inside = at + i >= from && at + i < from + (uint64_t)n;
-        if (!inside && area[b][i] != pattern(at + i)) {
-            fail("byte at %#llx was written, the access is at %#llx", at + i, from);
-        }
-        area[b][i] = pattern(at + i);
+    uint8_t *at = area[b], *end = at + GOOD;
+    uint8_t *low = (uint8_t *)from, *high = low + n;
+    low = low < at ? at : low > end ? end : low;
+    high = high < low ? low : high > end ? end : high;
+    if (memcmp(at, clean[b], (size_t)(low - at)) || memcmp(high, clean[b] + (high - at), (size_t)(end - high))) {
+        fail("memory outside of the access at %#llx, %llu bytes, was written", from, (uint64_t)n);
+        memcpy(at, clean[b], GOOD);
     }
+    memcpy(low, clean[b] + (low - at), (size_t)(high - low));
 }
 
 /* -- loads and stores --------------------------------------------------------------------------------------------- */
