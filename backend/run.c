@@ -267,6 +267,9 @@ Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key)
         if (tb == mine && log_on(LOG_out) && log_on_at(LOG_out, r.pc)) {
             target_dump(e, tb, log_stream());
         }
+        if (tb == mine && UNLIKELY(e->cfg.code_made)) {
+            e->cfg.code_made(r.pc, tb->entry, tb->size);
+        }
         return tb;
     }
 }

@@ -114,6 +114,8 @@ typedef struct EngineConfig {
     bool one_insn;        /* one guest instruction per region */
     unsigned max_insns;   /* per tier-1 region, 0 = default */
     uint32_t no_opt;      /* bit per pass switched off */
+    /* Told of each region's host code after it was made (perf maps), or NULL; by any thread. */
+    void (*code_made)(Gva pc, const void *host, size_t size);
 } EngineConfig;
 
 Engine *engine_new(const EngineConfig *cfg);

@@ -10,6 +10,7 @@
 
 #include "exec.h"
 #include "log.h"
+#include "perf.h"
 #include "sig.h"
 #include "sys.h"
 #include "vma.h"
@@ -186,7 +187,13 @@ static void start_engine(Thread *t)
 {
     const Options *o = &process.opt;
     EngineConfig cfg = {.fe = &a64_frontend, .cpu_model = process.model, .space = &process.space,
-                        .cache_bytes = o->tb_size << 20, .interp = o->interp, .one_insn = o->one_insn};
+                        .cache_bytes = o->tb_size << 20, .interp = o->interp, .one_insn = o->one_insn,
+                        .code_made = o->perfmap || o->jitdump ? perf_code_made : NULL};
+    const char *path;
+    int r = perf_open(o, &path);
+    if (r < 0) {
+        die(126, "%s: %s", path, strerror(-r));
+    }
     process.engine = engine_new(&cfg);
     if (!process.engine || engine_cpu_init(process.engine, &t->cpu.head) < 0) {
         die(126, "no memory for translated code");

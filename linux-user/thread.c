@@ -13,6 +13,7 @@
 #include <sys/auxv.h>
 
 #include "alloc.h"
+#include "perf.h"
 #include "sig.h"
 #include "sys.h"
 #include "vma.h"
@@ -191,6 +192,7 @@ void thread_unlock_all(bool child)
         process.nthreads = 1;
         t->sighand->refs = 1;
         t->leader = true;
+        t->parent_frees = t->own_process = false;
         int r = engine_fork_child(process.engine, &t->cpu.head);
         if (r < 0) {
             complain("no memory for a forked process");
@@ -209,6 +211,7 @@ static void after_fork_child(Thread *t, uint64_t flags, uint64_t stack, uint64_t
 {
     thread_unlock_all(true);
     gdb_forked();
+    perf_forked();
     if (flags & CLONE_CLEAR_SIGHAND_) {
         t->sighand = sighand_copy(t->sighand, true);
         signals_install_sync();
@@ -254,7 +257,8 @@ static Thread *child_new(Thread *parent, uint64_t flags, uint64_t stack, uint64_
     } else {
         c->sighand = sighand_copy(parent->sighand, flags & CLONE_CLEAR_SIGHAND_);
     }
-    c->leader = !(flags & CLONE_THREAD_) && flags & CLONE_VFORK_;
+    c->parent_frees = flags & CLONE_VFORK_;
+    c->own_process = !(flags & (CLONE_THREAD_ | CLONE_VFORK_));
     list_add(c);
     return c;
 }
@@ -406,33 +410,51 @@ int thread_helper(void (*fn)(void *), void *arg)
 
 /* -- ends ---------------------------------------------------------------------------------------------------------- */
 
+static NORETURN void host_exit(int nr, int status)
+{
+    for (;;) {
+        raw_call((uint64_t)nr, status);
+    }
+}
+
+/* A signal that was on its way to a thread which ends belongs to the process again, unless it was meant for that
+ * thread. */
+static void give_back_signal(Thread *t)
+{
+    enum { SI_TKILL_ = -6 };
+    if (t->has_held && t->held.code != SI_TKILL_) {
+        raw_call(__NR_rt_sigqueueinfo, raw_call(__NR_getpid), t->held.signo, &t->held);
+    }
+}
+
 void thread_exit(Thread *t, int status)
 {
     signals_block_all();
     if (process.nthreads == 1) {
-        process_exit(t, status);
+        gdb_exiting(t, status, 0);
+        engine_log_stats(process.engine);
+        host_exit(__NR_exit, status); /* the first thread's status counts if it has gone before */
     }
-    if (t->leader) {
-        /* vfork children: the parent frees; the first thread: the process keeps it */
-        t->exiting = true;
-        if (t->tid == (int)raw_call(__NR_getpid)) {
-            list_remove(t);
-        }
-        for (;;) {
-            raw_call(__NR_exit, status);
-        }
+    if (t->parent_frees) {
+        host_exit(__NR_exit, status);
     }
+    give_back_signal(t);
+    t->exiting = true;
     list_remove(t);
-    sighand_drop(t->sighand);
     engine_cpu_free(&t->cpu.head);
+    if (t->leader) {
+        host_exit(__NR_exit, status);
+    }
+    sighand_drop(t->sighand);
     raw_unmap_and_exit(t->block, t->block_size, status);
 }
 
 void process_exit(Thread *t, int status)
 {
+    if (t->own_process) {
+        thread_exit(t, status); /* shares memory with its parent, but is alone in its group of threads */
+    }
     gdb_exiting(t, status, 0);
     engine_log_stats(process.engine);
-    for (;;) {
-        raw_call(__NR_exit_group, status);
-    }
+    host_exit(__NR_exit_group, status);
 }
