@@ -108,7 +108,7 @@ static int64_t count_words(uint64_t v)
 typedef struct Words {
     const char **w;
     unsigned n;
-    char text[1024], fd[16];
+    char text[1024], fd[16], mask[24];
 } Words;
 
 static void add(Words *s, const char *word)
@@ -137,6 +137,9 @@ static int build(Thread *t, Words *s, const ExecPlan *plan, const char *execfn, 
     snprintf(s->fd, sizeof s->fd, "%d", plan->fd + 1);
     add(s, "-armx-exec-fd");
     add(s, s->fd);
+    add(s, "-armx-exec-mask");
+    snprintf(s->mask, sizeof s->mask, "%llu", (unsigned long long)t->mask);
+    add(s, s->mask);
     add(s, "-armx-exec-name");
     add(s, execfn);
     uint64_t argv0 = 0;
@@ -165,7 +168,7 @@ static int64_t run(Thread *t, const ExecPlan *plan, const char *execfn, uint64_t
     if (r == 0) {
         uint64_t mask = signals_block_all();
         raw_call(__NR_fcntl, plan->fd, F_SETFD_, 0);
-        signals_for_exec(t);
+        signals_for_exec(t, false);
         r = process.self_fd >= 0 ? raw_call(__NR_execveat, process.self_fd, "", s.w, envp, AT_EMPTY)
                                  : raw_call(__NR_execve, "/proc/self/exe", s.w, envp);
         signals_exec_failed(t);
@@ -181,7 +184,7 @@ static int64_t run(Thread *t, const ExecPlan *plan, const char *execfn, uint64_t
 /* The kernel's own execve. */
 static int64_t run_host(Thread *t, const char *path, uint64_t argv, uint64_t envp)
 {
-    signals_for_exec(t);
+    signals_for_exec(t, true);
     int64_t r = raw_call(__NR_execve, path, argv, envp);
     signals_exec_failed(t);
     return r;

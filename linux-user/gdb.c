@@ -53,7 +53,7 @@ static struct {
  */
 static bool is_ours(const Thread *t)
 {
-    return !t->leader || t->tid == d.pid;
+    return t->tid == d.pid || !(t->leader || t->parent_frees || t->own_process);
 }
 
 /* -- breakpoints ------------------------------------------------------------------------------- */

@@ -57,8 +57,9 @@ void signals_restore(uint64_t host_mask);
 NORETURN void signal_die(Thread *t, const SigInfo *info);
 /* Installs all host handlers again: whether armx or the kernel kills (process.debugged, process.cores) has changed. */
 void signals_reinstall(void);
-/* Before a followed exec: dispositions and mask of the sync signals as the guest set them, and back. */
-void signals_for_exec(Thread *t);
+/* Before an exec: dispositions of the sync signals as the guest set them, the guest's mask too when set_mask (a
+ * followed exec blocks everything until armx has handlers again, options.def: armx-exec-mask); and back. */
+void signals_for_exec(Thread *t, bool set_mask);
 void signals_exec_failed(Thread *t);
 
 

@@ -117,6 +117,8 @@ void signals_init(Thread *t)
     t->sighand = s;
     t->alt.flags = SS_DISABLE_;
     raw_call(__NR_rt_sigprocmask, 0, 0, &t->mask, 8);
+    t->mask = process.opt.exec_fd ? process.opt.exec_mask : t->mask;
+    process.opt.exec_fd = 0;
     signals_thread_init(t);
     signals_install_sync();
     process.cores = core_wanted();
@@ -159,6 +161,12 @@ static void hold(Thread *t, int signo, const SigInfo *info, ucontext_t *uc)
     uint64_t *mask = (uint64_t *)&uc->uc_sigmask;
     greg_t *rip = &uc->uc_mcontext.gregs[REG_RIP];
     uint64_t guest_blocks = t->has_call_mask ? t->call_mask : t->mask;
+    if (t->has_held && !is_sync(signo)) {
+        /* came while a mask call was opening the mask again: back into the kernel's queue until this one is through */
+        *mask = t->host_mask = ~SYNC_SIGNALS;
+        raw_call(__NR_rt_tgsigqueueinfo, raw_call(__NR_getpid), t->tid, signo, info);
+        return;
+    }
     if (is_sync(signo) && (guest_blocks & SIG_BIT(signo) || t->has_held)) {
         for (unsigned k = 0; k < NSYNC; k++) {
             if (sync_numbers[k] == signo && !(t->kept_set & 1u << k)) {
@@ -686,16 +694,21 @@ int64_t sys_rt_sigreturn(Thread *t, uint64_t a[6])
 
 /* -- exec ------------------------------------------------------------------------------------------------------------------ */
 
-void signals_for_exec(Thread *t)
+void signals_for_exec(Thread *t, bool set_mask)
 {
+    if (t->has_held) {
+        t->has_held = 0; /* stays pending across exec, as all others do */
+        raw_call(__NR_rt_tgsigqueueinfo, raw_call(__NR_getpid), t->tid, t->held.signo, &t->held);
+    }
     for (unsigned k = 0; k < NSYNC; k++) {
         int n = sync_numbers[k];
         GuestAction h = {0};
         h.handler = t->sighand->action[n].handler == HANDLER_IGN ? HANDLER_IGN : HANDLER_DFL;
         raw_call(__NR_rt_sigaction, n, &h, 0, 8);
     }
-    t->host_mask = t->mask;
-    raw_call(__NR_rt_sigprocmask, SIG_SETMASK_, &t->mask, 0, 8);
+    if (set_mask) {
+        raw_call(__NR_rt_sigprocmask, SIG_SETMASK_, &t->mask, 0, 8);
+    }
 }
 
 void signals_exec_failed(Thread *t)

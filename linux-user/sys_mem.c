@@ -83,3 +83,17 @@ int64_t sys_map_shadow_stack(Thread *t, uint64_t a[6])
     (void)a;
     return -EOPNOTSUPP;
 }
+
+/* The host would lock armx's memory too, all of the reserved code memory with it. */
+int64_t sys_mlockall(Thread *t, uint64_t a[6])
+{
+    (void)t;
+    return mm_lock_all((unsigned)a[0]);
+}
+
+int64_t sys_munlockall(Thread *t, uint64_t a[6])
+{
+    (void)t;
+    (void)a;
+    return mm_unlock_all();
+}

@@ -123,6 +123,69 @@ int64_t sys_prctl(Thread *t, uint64_t a[6])
     }
 }
 
+/* -- resource limits: armx's own memory counts on the host, the guest does not see it ---------------------------- */
+
+enum { RLIM_DATA = 2, RLIM_AS = 9, RLIM_COUNT = 16 };
+#define OWN_MEMORY (1ull << 30) /* more than armx maps: twice its code memory, and what threads need */
+
+static bool limits_memory(uint64_t resource)
+{
+    return resource == RLIM_DATA || resource == RLIM_AS;
+}
+
+static void to_host(uint64_t lim[2])
+{
+    for (unsigned k = 0; k < 2; k++) {
+        lim[k] = lim[k] > ~0ull - 1 - OWN_MEMORY ? lim[k] : lim[k] + OWN_MEMORY;
+    }
+}
+
+static void to_guest(uint64_t lim[2])
+{
+    for (unsigned k = 0; k < 2; k++) {
+        lim[k] = lim[k] == ~0ull || lim[k] < OWN_MEMORY ? lim[k] : lim[k] - OWN_MEMORY;
+    }
+}
+
+int64_t sys_prlimit64(Thread *t, uint64_t a[6])
+{
+    uint64_t set[2], old[2];
+    bool own = (int)a[0] == 0 || (int)a[0] == (int)raw_call(__NR_getpid);
+    if (!own || !limits_memory((uint32_t)a[1])) {
+        return sys_host6(t, __NR_prlimit64, a);
+    }
+    if (a[2] && get_user(set, a[2], sizeof set) < 0) {
+        return -EFAULT;
+    }
+    if (a[2]) {
+        if (set[0] > set[1]) {
+            return -EINVAL;
+        }
+        to_host(set);
+    }
+    int64_t r = sys_host(t, __NR_prlimit64, 0, a[1], a[2] ? (uint64_t)set : 0, a[3] ? (uint64_t)old : 0);
+    if (r == 0 && a[3]) {
+        to_guest(old);
+        return put_user(a[3], old, sizeof old) < 0 ? -EFAULT : 0;
+    }
+    return r;
+}
+
+int64_t sys_getrlimit(Thread *t, uint64_t a[6])
+{
+    uint64_t b[6] = {0, a[0], 0, a[1]};
+    if ((uint32_t)a[0] >= RLIM_COUNT) {
+        return -EINVAL;
+    }
+    return a[1] ? sys_prlimit64(t, b) : -EFAULT;
+}
+
+int64_t sys_setrlimit(Thread *t, uint64_t a[6])
+{
+    uint64_t b[6] = {0, a[0], a[1], 0};
+    return a[1] ? sys_prlimit64(t, b) : -EFAULT;
+}
+
 /* -- what armx does not let through -------------------------------------------------------------------------------- */
 
 /* A tracer would see armx's registers; Linux says EPERM where tracing is not allowed. */

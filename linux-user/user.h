@@ -45,6 +45,7 @@ typedef struct Options {
     uint64_t tb_size;       /* -tb-size, in MiB */
     uint64_t tier;          /* --tier */
     uint64_t seed;          /* -seed */
+    uint64_t exec_mask;     /* signals that the program before a followed exec had blocked */
     uint64_t exec_fd;       /* program given as an open descriptor, plus one; 0 = none */
     bool strace, one_insn, interp, perfmap, jitdump, rtsig, have_seed;
 } Options;
@@ -87,7 +88,9 @@ struct Thread {
     Thread *next, *prev; /* process.threads */
     SigHand *sighand;
     int tid;
-    bool leader;           /* made by the kernel's exec or fork, not by us: nothing to unmap at its end */
+    bool leader;           /* first of its process: its memory stays until the process ends */
+    bool parent_frees;     /* vfork child: its memory is unmapped by the parent */
+    bool own_process;      /* CLONE_VM without CLONE_THREAD or CLONE_VFORK */
     bool exiting;
     uint64_t mask;         /* the guest's blocked signals, bit n-1 */
     uint64_t call_mask;    /* mask that the running system call has put in place (sigsuspend, ppoll, ...) */

@@ -10,7 +10,7 @@
 #include "vma_tree.h"
 
 enum { MAP_SHARED_ = 1, MAP_PRIVATE_ = 2, MAP_TYPE_VALIDATE = 3, MAP_TYPE_ = 15, MAP_FIXED_ = 0x10, MAP_ANON_ = 0x20, MAP_32BIT_ = 0x40,
-       MAP_ABOVE4G_ = 0x80, MAP_GROWSDOWN_ = 0x100, MAP_NORESERVE_ = 0x4000, MAP_HUGETLB_ = 0x40000,
+       MAP_ABOVE4G_ = 0x80, MAP_GROWSDOWN_ = 0x100, MAP_LOCKED_ = 0x2000, MAP_NORESERVE_ = 0x4000, MAP_HUGETLB_ = 0x40000,
        MAP_NOREPLACE_ = 0x100000 };
 enum { PROT_DOWN = 0x01000000, PROT_UP = 0x02000000 };
 enum { MREMAP_MAYMOVE_ = 1, MREMAP_FIXED_ = 2, MREMAP_DONTUNMAP_ = 4 };
@@ -30,6 +30,7 @@ static Mutex mm_mutex;
 static uint64_t brk_start, brk_now;
 static uint64_t next_object = 1;
 static uint64_t zone_top, zone_next; /* the next mapping ends here at most */
+static bool lock_future; /* mlockall(MCL_FUTURE): later mappings are locked */
 static unsigned exec_objects; /* an upper bound of executable mappings of shareable objects, 0 = none ever */
 
 static bool failed(int64_t r)
@@ -292,6 +293,7 @@ static int64_t map_locked(uint64_t addr, uint64_t len, uint64_t prot, uint64_t f
         }
     }
     flags &= ~(uint64_t)(MAP_32BIT_ | MAP_ABOVE4G_ | MAP_GROWSDOWN_);
+    flags |= lock_future && prot ? MAP_LOCKED_ : 0;
     if (!fixed && addr > VA_END - len) {
         addr = 0;
     }
@@ -490,6 +492,38 @@ int64_t mm_madvise(uint64_t addr, uint64_t len, int advice)
     }
     mm_unlock();
     return result;
+}
+
+enum { LOCK_CURRENT = 1, LOCK_FUTURE = 2, LOCK_ONFAULT = 4 };
+
+int64_t mm_lock_all(unsigned flags)
+{
+    VmaInfo v;
+    int64_t r = 0;
+    if (!flags || flags & ~(unsigned)(LOCK_CURRENT | LOCK_FUTURE | LOCK_ONFAULT) || flags == LOCK_ONFAULT) {
+        return -EINVAL;
+    }
+    mm_lock();
+    for (uint64_t at = 0; flags & LOCK_CURRENT && r >= 0 && vma_next(at, &v); at = v.end) {
+        if (v.prot) {
+            r = raw_call(__NR_mlock2, v.start, v.end - v.start, flags & LOCK_ONFAULT ? 1 : 0);
+        }
+    }
+    lock_future = r >= 0 && flags & LOCK_FUTURE;
+    mm_unlock();
+    return r == -ENOMEM || r == -EPERM ? r : 0;
+}
+
+int64_t mm_unlock_all(void)
+{
+    VmaInfo v;
+    mm_lock();
+    lock_future = false;
+    for (uint64_t at = 0; vma_next(at, &v); at = v.end) {
+        raw_call(__NR_munlock, v.start, v.end - v.start);
+    }
+    mm_unlock();
+    return 0;
 }
 
 /* -- mremap --------------------------------------------------------------------------------------------- */

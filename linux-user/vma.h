@@ -51,6 +51,8 @@ void mm_brk_init(uint64_t start);
 uint64_t mm_brk_start(void);
 int64_t mm_shmat(int id, uint64_t addr, int flags);
 int64_t mm_shmdt(uint64_t addr);
+int64_t mm_lock_all(unsigned flags); /* mlockall */
+int64_t mm_unlock_all(void);
 int64_t mm_remap_file_pages(uint64_t addr, uint64_t size, uint64_t prot, uint64_t pgoff, uint64_t flags);
 /* Maps anonymous memory for the guest and gives it VMA_* flags. */
 int64_t mm_map_special(uint64_t addr, uint64_t len, uint64_t prot, uint64_t map_flags, uint32_t vma_flags);
