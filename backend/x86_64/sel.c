@@ -474,23 +474,14 @@ static void load_vconst(Lower *l, Reg d, IrRef v)
     }
 }
 
-/* Loads v from its place in memory into d; sets A_ZX. */
+/* Loads v from its place in memory into d; sets A_ZX: a spill place may be older than that mark. */
 static void reload(Lower *l, IrRef v, Reg d)
 {
     Val *p = &l->val[v];
     IrType ty = type_of(l, v);
     Asm *a = &l->a;
-    if (p->spill != NOSPILL) {
-        Mem m = spill_place(l, p->spill);
-        if (in_gpr(ty)) {
-            x_mov_rm(a, 1, d, m);
-        } else {
-            x_vmovups_rm(a, d, m);
-        }
-        return;
-    }
-    ASSERT(p->home != NOSLOT);
-    Mem m = l_slot(l, p->home);
+    ASSERT(p->spill != NOSPILL || p->home != NOSLOT);
+    Mem m = p->spill != NOSPILL ? spill_place(l, p->spill) : l_slot(l, p->home);
     p->attr |= A_ZX;
     switch (ty) {
     case I32: case TFLAGS: x_mov_rm(a, 0, d, m); break;

@@ -223,7 +223,8 @@ static void batch_engines(Work *w)
     static DiffResult other;
     static struct {
         unsigned unit, at;
-    } found[64];
+        DiffResult other;
+    } found[16];
     unsigned n = 0;
     units_batch(NULL, w->image);
     for (unsigned u = 1; u < nunits; u++) {
@@ -232,12 +233,13 @@ static void batch_engines(Work *w)
             if (result_compare(&w->ref[i], &other, NULL, "", "") && !waived_unknown(&w->cases[i], &w->ref[i], &other) &&
                 n < LEN(found)) {
                 found[n].unit = u;
+                found[n].other = other;
                 found[n++].at = i;
             }
         }
     }
     for (unsigned i = 0; i < n && !enough(); i++) {
-        report_pair(&w->cases[found[i].at], (Pair){.unit = &units[found[i].unit]}, NULL, NULL);
+        report_pair(&w->cases[found[i].at], (Pair){.unit = &units[found[i].unit]}, &w->ref[found[i].at], &found[i].other);
     }
     count.blocks += w->n;
 }

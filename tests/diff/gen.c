@@ -349,6 +349,11 @@ static void give(Gen *e, unsigned n, uint64_t v)
     }
 }
 
+static bool is_exclusive(unsigned row)
+{
+    return row == ROW_ldxr || row == ROW_ldxp || row == ROW_stxr || row == ROW_stxp;
+}
+
 /* Makes a memory access go somewhere useful; false: it cannot. */
 static bool tune_access(Gen *e, Draw *d, Step *s)
 {
@@ -364,10 +369,13 @@ static bool tune_access(Gen *e, Draw *d, Step *s)
         if (!ref_address(s, &addr, &log2size) || (addr != want && n != SP)) {
             return false;
         }
-        if (n != SP && rng_one_in(e->g, 24)) { /* a tag */
+        if (n != SP && !is_exclusive(d->a.row) && rng_one_in(e->g, 24)) { /* a tag */
             give(e, n, v ^ rng(e->g) << 56);
         }
         return true;
+    }
+    if (is_exclusive(d->a.row) && addr >> 56) {
+        return false; /* where tags are first seen, STXR may fail once */
     }
     if (addr - e->base < SLOT_BYTES - 64) {
         return true;

@@ -31,7 +31,7 @@ static uint8_t image_now[DIFF_IMAGE_SIZE] __attribute__((aligned(16)));
 static sigjmp_buf fault_exit;
 static volatile bool in_reference;
 static Unit *volatile in_engine;
-static volatile unsigned long runs, run_at_alarm; /* two alarms in one run: it hangs */
+static volatile unsigned long runs, run_at_alarm, run_kicked; /* an alarm that finds the run of the one before: it hangs */
 static int fault_code;
 static bool fault_hidden; /* the host does not say where */
 static uint64_t fault_address;
@@ -422,10 +422,11 @@ static bool in_engine_fault(CpuHead *cpu, int sig, const siginfo_t *info, void *
 static void on_signal(int sig, siginfo_t *info, void *uc)
 {
     if (sig == SIGALRM) {
-        if (in_engine && run_at_alarm == runs) {
+        if (in_engine && run_kicked == runs) {
             die("endless loop that does not poll", sig);
-        } else if (in_engine) {
+        } else if (in_engine && run_at_alarm == runs) {
             engine_kick(&in_engine->cpu->h);
+            run_kicked = runs;
         }
         run_at_alarm = runs;
         return;
