@@ -1,8 +1,7 @@
 /* frontend.c - the AArch64 front end: slot and helper tables, the one-instruction step of the translation loop,
  * and the exits that all translators share.
  */
-#include <stdio.h>
-
+#include "disas.h"
 #include "helpers.h"
 #include "tr.h"
 
@@ -10,6 +9,7 @@ static const IrSlot slots[SLOT_COUNT] = {
 #define REGS(name, count, type, ctype, doc) SLOT_ARRAY_##name(type)
 #define REG(name, type, ctype, doc) [SLOT_##name] = {#name, offsetof(CpuA64, name), type},
 #define FIELD(name, ctype, doc)
+#define HEAD(name, type, member, doc) [SLOT_##name] = {#name, offsetof(CpuA64, h.member), type},
 #define ROW(name, n, type) [SLOT_##name + n] = {#name #n, offsetof(CpuA64, name) + (n) * sizeof ((CpuA64 *)0)->name[0], type},
 #define ROW10(name, d, t) ROW(name, d##0, t) ROW(name, d##1, t) ROW(name, d##2, t) ROW(name, d##3, t) ROW(name, d##4, t) \
     ROW(name, d##5, t) ROW(name, d##6, t) ROW(name, d##7, t) ROW(name, d##8, t) ROW(name, d##9, t)
@@ -19,6 +19,7 @@ static const IrSlot slots[SLOT_COUNT] = {
 #undef REGS
 #undef REG
 #undef FIELD
+#undef HEAD
 };
 
 static const IrHelper helpers[HELPER_COUNT] = {
@@ -165,17 +166,6 @@ static uint64_t key(const CpuHead *cpu)
     return cpu->fp.fpcr & ~(uint32_t)(3u << 22) ? KEY_FP_SLOW : 0;
 }
 
-static void disas(Gva pc, uint32_t word, char *buf, size_t size)
-{
-    static const uint64_t all[2] = {~(uint64_t)0, ~(uint64_t)0};
-    A64 a;
-    if (a64_decode(word, all, &a)) {
-        snprintf(buf, size, "%016llx  %08x  %s", (unsigned long long)pc.v, word, a64_rows[a.row].name);
-    } else {
-        snprintf(buf, size, "%016llx  %08x  unallocated", (unsigned long long)pc.v, word);
-    }
-}
-
 const Frontend a64_frontend = {
     .name = "aarch64",
     .slots = slots,
@@ -187,5 +177,5 @@ const Frontend a64_frontend = {
     .nzcv_slot = SLOT_nzcv,
     .translate = translate,
     .key = key,
-    .disas = disas,
+    .disas = a64_disas,
 };
