@@ -27,7 +27,7 @@ const f64 = new Float64Array(1000).map((_, i) => i / 3); console.log(f64.reduce(
 S
     p node x.js >out
     cat out
-    [ "$(wc -l <out)" = 14 ]
+    [ "$(wc -l <out)" = 12 ]
     tail -n 1 out | grep -qx 42
     mkdir pkg
     echo '{"name":"local-package","version":"1.2.3","main":"i.js"}' >pkg/package.json

@@ -9,7 +9,7 @@ scenario()
     redis)
         p redis-server --port 0 --unixsocket "$PWD/sock" --save '' --daemonize no --dir "$PWD" >log 2>&1 &
         pid=$!
-        trap 'kill $pid; wait $pid' EXIT
+        trap 'kill $pid; wait $pid || :' EXIT
         for i in $(seq 100); do
             [ ! -S sock ] || break
             sleep 0.1
@@ -32,20 +32,37 @@ scenario()
 worker_processes 2; daemon off; pid $PWD/pid; error_log $PWD/logs/error;
 events { worker_connections 64; }
 http { access_log off; sendfile on; client_body_temp_path $PWD/b; proxy_temp_path $PWD/p; fastcgi_temp_path $PWD/f; uwsgi_temp_path $PWD/u; scgi_temp_path $PWD/s;
-  server { listen 127.0.0.1:18099; root $PWD/root; gzip on; gzip_types *; } }
+  server { listen unix:$PWD/sock; root $PWD/root; gzip on; gzip_types *; } }
 S
         p ../sbin/nginx -c "$PWD/conf" -p "$PWD" >log 2>&1 &
         pid=$!
-        trap 'kill $pid; wait $pid' EXIT
-        get() { python3 -c 'import sys, urllib.request, gzip; r = urllib.request.urlopen(urllib.request.Request("http://127.0.0.1:18099/" + sys.argv[1], headers={"Accept-Encoding": sys.argv[2]})).read(); sys.stdout.buffer.write(gzip.decompress(r) if sys.argv[2] == "gzip" else r)' "$1" "$2"; }
+        trap 'kill $pid; wait $pid || :' EXIT
+        cat >get.py <<'S'
+import gzip, http.client, socket, sys
+class Unix(http.client.HTTPConnection):
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect("sock")
+path, how, times = sys.argv[1:]
+c = Unix("localhost")
+for _ in range(int(times)):
+    c.request("GET", "/" + path, headers={"Accept-Encoding": how})
+    r = c.getresponse()
+    body = r.read()
+    assert r.status == 200, r.status
+    assert r.getheader("Content-Encoding", "identity") == how
+sys.stdout.buffer.write(gzip.decompress(body) if how == "gzip" else body)
+S
+        get() { python3 get.py "$@"; }
         for i in $(seq 100); do
-            get text identity >/dev/null 2>&1 && break
+            get text identity 1 >/dev/null 2>&1 && break
             sleep 0.1
         done
         for i in 1 2 3 4 5; do
-            get text identity | cmp - root/text
-            get text gzip | cmp - root/text
-            get data identity | cmp - root/data
+            (get text identity 100 | cmp - root/text) &
+            get text gzip 100 | cmp - root/text
+            get data identity 10 | cmp - root/data
+            wait $!
         done
         ;;
     esac

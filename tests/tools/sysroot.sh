@@ -96,6 +96,10 @@ luac luac5.4
 node nodejs
 which which.debianutils
 EOF
+    for target in "$1"/usr/lib/*-linux-gnu/{blas,lapack}/lib*.so.3; do
+        link=${target%/*}/../${target##*/}
+        [ -e "$link" ] || [ ! -e "$target" ] || ln -s "${target#"${target%/*/*}/"}" "$link"
+    done
     for target in "$1"/usr/lib/jvm/*/bin/*; do
         link=$1/usr/bin/${target##*/}
         [ -e "$link" ] || [ ! -e "$target" ] || ln -s "${target/#$1/../..}" "$link"
