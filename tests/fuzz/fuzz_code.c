@@ -137,7 +137,7 @@ static void compile(const IrRegion *r)
 {
     static CodeChunk chunk;
     if (!chunk.code) {
-        chunk = *codebuf_chunk(engine);
+        chunk = *codebuf_take(engine);
     }
     CodeChunk fresh = chunk;
     Tb *tb = target_compile(engine, &fresh, r, work, WORK);
