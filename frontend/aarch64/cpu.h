@@ -21,10 +21,12 @@ typedef struct CpuA64 {
 #define REGS(name, count, type, ctype, doc) ctype name[count];
 #define REG(name, type, ctype, doc) ctype name;
 #define FIELD(name, ctype, doc) ctype name;
+#define HEAD(name, type, member, doc)
 #include "cpu.def"
 #undef REGS
 #undef REG
 #undef FIELD
+#undef HEAD
 } CpuA64;
 _Static_assert(offsetof(CpuA64, x) == sizeof(CpuHead), "hot displacements (iface.h)");
 
@@ -33,10 +35,12 @@ enum {
 #define REGS(name, count, type, ctype, doc) SLOT_##name, SLOT_##name##_last = SLOT_##name + (count)-1,
 #define REG(name, type, ctype, doc) SLOT_##name,
 #define FIELD(name, ctype, doc)
+#define HEAD(name, type, member, doc) SLOT_##name,
 #include "cpu.def"
 #undef REGS
 #undef REG
 #undef FIELD
+#undef HEAD
     SLOT_COUNT
 };
 

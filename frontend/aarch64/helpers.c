@@ -57,11 +57,6 @@ uint64_t h_rndr(CpuA64 *cpu)
 
 enum { FPCR_BITS = 0x07c00000, FPCR_FZ16 = 1 << 19, FPSR_BITS = 0x0800009f };
 
-uint32_t h_fpcr_read(CpuA64 *cpu)
-{
-    return cpu->h.fp.fpcr;
-}
-
 void h_fpcr_write(CpuA64 *cpu, uint32_t fpcr)
 {
     bool fp16 = cpu->model->feats[A64_FEAT_fp16 / 64] >> (A64_FEAT_fp16 % 64) & 1;

@@ -9,7 +9,6 @@ void h_ic_ivau(CpuA64 *cpu, uint64_t address);
 uint64_t h_cntvct(CpuA64 *cpu);
 void h_space_call(CpuA64 *cpu, uint64_t space, uint32_t imm);
 uint64_t h_rndr(CpuA64 *cpu);
-uint32_t h_fpcr_read(CpuA64 *cpu);
 void h_fpcr_write(CpuA64 *cpu, uint32_t fpcr);
 uint32_t h_fpsr_read(CpuA64 *cpu);
 void h_fpsr_write(CpuA64 *cpu, uint32_t fpsr);

@@ -201,7 +201,7 @@ static void msr_nzcv(Tr *t, IrRef v)
 
 static IrRef mrs_fpcr(Tr *t)
 {
-    return ir_call(t->b, H_fpcr_read, 0, 0, 0);
+    return ir_get(t->b, SLOT_fpcr, I32);
 }
 
 static void msr_fpcr(Tr *t, IrRef v)
