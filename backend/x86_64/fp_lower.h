@@ -28,6 +28,13 @@ static inline Mem fp_const(const Lower *l, const Const128 *field)
     return mem_rip(l->t->consts + ((const uint8_t *)field - (const uint8_t *)&simd_consts));
 }
 
+/* Makes the scalar register-to-register EVEX instruction just emitted (a _rz row) round towards zero without raising
+ * anything: rounding control and SAE in the prefix's last byte. */
+static inline void fp_embed_rz(Asm *a)
+{
+    a->p[-3] |= 0x70;
+}
+
 /* Bits of 2^n in a normal range. */
 static inline uint64_t fp_power_of_two(IrElem e, int n)
 {

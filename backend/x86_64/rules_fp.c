@@ -145,10 +145,31 @@ static void round_scalar(Lower *l, IrType ty, Reg d, Reg s, unsigned imm)
     }
 }
 
+/* With AVX-512: trunc(s + copysign(0.5, s)), the sum rounded towards zero and silently; so a comparison in front traps
+ * for signalling NaNs. */
+static void round_away_avx512(Lower *l, IrType ty, Reg d, Reg s)
+{
+    Asm *a = &l->a;
+    bool dbl = ty == F64;
+    IrElem e = ir_fp_elem(ty);
+    Reg h = l_temp_x(l);
+    x_vmovaps_rm(a, h, fp_const(l, &simd_consts.sign[e]));
+    x_vpternlog_rrmi(a, h, s, fp_const(l, &simd_consts.half[e]), 0xea); /* h & s | half */
+    l_fault(l);
+    (dbl ? x_vcmpsd_k_rrri : x_vcmpss_k_rrri)(a, K1, s, s, CMP_EQ_Q);
+    (dbl ? x_vaddsd_rz_rrr : x_vaddss_rz_rrr)(a, h, s, h);
+    fp_embed_rz(a);
+    round_scalar(l, ty, d, h, ROUND_ZERO | ROUND_QUIET);
+}
+
 /* d = s rounded to nearest, ties away from zero: u = trunc(s); u + trunc(2 * (s - u)), with the sign of s. Every step
  * is exact. Traps for infinities too, at the subtraction. */
 static void round_away(Lower *l, IrType ty, Reg d, Reg s)
 {
+    if (l->t->feat.avx512) {
+        round_away_avx512(l, ty, d, s);
+        return;
+    }
     Asm *a = &l->a;
     bool dbl = ty == F64;
     Reg t = l_temp_x(l), u = l_temp_x(l);

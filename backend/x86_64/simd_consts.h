@@ -28,6 +28,7 @@ typedef struct SimdConsts {
     Const128 int3[4][3][3];
     Const128 crc32;                  /* reflected polynomial P of CRC32: low half 1 / P modulo x^64, high half P */
     Const128 sha1_k[3];              /* SHA-1's additive constants, by round function (SHA1_*) */
+    Const128 half[4];                /* 0.5 in each lane of S, D */
 } SimdConsts;
 extern const SimdConsts simd_consts;
 
