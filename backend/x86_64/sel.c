@@ -115,12 +115,19 @@ static bool is_lazy(const Lower *l, const IrIns *i, const Val *v)
     }
 }
 
+/* Is load i the second of a pair that lies in one 16-byte granule, so that it cannot fault when the first did not? */
+static bool shares_granule(const Lower *l, IrRef i)
+{
+    const IrIns *second = &l->ins[i], *first = &l->ins[i - 1], *base = &l->ins[second->a];
+    return second->op == OP_load && first->op == OP_load && second->a == first->a && !second->b && !first->b &&
+           base->op == OP_get && base->x == l->e->fe->sp_slot && first->imm % 16 == 0 && second->imm > first->imm &&
+           second->imm + (1 << (second->x & MEM_SIZE_MASK)) <= first->imm + 16;
+}
+
 static void observe(Lower *l, Sweep *s, IrRef i)
 {
     s->gen++;
-    /* A pair of loads: the first one's register may change although the second faults (DDI 0487: the
-     * registers being loaded become UNKNOWN). */
-    if (l->ins[i].op == OP_load && l->ins[i - 1].op == OP_load && l->ins[i].a != i - 1 && l->ins[i].b != i - 1) {
+    if (shares_granule(l, i)) { /* the first one's result may be in its register already */
         Val *v = &l->val[i - 1];
         if (v->hint != NOSLOT && s->slot_hint[v->hint] == i - 1 && s->hint_gen[v->hint] == s->gen - 1) {
             s->hint_gen[v->hint] = s->gen;

@@ -175,6 +175,7 @@ const Frontend a64_frontend = {
     .cpu_size = sizeof(CpuA64),
     .pc_slot = SLOT_pc,
     .nzcv_slot = SLOT_nzcv,
+    .sp_slot = SLOT_sp,
     .translate = translate,
     .key = key,
     .disas = a64_disas,
