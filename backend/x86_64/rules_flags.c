@@ -86,7 +86,14 @@ bool fl_issue(Lower *l, IrRef f, int cond)
     case OP_fl_add: {
         uint64_t k = l_is_const(l, in->b) ? ir_imm64(l_ins(l, in->b)) : 1ull << 40;
         bool imm = ty == I32 ? l_is_const(l, in->b) : (int64_t)k == (int32_t)k;
-        Reg y = imm ? NOREG : l_reg(l, in->b), t = l_take(l, in->a);
+        Reg y = imm ? NOREG : l_reg(l, in->b), t;
+        if (l->pos == f) {
+            t = l_take(l, in->a);
+        } else { /* issued again, for an op that may use the summand itself */
+            Reg x = l_reg(l, in->a);
+            t = l_temp(l);
+            l_mov(l, ty, t, x);
+        }
         if (imm) {
             x_alu_ri(a, ty == I64, ALU_ADD, t, (int32_t)k);
         } else {
