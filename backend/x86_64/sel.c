@@ -827,10 +827,10 @@ static void set_pinned(Lower *l, IrRef v, IrType ty, unsigned slot)
         x_mov_rm(a, ty == I64, pin, m);
     } else {
         Reg s = l_reg(l, v);
-        if (s == pin) {
-            /* materialized in place */
-        } else if (!narrow || (p->attr & A_ZX)) {
-            l_mov(l, ty, pin, s);
+        if (!narrow || (p->attr & A_ZX)) {
+            if (s != pin) { /* else it was made in place */
+                l_mov(l, ty, pin, s);
+            }
         } else if (gpr) {
             x_mov_rr(a, 0, pin, s);
         } else {
