@@ -55,9 +55,7 @@ Engine *engine_new(const EngineConfig *cfg)
     }
     e->cfg = *cfg;
     e->fe = cfg->fe;
-    e->hash = pages_of_zero(sizeof(Tb *) << TB_HASH_BITS);
-    e->pages = pages_of_zero(sizeof(Tb *) << PAGE_HASH_BITS);
-    if (!e->hash || !e->pages) {
+    if (tb_init(e) < 0) {
         return NULL;
     }
     size_t size = cfg->cache_bytes ? cfg->cache_bytes : (size_t)256 << 20;
@@ -75,10 +73,16 @@ typedef struct Thread {
     void *ret_map;
 } Thread;
 
+/* A new cache is zero: that is empty (jump_none), except in entry 0. */
+static void first_jumps(CpuHead *cpu)
+{
+    cpu->jumps[0].pc = jump_none(0);
+}
+
 static void clear_jumps(CpuHead *cpu)
 {
     for (unsigned k = 0; k < 1u << JUMP_CACHE_BITS; k++) {
-        __atomic_store_n(&cpu->jumps[k].pc, ~(uint64_t)0, __ATOMIC_RELAXED);
+        __atomic_store_n(&cpu->jumps[k].pc, jump_none(k), __ATOMIC_RELAXED);
     }
 }
 
@@ -103,7 +107,7 @@ int engine_cpu_init(Engine *e, CpuHead *cpu)
     cpu->in_helper = 0;
     cpu->guest_mxcsr = target_mxcsr(cpu->fp.fpcr);
     cpu->key = e->fe->key(cpu) | e->add_key;
-    clear_jumps(cpu);
+    first_jumps(cpu);
     if (!e->cfg.interp) {
         target_ret_reset(e, cpu);
     }
@@ -455,7 +459,10 @@ ExcKind engine_run(CpuHead *cpu)
         if (j->pc != *pc) {
             j->pc = ~(uint64_t)0;
             __atomic_store_n(&j->host, tb->entry, __ATOMIC_RELEASE);
-            __atomic_store_n(&j->pc, *pc, __ATOMIC_RELEASE);
+            __atomic_store_n(&j->pc, *pc, __ATOMIC_SEQ_CST);
+            if (UNLIKELY(__atomic_load_n(&tb->dead, __ATOMIC_SEQ_CST))) { /* removed since it was found (tb_remove) */
+                __atomic_store_n(&j->pc, jump_none(jump_hash(*pc)), __ATOMIC_RELEASE);
+            }
         }
         if (UNLIKELY(log_mask & LOG_exec) && log_on_at(LOG_exec, gva(*pc))) {
             log_printf("Trace %#llx\n", (unsigned long long)*pc);
@@ -517,13 +524,13 @@ void engine_invalidate(Engine *e, Gva start, uint64_t len)
     engine_lock(e);
     e->seq++;
     uint64_t npages = ((last - first) >> 12) + 1;
-    if (npages > 1u << PAGE_HASH_BITS) {
-        for (unsigned k = 0; k < 1u << PAGE_HASH_BITS; k++) {
-            invalidate_list(e, e->pages[k], start.v, last);
+    if (npages > 1u << e->pages->bits) {
+        for (unsigned k = 0; k < 1u << e->pages->bits; k++) {
+            invalidate_list(e, e->pages->lists[k], start.v, last);
         }
     } else {
         for (uint64_t k = 0; k < npages; k++) {
-            invalidate_list(e, e->pages[page_hash(first + (k << 12))], start.v, last);
+            invalidate_list(e, *page_list(e->pages, first + (k << 12)), start.v, last);
         }
     }
     engine_unlock(e);
@@ -558,8 +565,7 @@ void engine_flush(Engine *e, CpuHead *cpu)
         usleep(50);
     }
     codebuf_writable(&e->code);
-    memset(e->hash, 0, sizeof(Tb *) << TB_HASH_BITS);
-    memset(e->pages, 0, sizeof(Tb *) << PAGE_HASH_BITS);
+    tb_forget_all(e);
     for (unsigned k = 0; k < e->ncpus; k++) {
         clear_jumps(e->cpus[k]);
         target_ret_reset(e, e->cpus[k]);
@@ -608,8 +614,8 @@ void engine_second_thread(Engine *e)
     engine_lock(e);
     e->threads = true;
     e->seq++;
-    for (unsigned k = 0; k < 1u << PAGE_HASH_BITS; k++) {
-        for (Tb *tb = e->pages[k], *next; tb; tb = next) {
+    for (unsigned k = 0; k < 1u << e->pages->bits; k++) {
+        for (Tb *tb = e->pages->lists[k], *next; tb; tb = next) {
             next = tb->page_next;
             if (tb->one_thread) {
                 codebuf_writable(&e->code);

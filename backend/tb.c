@@ -1,9 +1,66 @@
 /* tb.c - the table of translated regions: look-up, publishing, removal, host address to region. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <sys/mman.h>
+
 #include "tb.h"
+
+static TbTable *table_new(unsigned bits)
+{
+    size_t size = sizeof(TbTable) + (sizeof(Tb *) << bits);
+    TbTable *h = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (h == MAP_FAILED) {
+        return NULL;
+    }
+    h->bits = bits;
+    return h;
+}
+
+static void table_clear(TbTable *h)
+{
+    memset(h->lists, 0, sizeof(Tb *) << h->bits);
+}
+
+int tb_init(Engine *e)
+{
+    e->hash = table_new(HASH_BITS);
+    e->pages = table_new(HASH_BITS - PAGES_BITS);
+    return e->hash && e->pages ? 0 : -ENOMEM;
+}
+
+void tb_forget_all(Engine *e)
+{
+    table_clear(e->hash);
+    table_clear(e->pages);
+    e->ntbs = 0;
+}
+
+/* Moves everything to tables four times as large; lock held. Without memory for them the lists get longer. */
+static void grow(Engine *e)
+{
+    TbTable *old = e->hash, *h = table_new(old->bits + 2), *p = table_new(old->bits + 2 - PAGES_BITS);
+    if (!h || !p) {
+        return;
+    }
+    for (unsigned k = 0; k < 1u << old->bits; k++) {
+        for (Tb *tb = old->lists[k], *next; tb; tb = next) {
+            Tb **l = tb_list(h, tb->pc, tb->key), **q = page_list(p, tb->pc);
+            next = tb->hash_next;
+            tb->page_next = *q;
+            *q = tb;
+            __atomic_store_n(&tb->hash_next, *l, __ATOMIC_RELEASE); /* who reads the old list goes on in this one */
+            *l = tb;
+        }
+    }
+    munmap(e->pages, sizeof(TbTable) + (sizeof(Tb *) << e->pages->bits));
+    e->pages = p;
+    __atomic_store_n(&e->hash, h, __ATOMIC_RELEASE);
+}
 
 Tb *tb_find(Engine *e, uint64_t pc, uint64_t key)
 {
-    Tb *tb = __atomic_load_n(&e->hash[tb_hash(pc, key)], __ATOMIC_ACQUIRE);
+    TbTable *h = __atomic_load_n(&e->hash, __ATOMIC_ACQUIRE);
+    Tb *tb = __atomic_load_n(tb_list(h, pc, key), __ATOMIC_ACQUIRE);
     while (tb && (tb->pc != pc || tb->key != key)) {
         tb = __atomic_load_n(&tb->hash_next, __ATOMIC_ACQUIRE);
     }
@@ -12,7 +69,10 @@ Tb *tb_find(Engine *e, uint64_t pc, uint64_t key)
 
 void tb_publish(Engine *e, Tb *tb)
 {
-    Tb **h = &e->hash[tb_hash(tb->pc, tb->key)], **p = &e->pages[page_hash(tb->pc)];
+    if (++e->ntbs > 1u << e->hash->bits) {
+        grow(e);
+    }
+    Tb **h = tb_list(e->hash, tb->pc, tb->key), **p = page_list(e->pages, tb->pc);
     tb->page_next = *p;
     *p = tb;
     tb->hash_next = *h;
@@ -31,14 +91,15 @@ static void drop(Tb **list, Tb *tb, size_t next)
 
 void tb_remove(Engine *e, Tb *tb)
 {
-    drop(&e->hash[tb_hash(tb->pc, tb->key)], tb, offsetof(Tb, hash_next));
-    drop(&e->pages[page_hash(tb->pc)], tb, offsetof(Tb, page_next));
-    tb->dead = true;
+    drop(tb_list(e->hash, tb->pc, tb->key), tb, offsetof(Tb, hash_next));
+    drop(page_list(e->pages, tb->pc), tb, offsetof(Tb, page_next));
+    e->ntbs--;
+    __atomic_store_n(&tb->dead, true, __ATOMIC_SEQ_CST); /* before the jump caches are looked at: engine_run */
     tb_unlink_in(tb);
     for (unsigned k = 0; k < e->ncpus; k++) {
         JumpEntry *j = &e->cpus[k]->jumps[jump_hash(tb->pc)];
         if (__atomic_load_n(&j->pc, __ATOMIC_RELAXED) == tb->pc) {
-            __atomic_store_n(&j->pc, ~(uint64_t)0, __ATOMIC_RELEASE);
+            __atomic_store_n(&j->pc, jump_none(jump_hash(tb->pc)), __ATOMIC_RELEASE);
         }
     }
 }
