@@ -357,7 +357,9 @@ static void form_test(const Form *f, uint64_t *rng)
 __asm__(".pushsection .rodata\n .balign 8\n .globl form_words\nform_words:\n .popsection");
 #define FORM(text, kind, bytes, offset, writeback, align, feature)                                          \
     __asm__(".pushsection .rodata\n .balign 8, 0\n " text "\n .balign 8, 0\n .popsection");
+__asm__(".arch armv8.4-a");
 #include "forms.def"
+__asm__(".arch armv8.2-a");
 #undef FORM
 extern const uint32_t form_words[][2];
 

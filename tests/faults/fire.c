@@ -1,0 +1,460 @@
+/* fire.c - state under fire:  fire [-n ROUNDS] [PART...]
+ *
+ *   regs     asynchronous signals from a timer into a loop that holds known values in all registers (X0 to X30 but the
+ *            pointer to them and the platform register, V0 to V31, NZCV, FPCR, FPSR) and checks them all the time; the
+ *            handler spoils every one of them
+ *   modify   threads run code that other threads rewrite and make visible as the architecture wants (DC CVAU, IC IVAU,
+ *            barriers): each sees the old or the new function, and after it was told, the new one only
+ *   remap    the same by mmap over the code
+ *   fork     fork while other threads run, allocate and take signals; the child runs code, fresh code too, and exits
+ *   churn    so much code that code memory runs full again and again, by several threads
+ * A round is a hundred or so of these; all must end well.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static unsigned rounds = 30, failures;
+
+#define FAIL(...)                                                                                            \
+    do {                                                                                                     \
+        if (__atomic_add_fetch(&failures, 1, __ATOMIC_RELAXED) < 20) {                                       \
+            printf("FAILED " __VA_ARGS__);                                                                   \
+            putchar('\n');                                                                                   \
+            fflush(stdout);                                                                                  \
+        }                                                                                                    \
+    } while (0)
+
+static uint64_t random_of(uint64_t *s)
+{
+    *s = *s * 6364136223846793005u + 1442695040888963407u;
+    return *s ^ *s >> 29;
+}
+
+/* -- registers ------------------------------------------------------------------------------------------------- */
+
+typedef struct State {
+    uint64_t x[31], nzcv, fpcr, fpsr;
+    uint64_t v[64];
+} State;
+
+static volatile sig_atomic_t ticks;
+
+/* Spoils everything that a function may spoil, and what it may not by way of saved registers. */
+static void spoil(void)
+{
+    __asm__ volatile("mov x0, #-1\n mov x1, x0\n mov x2, x0\n mov x3, x0\n mov x4, x0\n mov x5, x0\n mov x6, x0\n mov x7, x0\n"
+                     "mov x8, x0\n mov x9, x0\n mov x10, x0\n mov x11, x0\n mov x12, x0\n mov x13, x0\n mov x14, x0\n mov x15, x0\n"
+                     "mov x16, x0\n mov x17, x0\n mov x19, x0\n mov x20, x0\n mov x21, x0\n mov x22, x0\n mov x23, x0\n"
+                     "mov x24, x0\n mov x25, x0\n mov x26, x0\n mov x27, x0\n mov x28, x0\n"
+                     "cmp x0, #0\n msr fpcr, x0\n msr fpsr, x0\n"
+                     "movi v0.16b, #0xa5\n mov v1.16b, v0.16b\n mov v2.16b, v0.16b\n mov v3.16b, v0.16b\n mov v4.16b, v0.16b\n"
+                     "mov v5.16b, v0.16b\n mov v6.16b, v0.16b\n mov v7.16b, v0.16b\n mov v8.16b, v0.16b\n mov v9.16b, v0.16b\n"
+                     "mov v10.16b, v0.16b\n mov v11.16b, v0.16b\n mov v12.16b, v0.16b\n mov v13.16b, v0.16b\n mov v14.16b, v0.16b\n"
+                     "mov v15.16b, v0.16b\n mov v16.16b, v0.16b\n mov v17.16b, v0.16b\n mov v18.16b, v0.16b\n mov v19.16b, v0.16b\n"
+                     "mov v20.16b, v0.16b\n mov v21.16b, v0.16b\n mov v22.16b, v0.16b\n mov v23.16b, v0.16b\n mov v24.16b, v0.16b\n"
+                     "mov v25.16b, v0.16b\n mov v26.16b, v0.16b\n mov v27.16b, v0.16b\n mov v28.16b, v0.16b\n mov v29.16b, v0.16b\n"
+                     "mov v30.16b, v0.16b\n mov v31.16b, v0.16b\n"
+                     :
+                     :
+                     : "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16",
+                       "x17", "x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28", "cc", "memory", "v0", "v1",
+                       "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18",
+                       "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31");
+}
+
+static void on_tick(int sig)
+{
+    (void)sig;
+    ticks = ticks + 1;
+    spoil();
+}
+
+/* Loads all registers from `want`, keeps them through `spins` turns of a loop with some work that uses and restores
+ * them, then writes them to `got`. X18 and X29 belong to others, X0 points to the states. */
+void hold_registers(const State *want, State *got, uint64_t spins);
+__asm__(".text\n .balign 16\n .globl hold_registers\nhold_registers:\n"
+        "stp x29, x30, [sp, #-192]!\n mov x29, sp\n"
+        "stp x19, x20, [sp, #16]\n stp x21, x22, [sp, #32]\n stp x23, x24, [sp, #48]\n stp x25, x26, [sp, #64]\n"
+        "stp x27, x28, [sp, #80]\n stp d8, d9, [sp, #96]\n stp d10, d11, [sp, #112]\n stp d12, d13, [sp, #128]\n"
+        "stp d14, d15, [sp, #144]\n stp x0, x1, [sp, #160]\n str x2, [sp, #176]\n"
+        "ldr x3, [x0, #248]\n msr nzcv, x3\n ldr x3, [x0, #256]\n msr fpcr, x3\n ldr x3, [x0, #264]\n msr fpsr, x3\n"
+        "add x3, x0, #272\n"
+        "ldp q0, q1, [x3]\n ldp q2, q3, [x3, #32]\n ldp q4, q5, [x3, #64]\n ldp q6, q7, [x3, #96]\n"
+        "ldp q8, q9, [x3, #128]\n ldp q10, q11, [x3, #160]\n ldp q12, q13, [x3, #192]\n ldp q14, q15, [x3, #224]\n"
+        "ldp q16, q17, [x3, #256]\n ldp q18, q19, [x3, #288]\n ldp q20, q21, [x3, #320]\n ldp q22, q23, [x3, #352]\n"
+        "ldp q24, q25, [x3, #384]\n ldp q26, q27, [x3, #416]\n ldp q28, q29, [x3, #448]\n ldp q30, q31, [x3, #480]\n"
+        "ldp x2, x3, [x0, #16]\n ldp x4, x5, [x0, #32]\n ldp x6, x7, [x0, #48]\n ldp x8, x9, [x0, #64]\n"
+        "ldp x10, x11, [x0, #80]\n ldp x12, x13, [x0, #96]\n ldp x14, x15, [x0, #112]\n ldp x16, x17, [x0, #128]\n"
+        "ldp x19, x20, [x0, #152]\n ldp x21, x22, [x0, #168]\n ldp x23, x24, [x0, #184]\n ldp x25, x26, [x0, #200]\n"
+        "ldp x27, x28, [x0, #216]\n ldr x30, [x0, #240]\n ldr x1, [x0, #8]\n"
+        /* the loop: the count is on the stack, so no register is free of its value for long; no flag is touched */
+        "1: ldr x0, [x29, #176]\n sub x0, x0, #1\n str x0, [x29, #176]\n"
+        "eor x5, x5, x6\n eor x6, x6, x5\n eor x5, x5, x6\n"      /* x5 x6 change places, */
+        "eor x5, x5, x6\n eor x6, x6, x5\n eor x5, x5, x6\n"      /* and back */
+        "add x7, x7, #33\n sub x7, x7, #33\n mvn x8, x8\n mvn x8, x8\n ror x9, x9, #17\n ror x9, x9, #47\n"
+        "eor v3.16b, v3.16b, v4.16b\n eor v4.16b, v4.16b, v3.16b\n eor v3.16b, v3.16b, v4.16b\n"
+        "eor v3.16b, v3.16b, v4.16b\n eor v4.16b, v4.16b, v3.16b\n eor v3.16b, v3.16b, v4.16b\n"
+        "not v9.16b, v9.16b\n not v9.16b, v9.16b\n ext v10.16b, v10.16b, v10.16b, #5\n ext v10.16b, v10.16b, v10.16b, #11\n"
+        "mrs x0, nzcv\n adds xzr, x0, x0\n msr nzcv, x0\n"
+        "ldr x0, [x29, #176]\n cbnz x0, 1b\n"
+        "ldr x0, [x29, #168]\n"
+        "str x1, [x0, #8]\n stp x2, x3, [x0, #16]\n stp x4, x5, [x0, #32]\n stp x6, x7, [x0, #48]\n stp x8, x9, [x0, #64]\n"
+        "stp x10, x11, [x0, #80]\n stp x12, x13, [x0, #96]\n stp x14, x15, [x0, #112]\n stp x16, x17, [x0, #128]\n"
+        "stp x19, x20, [x0, #152]\n stp x21, x22, [x0, #168]\n stp x23, x24, [x0, #184]\n stp x25, x26, [x0, #200]\n"
+        "stp x27, x28, [x0, #216]\n str x30, [x0, #240]\n"
+        "mrs x3, nzcv\n str x3, [x0, #248]\n mrs x3, fpcr\n str x3, [x0, #256]\n mrs x3, fpsr\n str x3, [x0, #264]\n"
+        "add x3, x0, #272\n"
+        "stp q0, q1, [x3]\n stp q2, q3, [x3, #32]\n stp q4, q5, [x3, #64]\n stp q6, q7, [x3, #96]\n"
+        "stp q8, q9, [x3, #128]\n stp q10, q11, [x3, #160]\n stp q12, q13, [x3, #192]\n stp q14, q15, [x3, #224]\n"
+        "stp q16, q17, [x3, #256]\n stp q18, q19, [x3, #288]\n stp q20, q21, [x3, #320]\n stp q22, q23, [x3, #352]\n"
+        "stp q24, q25, [x3, #384]\n stp q26, q27, [x3, #416]\n stp q28, q29, [x3, #448]\n stp q30, q31, [x3, #480]\n"
+        "msr fpcr, xzr\n msr fpsr, xzr\n"
+        "ldp x19, x20, [sp, #16]\n ldp x21, x22, [sp, #32]\n ldp x23, x24, [sp, #48]\n ldp x25, x26, [sp, #64]\n"
+        "ldp x27, x28, [sp, #80]\n ldp d8, d9, [sp, #96]\n ldp d10, d11, [sp, #112]\n ldp d12, d13, [sp, #128]\n"
+        "ldp d14, d15, [sp, #144]\n ldp x29, x30, [sp], #192\n ret\n");
+_Static_assert(offsetof(State, nzcv) == 248 && offsetof(State, fpsr) == 264 && offsetof(State, v) == 272, "used by the code");
+
+static void compare_states(const State *want, const State *got)
+{
+    for (unsigned i = 1; i < 31; i++) {
+        if (i != 18 && i != 29 && want->x[i] != got->x[i]) {
+            FAIL("x%u is %llx, not %llx", i, (unsigned long long)got->x[i], (unsigned long long)want->x[i]);
+        }
+    }
+    for (unsigned i = 0; i < 64; i++) {
+        if (want->v[i] != got->v[i]) {
+            FAIL("v%u is %llx, not %llx", i / 2, (unsigned long long)got->v[i], (unsigned long long)want->v[i]);
+        }
+    }
+    if (want->nzcv != got->nzcv || want->fpcr != got->fpcr || want->fpsr != got->fpsr) {
+        FAIL("nzcv fpcr fpsr are %llx %llx %llx, not %llx %llx %llx", (unsigned long long)got->nzcv,
+             (unsigned long long)got->fpcr, (unsigned long long)got->fpsr, (unsigned long long)want->nzcv,
+             (unsigned long long)want->fpcr, (unsigned long long)want->fpsr);
+    }
+}
+
+static void hold_once(uint64_t *rng, unsigned spins)
+{
+    State want, got;
+    for (unsigned i = 0; i < sizeof want / 8; i++) {
+        ((uint64_t *)&want)[i] = random_of(rng);
+    }
+    memset(&got, 0, sizeof got);
+    want.nzcv = (random_of(rng) & 15) << 28;
+    want.fpcr = random_of(rng) & 3 << 22;
+    want.fpsr = random_of(rng) & 0x0800009f;
+    hold_registers(&want, &got, spins);
+    compare_states(&want, &got);
+}
+
+static void start_timer(long us)
+{
+    struct itimerval it = {{0, us}, {0, us}};
+    struct sigaction sa = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
+    sigemptyset(&sa.sa_mask);
+    sigaction(SIGALRM, &sa, NULL);
+    sigaction(SIGUSR1, &sa, NULL);
+    setitimer(ITIMER_REAL, &it, NULL);
+}
+
+static volatile bool stop;
+static pthread_t victim;
+
+/* Signals at moments that no timer has. */
+static void *sniper(void *arg)
+{
+    uint64_t rng = 9;
+    while (!stop) {
+        pthread_kill(victim, SIGUSR1);
+        for (volatile unsigned n = random_of(&rng) & 0xfff; n; n--) {
+        }
+    }
+    return arg;
+}
+
+static void part_regs(void)
+{
+    pthread_t t;
+    uint64_t rng = 1;
+    stop = false;
+    victim = pthread_self();
+    start_timer(311);
+    for (unsigned i = 0; i < rounds * 20; i++) {
+        hold_once(&rng, 1 + (random_of(&rng) & 4095));
+    }
+    pthread_create(&t, NULL, sniper, NULL);
+    for (unsigned i = 0; i < rounds * 20; i++) {
+        hold_once(&rng, 1 + (random_of(&rng) & 4095));
+    }
+    stop = true;
+    pthread_join(t, NULL);
+    start_timer(0);
+    if (ticks < 10) {
+        FAIL("%d signals only", (int)ticks);
+    }
+}
+
+/* -- code that changes ------------------------------------------------------------------------------------------- */
+
+enum { RET = 0xd65f03c0, NOP = 0xd503201f, MOVZ_X0 = 0xd2800000, ADD_X0 = 0x91000000, B = 0x14000000 };
+static uint32_t *code_page;
+static volatile unsigned generation;
+
+static uint32_t *map_code(size_t size)
+{
+    uint32_t *p = mmap(NULL, size, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) {
+        printf("FAILED: no memory\n");
+        exit(1);
+    }
+    return p;
+}
+
+/* A function that returns value (and can be changed): MOVZ, two words, RET. */
+static void write_function(uint32_t *at, unsigned value, uint32_t second)
+{
+    at[0] = MOVZ_X0 | (value & 0xffff) << 5;
+    at[1] = second;
+    at[2] = NOP;
+    at[3] = RET;
+    __builtin___clear_cache((char *)at, (char *)at + 16);
+}
+
+static void *runner(void *arg)
+{
+    uint64_t (*fn)(void) = (uint64_t(*)(void))(uintptr_t)arg;
+    while (!stop) {
+        unsigned before = __atomic_load_n(&generation, __ATOMIC_ACQUIRE);
+        __asm__ volatile("isb" ::: "memory");
+        unsigned seen = (unsigned)fn();
+        unsigned after = __atomic_load_n(&generation, __ATOMIC_ACQUIRE) + 1; /* being written now */
+        if (seen < before || seen > after) {
+            FAIL("code of generation %u ran, between %u and %u", seen, before, after);
+            break;
+        }
+    }
+    return NULL;
+}
+
+/* The first word is a branch to one of many functions: a branch may be replaced by another while others run it
+ * (DDI 0487 B2.2.5); which of both they take is open until the barriers are over. */
+static void part_modify(void)
+{
+    pthread_t t[3];
+    unsigned last = rounds * 40 < 0xfff0 ? rounds * 40 : 0xfff0;
+    size_t size = (size_t)(last + 2) * 16;
+    code_page = map_code(size);
+    for (unsigned g = 0; g <= last; g++) {
+        write_function(code_page + 4 * (g + 1), g, NOP);
+    }
+    generation = 0;
+    code_page[0] = B | 4;
+    __builtin___clear_cache((char *)code_page, (char *)code_page + 4);
+    stop = false;
+    for (unsigned i = 0; i < 3; i++) {
+        pthread_create(&t[i], NULL, runner, code_page);
+    }
+    for (unsigned g = 1; g <= last; g++) {
+        __atomic_store_n(code_page, B | 4 * (g + 1), __ATOMIC_RELAXED);
+        __builtin___clear_cache((char *)code_page, (char *)code_page + 4);
+        __atomic_store_n(&generation, g, __ATOMIC_RELEASE);
+        if (g % 8 == 0) {
+            sched_yield();
+        }
+    }
+    stop = true;
+    for (unsigned i = 0; i < 3; i++) {
+        pthread_join(t[i], NULL);
+    }
+    munmap(code_page, size);
+}
+
+/* A fresh page with the function is put over the old one. */
+static void part_remap(void)
+{
+    pthread_t t[2];
+    code_page = map_code(4096);
+    generation = 0;
+    write_function(code_page, 0, NOP);
+    stop = false;
+    for (unsigned i = 0; i < 2; i++) {
+        pthread_create(&t[i], NULL, runner, code_page);
+    }
+    for (unsigned g = 1; g <= rounds * 10; g++) {
+        uint32_t *fresh = map_code(4096);
+        write_function(fresh, g, NOP);
+        if (mremap(fresh, 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED, code_page) != code_page) {
+            FAIL("mremap: errno %d", errno);
+        }
+        __builtin___clear_cache((char *)code_page, (char *)code_page + 16);
+        __atomic_store_n(&generation, g, __ATOMIC_RELEASE);
+        sched_yield();
+    }
+    stop = true;
+    for (unsigned i = 0; i < 2; i++) {
+        pthread_join(t[i], NULL);
+    }
+    munmap(code_page, 4096);
+}
+
+/* -- fork ------------------------------------------------------------------------------------------------------------ */
+
+static void *busy(void *arg)
+{
+    uint64_t rng = (uintptr_t)arg;
+    while (!stop) {
+        void *p = malloc(1 + (random_of(&rng) & 0xffff));
+        memset(p, 1, 16);
+        hold_once(&rng, 200);
+        free(p);
+    }
+    return NULL;
+}
+
+/* Code that this process has never run. */
+static unsigned fresh_code(unsigned value)
+{
+    uint32_t *p = map_code(4096);
+    write_function(p, value, ADD_X0 | 1 << 10);
+    unsigned got = (unsigned)((uint64_t(*)(void))(uintptr_t)p)();
+    munmap(p, 4096);
+    return got;
+}
+
+static void part_fork(void)
+{
+    pthread_t t[3];
+    stop = false;
+    start_timer(1777);
+    for (uintptr_t i = 0; i < 3; i++) {
+        pthread_create(&t[i], NULL, busy, (void *)(i + 1));
+    }
+    for (unsigned i = 0; i < rounds; i++) {
+        pid_t pid = fork();
+        if (pid < 0) {
+            FAIL("fork: errno %d", errno);
+            break;
+        }
+        if (pid == 0) {
+            uint64_t rng = i;
+            bool good = fresh_code(i & 0xfff) == (i & 0xfff) + 1;
+            hold_once(&rng, 500);
+            pid_t again = fork();
+            if (again == 0) {
+                _exit(fresh_code(7) == 8 ? 11 : 12);
+            }
+            int status;
+            good &= again > 0 && waitpid(again, &status, 0) == again && WIFEXITED(status) && WEXITSTATUS(status) == 11;
+            _exit(good && !failures ? 42 : 43);
+        }
+        int status = 0;
+        pid_t r;
+        do {
+            r = waitpid(pid, &status, 0);
+        } while (r < 0 && errno == EINTR);
+        if (r != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 42) {
+            FAIL("round %u: the child ended with %#x", i, status);
+        }
+        if (fresh_code(i & 0xfff) != (i & 0xfff) + 1) {
+            FAIL("round %u: code of the parent", i);
+        }
+    }
+    stop = true;
+    for (unsigned i = 0; i < 3; i++) {
+        pthread_join(t[i], NULL);
+    }
+    start_timer(0);
+}
+
+/* -- much code ---------------------------------------------------------------------------------------------------------- */
+
+enum { FUNCTIONS = 4096, WORDS = 16 };
+
+static void *churner(void *arg)
+{
+    unsigned seed = (unsigned)(uintptr_t)arg;
+    size_t size = FUNCTIONS * WORDS * 4;
+    uint32_t *p = map_code(size);
+    for (unsigned round = 0; round < (rounds + 9) / 10; round++) {
+        uint64_t want[8] = {0};
+        for (unsigned f = 0; f < FUNCTIONS; f++) {
+            uint32_t *w = p + f * WORDS;
+            unsigned v = (f * 7 + seed + round) & 0xfff;
+            w[0] = MOVZ_X0 | v << 5;
+            for (unsigned k = 1; k < WORDS - 1; k++) {
+                w[k] = ADD_X0 | (k & 7) << 10;
+            }
+            w[WORDS - 1] = RET;
+        }
+        __builtin___clear_cache((char *)p, (char *)p + size);
+        for (unsigned k = 1; k < WORDS - 1; k++) {
+            want[0] += k & 7;
+        }
+        for (unsigned f = 0; f < FUNCTIONS; f++) {
+            uint64_t got = ((uint64_t(*)(void))(uintptr_t)(p + f * WORDS))();
+            if (got != want[0] + ((f * 7 + seed + round) & 0xfff)) {
+                FAIL("function %u of round %u gave %llu", f, round, (unsigned long long)got);
+                return NULL;
+            }
+        }
+    }
+    munmap(p, size);
+    return NULL;
+}
+
+static void part_churn(void)
+{
+    pthread_t t[3];
+    start_timer(997);
+    for (uintptr_t i = 0; i < 3; i++) {
+        pthread_create(&t[i], NULL, churner, (void *)(i * 100));
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        pthread_join(t[i], NULL);
+    }
+    start_timer(0);
+}
+
+static const struct {
+    const char *name;
+    void (*fn)(void);
+} parts[] = {{"regs", part_regs}, {"modify", part_modify}, {"remap", part_remap}, {"fork", part_fork}, {"churn", part_churn}};
+
+int main(int argc, char **argv)
+{
+    int opt;
+    while ((opt = getopt(argc, argv, "n:")) > 0) {
+        if (opt != 'n') {
+            return 2;
+        }
+        rounds = (unsigned)strtoul(optarg, NULL, 0);
+    }
+    for (unsigned i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        bool wanted = optind == argc;
+        for (int k = optind; k < argc; k++) {
+            wanted |= strcmp(argv[k], parts[i].name) == 0;
+        }
+        if (wanted) {
+            unsigned before = failures;
+            parts[i].fn();
+            printf("%s %s: %u rounds\n", failures == before ? "ok" : "FAILED", parts[i].name, rounds);
+            fflush(stdout);
+        }
+    }
+    return failures != 0;
+}
