@@ -457,7 +457,7 @@ ExcKind engine_run(CpuHead *cpu)
         }
         JumpEntry *j = &cpu->jumps[jump_hash(*pc)];
         if (j->pc != *pc) {
-            j->pc = ~(uint64_t)0;
+            j->pc = jump_none(jump_hash(*pc));
             __atomic_store_n(&j->host, tb->entry, __ATOMIC_RELEASE);
             __atomic_store_n(&j->pc, *pc, __ATOMIC_SEQ_CST);
             if (UNLIKELY(__atomic_load_n(&tb->dead, __ATOMIC_SEQ_CST))) { /* removed since it was found (tb_remove) */
