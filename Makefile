@@ -17,9 +17,13 @@ BLOCKS ?= 100000
 SECONDS ?= 600
 export CMAKE_BUILD_PARALLEL_LEVEL = $(JOBS)
 
-.PHONY: all deps demo test test-long diff fuzz bench install hooks clean
+.PHONY: all tests deps demo test test-long diff fuzz bench install hooks clean
 
 all:
+	cmake --preset default >/dev/null
+	cmake --build --preset default --target armx-user
+
+tests:
 	cmake --preset default >/dev/null
 	cmake --build --preset default
 
@@ -33,12 +37,12 @@ demo:
 
 test:
 	bash tests/tools/deps.sh test
-	$(MAKE) all
+	$(MAKE) tests
 	bash tests/run -j $(JOBS) $(SUITES)
 
 test-long:
 	bash tests/tools/deps.sh long
-	$(MAKE) all
+	$(MAKE) tests
 	bash tests/tools/sanitize.sh
 	bash tests/run -l -j $(JOBS) $(SUITES)
 
@@ -48,12 +52,12 @@ fuzz:
 
 diff:
 	bash tests/tools/deps.sh test
-	$(MAKE) all
+	$(MAKE) tests
 	bash tests/diff/run -r tests/diff/rows.txt -s $(SEED) -n $(BLOCKS)
 
 bench:
 	bash tests/tools/deps.sh bench
-	$(MAKE) all
+	$(MAKE) tests
 	bash bench/run
 
 install: all
