@@ -256,7 +256,7 @@ static uint64_t find_fault(const CpuA64 *cpu)
     for (IrRef i = 0; i < r.n; i++) {
         if (r.nblocks == 1 && is_access(&r.ins[i])) {
             uint64_t a = untagged(access_address(&r, i, cpu));
-            if (a >> 47) {
+            if ((a + 15) >> 47) { /* it, or its last byte */
                 return a;
             }
         }
