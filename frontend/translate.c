@@ -83,6 +83,10 @@ void tr_region(const Frontend *fe, const TrGuest *g, const void *model, Space *s
             t->code += size;
             t->avail -= (uint32_t)size;
             t->pc = t->next;
+            if (t->unsettled) {
+                ir_insn(t->b, t->pc);
+                g->settle(t);
+            }
             bool leaves = (t->pc & -(uint64_t)TR_PAGE) != page || t->avail < g->min_bytes;
             if (leaves || t->ninsns >= max_insns || r->n + TR_INSN_IR_MAX > cap) {
                 ir_exit_pc(t->b, 0, t->pc);

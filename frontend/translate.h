@@ -28,6 +28,7 @@ struct Tr {
     uint64_t top;  /* end of the code that was read */
     unsigned body; /* instructions of the loop that is the region, once its end was reached; else 0 */
     bool ended; /* the translator has written an exit that nothing may follow */
+    IrRef unsettled; /* the guest's own: a value that `settle` has to look at once the instruction is done */
 };
 
 /* What a guest gives to the loop. */
@@ -36,6 +37,8 @@ struct TrGuest {
     void (*begin)(Tr *t); /* before the first instruction; may be NULL */
     /* Translates the instruction at t->pc, of which at least min_bytes can be read; sets t->next. */
     void (*one)(Tr *t);
+    /* Called at the next instruction's address when t->unsettled is set; clears it. */
+    void (*settle)(Tr *t);
     /* True when code at `code` overwrites the flags before anything can see them. */
     bool (*flags_dead)(const uint8_t *code, uint32_t avail);
 };

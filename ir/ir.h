@@ -98,6 +98,7 @@ typedef enum ExcKind {
     EXC_BTI,       /* branch target exception */
     EXC_PC_ALIGN,  /* misaligned pc */
     EXC_SP_ALIGN,  /* misaligned SP-based access */
+    EXC_REKEY,     /* the state key is to be computed anew; the engine does and goes on, its callers never see it */
     EXC_ALIGN,     /* misaligned atomic or exclusive access; cpu head's fault address */
     EXC_FETCH,     /* instruction fetch fault; .imm = 1 mapped without execute permission */
     EXC_DATA,      /* data access fault (reported by the engine, never by exit_exc) */
@@ -118,7 +119,7 @@ typedef struct IrRegion {
     unsigned nblocks;
     Gva pc;          /* guest address of the first instruction */
     uint64_t key;    /* state key: KEY_* bits (iface.h) */
-    uint32_t nbytes; /* guest bytes [pc, pc + nbytes) that were read; tier 2 lists further ranges itself */
+    uint32_t nbytes; /* guest bytes [pc, pc + nbytes) that were read */
     uint32_t ninsns; /* guest instructions */
     bool one_thread; /* right only while the process has one thread */
 } IrRegion;

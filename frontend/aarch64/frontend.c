@@ -78,6 +78,37 @@ static void begin(Tr *t)
     }
 }
 
+/* Is v a multiple of 16, given that SP was one? */
+static bool keeps_alignment(const Tr *t, IrRef v)
+{
+    const IrIns *i = &t->b->r->ins[v];
+    uint64_t k;
+    switch (i->op) {
+    case OP_get: return i->x == SLOT_sp && i->ty == I64;
+    case OP_const: return ir_imm64(i) % 16 == 0;
+    case OP_add:
+    case OP_sub: return ir_is_const(t->b, i->b, &k) && k % 16 == 0 && keeps_alignment(t, i->a);
+    case OP_and: return ir_is_const(t->b, i->b, &k) && k % 16 == 0;
+    default: return false;
+    }
+}
+
+void tr_set_sp(Tr *t, IrRef v)
+{
+    ir_set(t->b, SLOT_sp, v);
+    if ((t->key & KEY_SP_ODD) || !keeps_alignment(t, v)) {
+        t->unsettled = v;
+    }
+}
+
+static void settle(Tr *t)
+{
+    IrRef low = ir_and(t->b, I64, ir_get(t->b, SLOT_sp, I64), ir_iconst(t->b, I64, 15));
+    IrRef changed = t->key & KEY_SP_ODD ? ir_is_zero(t->b, I64, low, false) : low;
+    ir_exit_exc_if(t->b, changed, EXC_REKEY, 0);
+    t->unsettled = 0;
+}
+
 static void one(Tr *t)
 {
     const CpuModel *m = t->model;
@@ -153,7 +184,7 @@ static bool odd_address(Gva pc, uint64_t key, IrRegion *r, IrIns *ins, uint32_t 
 static void translate(const void *cpu_model, Space *s, Gva pc, uint64_t key, unsigned max_insns, IrRegion *r,
                       IrIns *ins, uint32_t cap)
 {
-    static const TrGuest guest = {.min_bytes = 4, .begin = begin, .one = one, .flags_dead = flags_dead};
+    static const TrGuest guest = {.min_bytes = 4, .begin = begin, .one = one, .settle = settle, .flags_dead = flags_dead};
     if (odd_address(pc, key, r, ins, cap)) {
         return;
     }
@@ -161,9 +192,10 @@ static void translate(const void *cpu_model, Space *s, Gva pc, uint64_t key, uns
 }
 
 /* FPCR: RMode (23:22) is the host's rounding mode; any other bit that changes results asks for soft-float. */
-static uint64_t key(const CpuHead *cpu)
+static uint64_t key(const CpuHead *head)
 {
-    return cpu->fp.fpcr & ~(uint32_t)(3u << 22) ? KEY_FP_SLOW : 0;
+    const CpuA64 *cpu = (const CpuA64 *)head;
+    return (head->fp.fpcr & ~(uint32_t)(3u << 22) ? KEY_FP_SLOW : 0) | (cpu->sp & 15 ? KEY_SP_ODD : 0);
 }
 
 const Frontend a64_frontend = {

@@ -52,9 +52,26 @@ static inline void tr_set_reg(Tr *t, int n, IrRef v)
     }
 }
 
+/* Xn or SP as the base of a memory access: SP must be a multiple of 16 (DDI 0487 D1.8.2; Linux sets SCTLR_EL1.SA0). */
+static inline IrRef tr_base(Tr *t, int n)
+{
+    IrRef base = tr_reg_or_sp(t, n, I64);
+    if (n == 31 && (t->key & KEY_SP_ODD)) {
+        ir_exit_exc_if(t->b, ir_and(t->b, I64, base, ir_iconst(t->b, I64, 15)), EXC_SP_ALIGN, 0);
+    }
+    return base;
+}
+
+/* Writes SP; when it may leave or enter alignment, what comes next is translated under another key. */
+void tr_set_sp(Tr *t, IrRef v);
+
 static inline void tr_set_reg_or_sp(Tr *t, int n, IrRef v)
 {
-    ir_set(t->b, (unsigned)(n == 31 ? SLOT_sp : SLOT_x + n), v);
+    if (n == 31) {
+        tr_set_sp(t, v);
+    } else {
+        ir_set(t->b, (unsigned)(SLOT_x + n), v);
+    }
 }
 
 static inline IrRef tr_flags(Tr *t)

@@ -27,7 +27,7 @@ static void check_align(Tr *t, IrRef address, int k)
 
 static IrRef address_of(Tr *t, const A64 *a, int64_t disp)
 {
-    IrRef base = tr_reg_or_sp(t, a->rn, I64);
+    IrRef base = tr_base(t, a->rn);
     return disp ? ir_add(t->b, I64, base, ir_iconst(t->b, I64, (uint64_t)disp)) : base;
 }
 
@@ -184,6 +184,7 @@ static unsigned path(const Tr *t, const A64 *a, uint64_t pc, unsigned steps, boo
             return found | PATH_SPLIT;
         }
         int64_t words = 0;
+        bool branch = false;
         if ((w & EXCL_KIND) == store) {
             *line = n;
             return found | (plain && (w >> 5 & 31) == (uint32_t)a->rn ? PATH_STORE : PATH_STRICT);
@@ -195,8 +196,10 @@ static unsigned path(const Tr *t, const A64 *a, uint64_t pc, unsigned steps, boo
             return found;
         }
         if ((w & 0xff000000) == 0x54000000 || (w & 0x7e000000) == 0x34000000) { /* B.cond, CBZ */
+            branch = true;
             words = bits_sext(w >> 5, 19);
         } else if ((w & 0x7e000000) == 0x36000000) { /* TBZ */
+            branch = true;
             words = bits_sext(w >> 5, 14);
         } else if ((w & 0xfc000000) == 0x14000000) { /* B */
             found |= PATH_SPLIT;
@@ -209,7 +212,7 @@ static unsigned path(const Tr *t, const A64 *a, uint64_t pc, unsigned steps, boo
             found |= fp ? PATH_SPLIT : 0;
             plain = plain && (fp || (is_plain(w) && (w & 31) != (uint32_t)a->rn));
         }
-        if (words) {
+        if (branch) {
             unsigned ignored;
             found |= PATH_SPLIT;
             found |= depth ? path(t, a, pc + (uint64_t)words * 4, steps - 1, plain, depth - 1, &ignored) : 0;

@@ -30,7 +30,7 @@ static void load(Tr *t, const A64 *a, int k, int64_t disp, bool wb, int64_t wbac
         tr_undef(t, a);
         return;
     }
-    IrRef base = tr_reg_or_sp(t, a->rn, I64);
+    IrRef base = tr_base(t, a->rn);
     IrRef v = ir_load(t->b, load_type(a, k), (MemType)k, 0, base, 0, 0, (int32_t)disp);
     if (wb) {
         tr_set_reg_or_sp(t, a->rn, add_disp(t, base, wback));
@@ -40,7 +40,7 @@ static void load(Tr *t, const A64 *a, int k, int64_t disp, bool wb, int64_t wbac
 
 static void store(Tr *t, const A64 *a, int k, int64_t disp, bool wb, int64_t wback)
 {
-    IrRef v = store_value(t, a->rt, k), base = tr_reg_or_sp(t, a->rn, I64);
+    IrRef v = store_value(t, a->rt, k), base = tr_base(t, a->rn);
     ir_store(t->b, (MemType)k, 0, base, 0, 0, (int32_t)disp, v);
     if (wb) {
         tr_set_reg_or_sp(t, a->rn, add_disp(t, base, wback));
@@ -99,13 +99,13 @@ static IrRef index_reg(Tr *t, const A64 *a)
 
 void tr_ldr_reg(Tr *t, const A64 *a, int k)
 {
-    IrRef base = tr_reg_or_sp(t, a->rn, I64), index = index_reg(t, a);
+    IrRef base = tr_base(t, a->rn), index = index_reg(t, a);
     tr_set_reg(t, a->rt, ir_load(t->b, load_type(a, k), (MemType)k, 0, base, index, a->S ? (unsigned)k & 3 : 0, 0));
 }
 
 void tr_str_reg(Tr *t, const A64 *a, int k)
 {
-    IrRef v = store_value(t, a->rt, k), base = tr_reg_or_sp(t, a->rn, I64), index = index_reg(t, a);
+    IrRef v = store_value(t, a->rt, k), base = tr_base(t, a->rn), index = index_reg(t, a);
     ir_store(t->b, (MemType)k, 0, base, index, a->S ? (unsigned)k & 3 : 0, 0, v);
 }
 
@@ -124,7 +124,7 @@ void tr_ldra(Tr *t, const A64 *a, int k)
         return;
     }
     int64_t offset = bits_sext((uint64_t)(a->s << 9 | a->imm9), 10) << 3;
-    IrRef base = tr_reg_or_sp(t, a->rn, I64), zero = ir_iconst(t->b, I64, 0);
+    IrRef base = tr_base(t, a->rn), zero = ir_iconst(t->b, I64, 0);
     base = tr_pac_value(t, PAC_AUT | (a->m ? PAC_DB : PAC_DA), base, zero);
     IrRef v = ir_load(t->b, I64, M64, 0, base, 0, 0, (int32_t)offset);
     if (a->w) {
@@ -148,7 +148,7 @@ static void load_pair(Tr *t, const A64 *a, int k, int64_t disp, bool wb, int64_t
         tr_undef(t, a);
         return;
     }
-    IrRef base = tr_reg_or_sp(t, a->rn, I64), lo, hi;
+    IrRef base = tr_base(t, a->rn), lo, hi;
     if (pair_is_atomic(t, k)) {
         IrRef v = ir_load(b, TV128, M128, 0, base, 0, 0, (int32_t)disp);
         lo = ir_v_get(b, I64, E_D, 0, false, v);
@@ -168,7 +168,7 @@ static void load_pair(Tr *t, const A64 *a, int k, int64_t disp, bool wb, int64_t
 static void store_pair(Tr *t, const A64 *a, int k, int64_t disp, bool wb, int64_t wback)
 {
     IrBuild *b = t->b;
-    IrRef lo = store_value(t, a->rt, k), hi = store_value(t, a->rt2, k), base = tr_reg_or_sp(t, a->rn, I64);
+    IrRef lo = store_value(t, a->rt, k), hi = store_value(t, a->rt2, k), base = tr_base(t, a->rn);
     if (pair_is_atomic(t, k)) {
         ir_store(b, M128, 0, base, 0, 0, (int32_t)disp, ir_v_pair64(b, lo, hi));
     } else {
@@ -221,7 +221,7 @@ void tr_stp_pre(Tr *t, const A64 *a, int k)
 void tr_stgp(Tr *t, const A64 *a, int k)
 {
     int64_t offset = (int64_t)a->imm7 * 16, disp = k == MODE_POST ? 0 : offset;
-    ir_check_align(t->b, add_disp(t, tr_reg_or_sp(t, a->rn, I64), disp), 4, false);
+    ir_check_align(t->b, add_disp(t, tr_base(t, a->rn), disp), 4, false);
     store_pair(t, a, M64, disp, k != MODE_OFF, offset);
 }
 
@@ -230,7 +230,7 @@ void tr_stg(Tr *t, const A64 *a, int k)
 {
     IrBuild *b = t->b;
     int64_t offset = (int64_t)a->imm9 * 16;
-    IrRef base = tr_reg_or_sp(t, a->rn, I64), address = a->mode == 1 ? base : add_disp(t, base, offset);
+    IrRef base = tr_base(t, a->rn), address = a->mode == 1 ? base : add_disp(t, base, offset);
     IrRef zero = ir_iconst(b, I64, 0);
     ir_check_align(b, address, 4, false);
     for (int i = 0; i < 2 * (k & 3); i++) {
@@ -249,7 +249,7 @@ void tr_stg(Tr *t, const A64 *a, int k)
 void tr_ldg(Tr *t, const A64 *a, int k)
 {
     (void)k;
-    IrRef base = tr_reg_or_sp(t, a->rn, I64);
+    IrRef base = tr_base(t, a->rn);
     IrRef granule = ir_and(t->b, I64, add_disp(t, base, (int64_t)a->imm9 * 16), ir_iconst(t->b, I64, ~(uint64_t)15));
     ir_load(t->b, I64, M64, 0, granule, 0, 0, 0);
     tr_set_reg(t, a->rt, tr_address_untagged(t, tr_reg(t, a->rt, I64)));

@@ -39,7 +39,7 @@ static void mode_writeback(Tr *t, const A64 *a, int mode, IrRef base, int imm)
 
 void tr_v_ldr(Tr *t, const A64 *a, int mode)
 {
-    IrRef base = tr_reg_or_sp(t, a->rn, I64);
+    IrRef base = tr_base(t, a->rn);
     IrRef v = load_reg(t, a->scale, 0, base, 0, 0, mode_disp(mode, a->imm9));
     tr_set_v(t, a->rt, v);
     mode_writeback(t, a, mode, base, a->imm9);
@@ -47,19 +47,19 @@ void tr_v_ldr(Tr *t, const A64 *a, int mode)
 
 void tr_v_str(Tr *t, const A64 *a, int mode)
 {
-    IrRef base = tr_reg_or_sp(t, a->rn, I64);
+    IrRef base = tr_base(t, a->rn);
     store_reg(t, a->scale, 0, base, 0, 0, mode_disp(mode, a->imm9), a->rt);
     mode_writeback(t, a, mode, base, a->imm9);
 }
 
 void tr_v_ldr_uimm(Tr *t, const A64 *a, int k __attribute__((unused)))
 {
-    tr_set_v(t, a->rt, load_reg(t, a->scale, 0, tr_reg_or_sp(t, a->rn, I64), 0, 0, a->imm12 << a->scale));
+    tr_set_v(t, a->rt, load_reg(t, a->scale, 0, tr_base(t, a->rn), 0, 0, a->imm12 << a->scale));
 }
 
 void tr_v_str_uimm(Tr *t, const A64 *a, int k __attribute__((unused)))
 {
-    store_reg(t, a->scale, 0, tr_reg_or_sp(t, a->rn, I64), 0, 0, a->imm12 << a->scale, a->rt);
+    store_reg(t, a->scale, 0, tr_base(t, a->rn), 0, 0, a->imm12 << a->scale, a->rt);
 }
 
 /* ExtendReg of the index; option<1> is set. The shift is left to the access when a host can scale by it. */
@@ -81,14 +81,14 @@ void tr_v_ldr_reg(Tr *t, const A64 *a, int k __attribute__((unused)))
 {
     unsigned shift;
     IrRef index = index_reg(t, a, &shift);
-    tr_set_v(t, a->rt, load_reg(t, a->scale, 0, tr_reg_or_sp(t, a->rn, I64), index, shift, 0));
+    tr_set_v(t, a->rt, load_reg(t, a->scale, 0, tr_base(t, a->rn), index, shift, 0));
 }
 
 void tr_v_str_reg(Tr *t, const A64 *a, int k __attribute__((unused)))
 {
     unsigned shift;
     IrRef index = index_reg(t, a, &shift);
-    store_reg(t, a->scale, 0, tr_reg_or_sp(t, a->rn, I64), index, shift, 0, a->rt);
+    store_reg(t, a->scale, 0, tr_base(t, a->rn), index, shift, 0, a->rt);
 }
 
 void tr_v_ldr_lit(Tr *t, const A64 *a, int k __attribute__((unused)))
@@ -100,7 +100,7 @@ void tr_v_ldr_lit(Tr *t, const A64 *a, int k __attribute__((unused)))
 void tr_v_ldp(Tr *t, const A64 *a, int mode)
 {
     const int imm = a->imm7 * (1 << a->scale), disp = mode_disp(mode, imm);
-    IrRef base = tr_reg_or_sp(t, a->rn, I64);
+    IrRef base = tr_base(t, a->rn);
     IrRef first = load_reg(t, a->scale, 0, base, 0, 0, disp);
     IrRef second = load_reg(t, a->scale, 0, base, 0, 0, disp + (1 << a->scale));
     tr_set_v(t, a->rt, first);
@@ -111,7 +111,7 @@ void tr_v_ldp(Tr *t, const A64 *a, int mode)
 void tr_v_stp(Tr *t, const A64 *a, int mode)
 {
     const int imm = a->imm7 * (1 << a->scale), disp = mode_disp(mode, imm);
-    IrRef base = tr_reg_or_sp(t, a->rn, I64);
+    IrRef base = tr_base(t, a->rn);
     store_reg(t, a->scale, 0, base, 0, 0, disp, a->rt);
     store_reg(t, a->scale, 0, base, 0, 0, disp + (1 << a->scale), a->rt2);
     mode_writeback(t, a, mode, base, imm);
@@ -120,7 +120,7 @@ void tr_v_stp(Tr *t, const A64 *a, int mode)
 /* Address of an ordered access, after its alignment check. */
 static IrRef ordered_address(Tr *t, const A64 *a)
 {
-    IrRef addr = ir_add(t->b, I64, tr_reg_or_sp(t, a->rn, I64), ir_iconst(t->b, I64, (uint64_t)(int64_t)a->imm9));
+    IrRef addr = ir_add(t->b, I64, tr_base(t, a->rn), ir_iconst(t->b, I64, (uint64_t)(int64_t)a->imm9));
     if (a->scale) {
         ir_check_align(t->b, addr, (unsigned)a->scale, true);
     }
@@ -157,7 +157,7 @@ static void post_writeback(Tr *t, const A64 *a, IrRef base, int bytes)
 void tr_v_ld1(Tr *t, const A64 *a, int n)
 {
     const int scale = 3 + a->Q;
-    IrRef base = tr_reg_or_sp(t, a->rn, I64), v[4];
+    IrRef base = tr_base(t, a->rn), v[4];
     for (int i = 0; i < n; i++) {
         v[i] = load_reg(t, scale, 0, base, 0, 0, i << scale);
     }
@@ -170,7 +170,7 @@ void tr_v_ld1(Tr *t, const A64 *a, int n)
 void tr_v_st1(Tr *t, const A64 *a, int n)
 {
     const int scale = 3 + a->Q;
-    IrRef base = tr_reg_or_sp(t, a->rn, I64);
+    IrRef base = tr_base(t, a->rn);
     for (int i = 0; i < n; i++) {
         store_reg(t, scale, 0, base, 0, 0, i << scale, reg_next(a, i));
     }
@@ -203,7 +203,7 @@ void tr_v_ldn(Tr *t, const A64 *a, int n)
 {
     const IrElem e = (IrElem)a->size;
     const int bytes = n * (8 << a->Q);
-    IrRef base = tr_reg_or_sp(t, a->rn, I64), q[4], v[4], even[2], odd[2];
+    IrRef base = tr_base(t, a->rn), q[4], v[4], even[2], odd[2];
     load_pieces(t, base, bytes, q);
     if (n == 2) {
         split2(t, e, q[0], q[1], &v[0], &v[1]);
@@ -246,7 +246,7 @@ void tr_v_stn(Tr *t, const A64 *a, int n)
 {
     const IrElem e = (IrElem)a->size;
     const int bytes = n * (8 << a->Q);
-    IrRef base = tr_reg_or_sp(t, a->rn, I64), q[4], v[4], even[2], odd[2];
+    IrRef base = tr_base(t, a->rn), q[4], v[4], even[2], odd[2];
     for (int i = 0; i < n; i++) {
         v[i] = tr_v(t, reg_next(a, i));
     }
@@ -285,7 +285,7 @@ static IrRef load_elem(Tr *t, IrElem e, IrRef base, int disp)
 void tr_v_ld_lane(Tr *t, const A64 *a, int n)
 {
     const IrElem e = lane_elem(a);
-    IrRef base = tr_reg_or_sp(t, a->rn, I64), x[4];
+    IrRef base = tr_base(t, a->rn), x[4];
     for (int i = 0; i < n; i++) {
         x[i] = load_elem(t, e, base, i << e);
     }
@@ -298,7 +298,7 @@ void tr_v_ld_lane(Tr *t, const A64 *a, int n)
 void tr_v_st_lane(Tr *t, const A64 *a, int n)
 {
     const IrElem e = lane_elem(a);
-    IrRef base = tr_reg_or_sp(t, a->rn, I64);
+    IrRef base = tr_base(t, a->rn);
     for (int i = 0; i < n; i++) {
         IrRef x = ir_v_get(t->b, e == E_D ? I64 : I32, e, lane_index(a), false, tr_v(t, reg_next(a, i)));
         ir_store(t->b, (MemType)e, 0, base, 0, 0, i << e, x);
@@ -310,7 +310,7 @@ void tr_v_st_lane(Tr *t, const A64 *a, int n)
 void tr_v_ld_all(Tr *t, const A64 *a, int n)
 {
     const IrElem e = (IrElem)a->size;
-    IrRef base = tr_reg_or_sp(t, a->rn, I64), x[4];
+    IrRef base = tr_base(t, a->rn), x[4];
     for (int i = 0; i < n; i++) {
         x[i] = load_elem(t, e, base, i << e);
     }
@@ -323,7 +323,7 @@ void tr_v_ld_all(Tr *t, const A64 *a, int n)
 /* LDAP1, STL1: one ordered 64-bit lane */
 void tr_v_ldap1(Tr *t, const A64 *a, int k __attribute__((unused)))
 {
-    IrRef base = tr_reg_or_sp(t, a->rn, I64);
+    IrRef base = tr_base(t, a->rn);
     ir_check_align(t->b, base, 3, true);
     IrRef x = ir_load(t->b, I64, M64, MEM_ACQUIRE, base, 0, 0, 0);
     tr_set_v(t, a->rt, ir_v_put(t->b, E_D, (unsigned)a->Q, tr_v(t, a->rt), x));
@@ -331,7 +331,7 @@ void tr_v_ldap1(Tr *t, const A64 *a, int k __attribute__((unused)))
 
 void tr_v_stl1(Tr *t, const A64 *a, int k __attribute__((unused)))
 {
-    IrRef base = tr_reg_or_sp(t, a->rn, I64);
+    IrRef base = tr_base(t, a->rn);
     ir_check_align(t->b, base, 3, true);
     IrRef x = ir_v_get(t->b, I64, E_D, (unsigned)a->Q, false, tr_v(t, a->rt));
     ir_store(t->b, M64, MEM_RELEASE, base, 0, 0, 0, x);
