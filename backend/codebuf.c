@@ -78,12 +78,29 @@ CodeChunk *codebuf_take(Engine *e)
         size_t off = STUB_BYTES + (size_t)c->used * CODE_CHUNK;
         ch = &c->chunks[c->used];
         *ch = (CodeChunk){.code = c->rw + off, .code_end = c->rw + off + CODE_CHUNK, .data = c->data + off,
-                          .data_end = c->data + off + CODE_CHUNK, .tbs = (Tb **)(c->data + off + CODE_CHUNK)};
+                          .data_end = c->data + off + CODE_CHUNK, .tbs = (Tb **)(c->data + off + CODE_CHUNK),
+                          .code_ready = c->rw + off, .data_ready = c->data + off};
         __atomic_store_n(&c->used, c->used + 1, __ATOMIC_RELEASE);
     }
     c->taken += ch != NULL;
     engine_unlock(e);
     return ch;
+}
+
+static uint8_t *ahead(const uint8_t *next, uint8_t *ready, uint8_t *end)
+{
+    while (next + CODE_AHEAD / 4 > ready && ready < end) {
+        size_t n = (size_t)(end - ready) < CODE_AHEAD ? (size_t)(end - ready) : CODE_AHEAD;
+        madvise(ready, n, MADV_POPULATE_WRITE); /* an old kernel refuses: then they come one by one */
+        ready += n;
+    }
+    return ready;
+}
+
+void codebuf_ahead(CodeChunk *ch)
+{
+    ch->code_ready = ahead(ch->code, ch->code_ready, ch->code_end);
+    ch->data_ready = ahead(ch->data, ch->data_ready, ch->data_end);
 }
 
 void codebuf_give(CodeBuf *c, CodeChunk *ch, bool full)

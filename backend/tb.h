@@ -28,7 +28,7 @@ struct Exit {
 /* One host instruction that can fault. Sorted by off. */
 typedef struct Fault {
     uint32_t off;  /* from the Tb's first byte */
-    uint16_t pc;   /* guest instruction: bytes from the Tb's pc, divided by 2 */
+    int16_t pc;    /* guest instruction: bytes from the Tb's pc, divided by 2 */
     uint8_t flags; /* where NZCV is: FAULT_FL_* or a target's own code above */
     uint8_t reg;   /* host register for it */
 } Fault;
@@ -46,6 +46,7 @@ enum { RECIPE_CONST, RECIPE_REG, RECIPE_SLOT, RECIPE_SPILL };
 
 struct Tb {
     uint64_t pc, key;
+    Tb *hash_next;        /* what a look-up reads comes first */
     uint8_t *entry;       /* rx */
     uint32_t size;        /* bytes of host code */
     uint32_t nbytes;      /* guest bytes [pc, pc + nbytes) */
@@ -56,7 +57,7 @@ struct Tb {
     Exit *exits;
     Fault *faults;
     Recipe *recipes;
-    Tb *hash_next, *page_next;
+    Tb *page_next;
     Exit *in;             /* exits linked to this Tb */
 };
 
@@ -74,14 +75,16 @@ typedef struct CodeChunk {
     uint8_t *data, *data_end;
     Tb **tbs;                 /* end of the array of Tbs, one past the oldest */
     uint32_t ntbs;
+    uint8_t *code_ready, *data_ready; /* the kernel has been asked for the pages up to here */
     struct CodeChunk *next;   /* list of those that nobody has and that are not full */
 } CodeChunk;
 
 enum {
     STUB_BYTES = 16 * 1024,  /* at the start of code memory and of data */
     CODE_CHUNK = 256 * 1024, /* bytes of code per chunk; the same of data */
-    TB_HASH_BITS = 15,
-    PAGE_HASH_BITS = 13,
+    CODE_AHEAD = 32 * 1024,  /* pages come from the kernel in runs of this size, cheaper than one by one */
+    HASH_BITS = 11,          /* of the table of Tbs at first; it grows fourfold when it is full */
+    PAGES_BITS = 3,          /* the table of pages is that much smaller (a power of 2) */
     IR_CAP = 4096,           /* IR ops per region */
     REGION_INSNS = 48,       /* guest instructions per tier-1 region */
     RET_STACK = 256 * 1024,  /* bytes of a host return stack */
@@ -121,6 +124,13 @@ enum {
 /* cpu->exit_kind above the guest's own: the dispatcher's business. */
 enum { EXIT_RET_MISMATCH = EXC_COUNT, EXIT_REDO_FP, EXIT_REDO_TBI };
 
+/* A hash table of lists. The one of Tbs is read without a lock: a larger one replaces it whole, and the old one stays
+ * where it is, for those who still stand on it: they can miss a Tb, never meet a wrong one. */
+typedef struct TbTable {
+    unsigned bits;
+    Tb *lists[];
+} TbTable;
+
 struct Engine {
     EngineConfig cfg;
     const Frontend *fe;
@@ -128,7 +138,8 @@ struct Engine {
     EngineLock lock;
     uint32_t seq;           /* invalidations so far */
     uint32_t flushing;      /* a full flush is under way: nobody may enter translated code */
-    Tb **hash, **pages;
+    TbTable *hash, *pages;
+    unsigned ntbs;          /* in the tables */
     CpuHead **cpus;
     unsigned ncpus, cpus_cap;
     uint64_t add_key;       /* key bits that all threads run under */
@@ -139,17 +150,19 @@ struct Engine {
     EngineStats stats;
 };
 
-static inline unsigned tb_hash(uint64_t pc, uint64_t key)
+static inline Tb **tb_list(TbTable *h, uint64_t pc, uint64_t key)
 {
-    return (unsigned)(((pc >> 2) * 0x9e3779b97f4a7c15u + key * 0x85ebca6bu) >> (64 - TB_HASH_BITS));
+    return &h->lists[((pc >> 2) * 0x9e3779b97f4a7c15u + key * 0x85ebca6bu) >> (64 - h->bits)];
 }
 
-static inline unsigned page_hash(uint64_t pc)
+static inline Tb **page_list(TbTable *h, uint64_t pc)
 {
-    return (unsigned)(((pc >> 12) * 0x9e3779b97f4a7c15u) >> (64 - PAGE_HASH_BITS));
+    return &h->lists[((pc >> 12) * 0x9e3779b97f4a7c15u) >> (64 - h->bits)];
 }
 
 /* tb.c */
+int tb_init(Engine *e);                                      /* the tables; 0 or -ENOMEM */
+void tb_forget_all(Engine *e);                               /* lock held, nobody in translated code: empty tables */
 Tb *tb_find(Engine *e, uint64_t pc, uint64_t key);          /* lock-free */
 void tb_publish(Engine *e, Tb *tb);                         /* lock held */
 void tb_remove(Engine *e, Tb *tb);                          /* lock held: from lists, links, jump caches */
@@ -164,6 +177,7 @@ void tb_unlink_in(Tb *tb);                 /* lock held: all exits that go to tb
 int codebuf_init(CodeBuf *c, size_t size);
 CodeChunk *codebuf_take(Engine *e);        /* an idle chunk, or NULL when the memory is full; takes the lock */
 void codebuf_give(CodeBuf *c, CodeChunk *ch, bool full); /* lock held: back to the idle ones, or to nobody */
+void codebuf_ahead(CodeChunk *ch);         /* there are pages for what is written next */
 void codebuf_reset(CodeBuf *c);            /* all chunks are free again */
 void codebuf_writable(CodeBuf *c);         /* lock held: ends sharing with a forked process */
 static inline uint8_t *codebuf_rx(const CodeBuf *c, const uint8_t *rw)

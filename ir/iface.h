@@ -26,13 +26,18 @@ enum {
 };
 
 typedef struct JumpEntry {
-    uint64_t pc; /* guest address, ~0 = empty */
+    uint64_t pc; /* guest address; empty: jump_none() */
     void *host;  /* entry point */
 } JumpEntry;
 enum { JUMP_CACHE_BITS = 12 };
 static inline unsigned jump_hash(uint64_t pc)
 {
     return (unsigned)(pc >> 2) & ((1u << JUMP_CACHE_BITS) - 1);
+}
+/* An address that is never looked up in entry n. */
+static inline uint64_t jump_none(unsigned n)
+{
+    return n ? 0 : ~(uint64_t)0;
 }
 
 /* Common head of every CPU structure. The guest's general registers follow directly: `pending` and the first

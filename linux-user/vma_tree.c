@@ -9,19 +9,20 @@ enum { SLAB = 1 << 18 };
 
 static Vma *node_new(VmaTree *t)
 {
-    if (!t->free) {
-        int64_t m = raw_call(__NR_mmap, 0, SLAB, 3, 0x22, -1, 0); /* private, anonymous */
-        if (m < 0 && m > -4096) {
-            return NULL;
-        }
-        Vma *v = (Vma *)m;
-        for (unsigned k = 0; k < SLAB / sizeof(Vma); k++) {
-            v[k].left = t->free;
-            t->free = &v[k];
-        }
-    }
     Vma *v = t->free;
-    t->free = v->left;
+    if (v) {
+        t->free = v->left;
+    } else {
+        if (t->fresh == t->fresh_end) {
+            int64_t m = raw_call(__NR_mmap, 0, SLAB, 3, 0x22, -1, 0); /* private, anonymous */
+            if (m < 0 && m > -4096) {
+                return NULL;
+            }
+            t->fresh = (Vma *)m;
+            t->fresh_end = t->fresh + SLAB / sizeof(Vma);
+        }
+        v = t->fresh++;
+    }
     t->seed = t->seed * 1664525u + 1013904223u;
     v->prio = t->seed ^ t->seed >> 15;
     v->left = v->right = NULL;

@@ -18,6 +18,7 @@ struct Vma {
 typedef struct VmaTree {
     Vma *root;
     Vma *free;
+    Vma *fresh, *fresh_end; /* never used yet */
     uint64_t bytes;
     unsigned count;
     uint32_t seed;

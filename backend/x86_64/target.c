@@ -66,6 +66,7 @@ Tb *target_compile(Engine *e, CodeChunk *ch, const IrRegion *r, void *work, size
     if (data + sizeof(Tb) + 64 * 1024 > data_end || code + 2 * ASM_MARGIN > ch->code_end) {
         return NULL;
     }
+    codebuf_ahead(ch);
     Lower *l = work;
     ASSERT(sizeof *l + sizeof(Val) * r->n <= bytes);
     Tb *tb = (Tb *)data;
@@ -201,7 +202,7 @@ void target_uc_save(Engine *e, CpuHead *cpu, const void *ucontext, const Tb *tb,
             memcpy(slot, &g[greg_of[r]], 8);
         }
     }
-    uint64_t pc = tb->pc + (uint64_t)f->pc * 2;
+    uint64_t pc = tb->pc + (uint64_t)((int64_t)f->pc * 2);
     memcpy(base + e->fe->slots[e->fe->pc_slot].offset, &pc, 8);
     if (f->flags != FAULT_FL_MEMORY) {
         uint32_t fl = f->flags == FAULT_FL_SPILL    ? cpu->spill[f->reg].s[0]
