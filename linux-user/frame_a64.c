@@ -100,6 +100,7 @@ int frame_enter(Thread *t, const GuestAction *sa, const SigInfo *info, uint64_t 
     c->x[29] = record;
     c->x[30] = sa->flags & SA_RESTORER_ ? sa->restorer : process.sigtramp;
     c->sp = sp;
+    engine_fpcr_changed(&c->h); /* the key depends on SP's alignment too */
     c->pc = sa->handler;
     c->btype = a64_hwcap(process.model, 1) >> 17 & 1 ? 2 : 0;
     c->excl_addr = ~0ull;
@@ -151,6 +152,7 @@ int frame_leave(Thread *t, uint64_t *mask)
     }
     memcpy(c->x, f.regs, sizeof f.regs);
     c->sp = f.sp;
+    engine_fpcr_changed(&c->h);
     c->pc = f.pc;
     set_pstate(c, f.pstate);
     c->excl_addr = ~0ull;

@@ -53,6 +53,7 @@ void guest_clone_regs(Thread *child, const Thread *parent, uint64_t stack, bool 
     c->excl_addr = ~0ull;
     if (stack) {
         c->sp = stack;
+        engine_fpcr_changed(&c->h);
     }
     if (set_tls) {
         c->tpidr = tls;
