@@ -31,7 +31,7 @@ static uint64_t brk_start, brk_now;
 static uint64_t next_object = 1;
 static uint64_t zone_top, zone_next; /* the next mapping ends here at most */
 static bool lock_future; /* mlockall(MCL_FUTURE): later mappings are locked */
-static unsigned exec_objects; /* an upper bound of executable mappings of shareable objects, 0 = none ever */
+static bool exec_objects[4096]; /* by a hash: has the object ever had an executable mapping? */
 
 static bool failed(int64_t r)
 {
@@ -163,6 +163,18 @@ static uint32_t guest_prot(uint64_t prot)
 
 /* -- changing the table ----------------------------------------------------------------------------- */
 
+static bool *exec_object(const VmaInfo *v)
+{
+    return &exec_objects[((v->dev * 31 + v->ino) * 0x9e3779b97f4a7c15ull) >> 52];
+}
+
+static void note_exec(const VmaInfo *v)
+{
+    if (v->prot & G_EXEC && v->ino) {
+        *exec_object(v) = true;
+    }
+}
+
 static int table_set(const VmaInfo *i)
 {
     write_lock(&tree_lock);
@@ -171,9 +183,7 @@ static int table_set(const VmaInfo *i)
         r = vma_tree_insert(&tree, i);
     }
     write_unlock(&tree_lock);
-    if (i->prot & G_EXEC && i->ino) {
-        exec_objects++;
-    }
+    note_exec(i);
     return r;
 }
 
@@ -443,7 +453,10 @@ static int64_t protect_locked(uint64_t addr, uint64_t len, uint64_t prot)
         if (table_change(s, e, guest_prot(prot), 0, VMA_WATCHED) < 0) {
             return -ENOMEM;
         }
-        exec_objects += prot & G_EXEC ? 1 : 0;
+        VmaInfo part;
+        for (uint64_t p = s; prot & G_EXEC && p < e && vma_next(p, &part); p = part.end) {
+            note_exec(&part);
+        }
         if (prots & G_EXEC && !(prot & G_EXEC)) {
             forget_code(s, e);
         }
@@ -739,7 +752,7 @@ void mm_icache(uint64_t addr)
     if (v.prot & G_EXEC) {
         forget_code(addr, addr + ICACHE_LINE);
     }
-    if (!v.ino || !exec_objects) {
+    if (!v.ino || !*exec_object(&v)) {
         return;
     }
     uint64_t off = v.offset + (addr - v.start);
