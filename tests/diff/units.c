@@ -256,7 +256,7 @@ static uint64_t find_fault(const CpuA64 *cpu)
     for (IrRef i = 0; i < r.n; i++) {
         if (r.nblocks == 1 && is_access(&r.ins[i])) {
             uint64_t a = untagged(access_address(&r, i, cpu));
-            if ((a + 15) >> 47) { /* it, or its last byte */
+            if (a >> 47 || (a + 15) >> 47) { /* it, or its last byte */
                 return a;
             }
         }
@@ -271,7 +271,7 @@ static void run_reference(Unit *u, const Case *c, DiffResult *r)
     for (unsigned steps = 0; goes_on(kind); steps++) {
         uint64_t at = u->cpu->pc & bits_mask(56);
         bool astray = at - DIFF_CODE < DIFF_CODE_SIZE && slot_address(at) != slot_address(c->in.pc);
-        if (steps == MAX_STEPS || astray) {
+        if (steps == (u->one_insn ? MAX_STEPS * REGION_MAX : MAX_STEPS) || astray) {
             kind = EXC_STEP;
             break;
         }
