@@ -155,7 +155,10 @@ static void sweep_set(Lower *l, Sweep *s, IrRef i, const IrIns *in, unsigned nzc
     use(l, in->a, i, U_SET);
     s->slot_hint[slot] = 0;
     Val *v = &l->val[in->a];
-    if (l->t->pin[slot] != NOREG && v->hint == NOSLOT && in->a < i) {
+    if (l->t->pin[slot] != NOREG && in->a < i) { /* the set nearest to the definition decides */
+        if (v->hint != NOSLOT && s->slot_hint[v->hint] == in->a) {
+            s->slot_hint[v->hint] = 0;
+        }
         s->slot_hint[slot] = in->a;
         s->hint_gen[slot] = s->gen;
         v->hint = (uint8_t)slot;
@@ -602,11 +605,44 @@ Reg l_take(Lower *l, IrRef v)
     return t;
 }
 
-static bool pin_is_free(const Lower *l, unsigned slot)
+/* Another slot with a pin that was set to u and still is; NOSLOT = none. */
+static unsigned other_home(const Lower *l, IrRef u, unsigned slot)
 {
-    for (IrRef u = l->slot_head[slot]; u; u = l->val[u].next) {
-        if (l->val[u].last > l->pos && l->val[u].home == slot) {
-            return false;
+    for (uint64_t m = l->t->pins; m; m &= m - 1) {
+        unsigned q = l->t->slot_of[__builtin_ctzll(m)];
+        if (q != slot && l->slot_cur[q] == u) {
+            return q;
+        }
+    }
+    return NOSLOT;
+}
+
+/* u, out of its old home's list already, lives in pinned slot q from now on. */
+static void move_home(Lower *l, IrRef u, unsigned q)
+{
+    Val *p = &l->val[u];
+    p->home = (uint8_t)q;
+    p->reg = l->t->pin[q];
+    p->next = l->slot_head[q];
+    l->slot_head[q] = u;
+}
+
+/* May slot's pin be overwritten? What lives there and was copied to another slot (MOV) moves its home there. */
+static bool free_pin(Lower *l, unsigned slot)
+{
+    IrRef *link = &l->slot_head[slot];
+    while (*link) {
+        IrRef u = *link;
+        Val *p = &l->val[u];
+        if (p->last > l->pos && p->home == slot) {
+            unsigned q = p->reg == l->t->pin[slot] && p->spill == NOSPILL ? other_home(l, u, slot) : NOSLOT;
+            if (q == NOSLOT) {
+                return false;
+            }
+            *link = p->next;
+            move_home(l, u, q);
+        } else {
+            link = &p->next;
         }
     }
     return true;
@@ -617,7 +653,7 @@ Reg l_dst(Lower *l, IrRef i, bool early)
     const Val *v = &l->val[i];
     const IrIns *in = &l->ins[i];
     IrType ty = type_of(l, i);
-    if (v->hint != NOSLOT && pin_is_free(l, v->hint)) {
+    if (v->hint != NOSLOT && free_pin(l, v->hint)) {
         Reg pin = l->t->pin[v->hint];
         bool source = false;
         for (unsigned k = 0; operand_mask[in->op] >> k; k++) {
@@ -688,19 +724,9 @@ void l_evict_slot(Lower *l, unsigned slot, IrRef keep)
         } else if (p->home == slot) {
             p->home = NOSLOT;
             if (p->last > l->pos && p->spill == NOSPILL) {
-                unsigned other = NOSLOT;
-                for (uint64_t m = l->t->pins; m; m &= m - 1) {
-                    unsigned q = l->t->slot_of[__builtin_ctzll(m)];
-                    if (q != slot && l->slot_cur[q] == u) {
-                        other = q;
-                        break;
-                    }
-                }
+                unsigned other = other_home(l, u, slot);
                 if (other != NOSLOT && p->reg == pin) {
-                    p->home = (uint8_t)other;
-                    p->reg = l->t->pin[other];
-                    p->next = l->slot_head[other];
-                    l->slot_head[other] = u;
+                    move_home(l, u, other);
                 } else if (pin != NOREG && p->reg == pin) {
                     Reg t = alloc(l, reg_is_xmm(pin) ? XMMS : GPRS);
                     l->lock |= bit(t);
@@ -1030,7 +1056,7 @@ void l_fault(Lower *l)
     }
     Fault *f = &l->faults[l->nfaults++];
     f->off = (uint32_t)(l->a.p - l->a.base);
-    f->pc = (uint16_t)((l->guest_pc - l->r->pc.v) >> 1);
+    f->pc = (int16_t)((int64_t)(l->guest_pc - l->r->pc.v) / 2);
     f->flags = FAULT_FL_MEMORY;
     f->reg = NOREG;
     if (l->nz) {
