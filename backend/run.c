@@ -280,6 +280,16 @@ Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key)
 
 /* -- the loop -------------------------------------------------------------------------------------------------- */
 
+/* The exits that the engine sees to itself; true = go on. */
+static bool engines_own(CpuHead *cpu, ExcKind k)
+{
+    if (k == EXC_REKEY) {
+        engine_fpcr_changed(cpu);
+        return true;
+    }
+    return false;
+}
+
 static ExcKind run_interp(Engine *e, CpuHead *cpu)
 {
     Thread *t = cpu->code_chunk;
@@ -301,6 +311,9 @@ static ExcKind run_interp(Engine *e, CpuHead *cpu)
         uint8_t *rest = (uint8_t *)t->work + ALIGN_UP(sizeof(IrIns) * IR_CAP, 64);
         ExcKind k = ir_interp_run(e->fe, &r, cpu, e->cfg.space->base, rest);
         cpu->exit_kind = k;
+        if (engines_own(cpu, k)) {
+            k = EXC_NONE;
+        }
         if (k != EXC_NONE || (cpu->key & KEY_ONE_INSN)) {
             return k == EXC_NONE ? (ExcKind)(cpu->exit_kind = EXC_STEP) : k;
         }
@@ -348,7 +361,7 @@ ExcKind engine_step(CpuHead *cpu)
         t->interp_runs = true;
     }
     ExcKind k = interpret_one(e, cpu, cpu->key | KEY_ONE_INSN);
-    return (ExcKind)(cpu->exit_kind = k == EXC_NONE ? EXC_STEP : k);
+    return (ExcKind)(cpu->exit_kind = k == EXC_NONE || engines_own(cpu, k) ? EXC_STEP : k);
 }
 
 /* -- marked instructions --------------------------------------------------------------------------------- */
@@ -424,7 +437,7 @@ ExcKind engine_run(CpuHead *cpu)
     if (e->cfg.interp) {
         return run_interp(e, cpu);
     }
-    uint64_t *pc = pc_of(cpu);
+    uint64_t *pc = pc_of(cpu), flushes = e->stats.flushes;
     Exit *from = NULL;
     for (;;) {
         /* From here on a flush waits for this thread. */
@@ -446,11 +459,11 @@ ExcKind engine_run(CpuHead *cpu)
         Tb *tb = tb_find(e, *pc, cpu->key);
         e->stats.lookups++;
         if (!tb) {
-            uint64_t flushes = e->stats.flushes;
             tb = engine_translate(e, cpu, *pc, cpu->key);
-            if (e->stats.flushes != flushes) {
-                from = NULL;
-            }
+        }
+        if (UNLIKELY(e->stats.flushes != flushes)) { /* the exit's memory may be another's by now */
+            from = NULL;
+            flushes = e->stats.flushes;
         }
         if (from) {
             tb_link(e, from, tb);
@@ -485,6 +498,10 @@ ExcKind engine_run(CpuHead *cpu)
             }
             from = NULL;
             continue;
+        }
+        if (UNLIKELY(engines_own(cpu, (ExcKind)cpu->exit_kind))) {
+            cpu->exit_kind = EXC_NONE;
+            from = NULL;
         }
         if (cpu->exit_kind != EXC_NONE) {
             return (ExcKind)cpu->exit_kind;
