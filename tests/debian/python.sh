@@ -6,8 +6,8 @@
 
 scenario()
 {
-    # Tests that look at the machine, or that fail natively as root in a container, are left out.
+    # Left out: what looks at the machine (a virtual machine has a VSOCK that nobody answers).
     p python3 -B -m test -q --timeout 250 "test_$PART" \
-        -i '*gdb*' -i '*large*' -i '*huge*' 2>&1 | tail -n 60
+        -i '*gdb*' -i '*large*' -i '*huge*' -i '*VSOCK*' 2>&1 | tail -n 60
     return "${PIPESTATUS[0]}"
 }
