@@ -163,7 +163,7 @@ static void exception(Thread *t, ExcKind kind)
         signal_fault(t, BUS, ADRALN, c->sp, 0x9a000000);
         break;
     case EXC_ALIGN:
-        signal_fault(t, BUS, ADRALN, c->h.exit_addr, 0x92000021);
+        signal_fault(t, BUS, ADRALN, (uint64_t)bits_sext(c->h.exit_addr, 56), 0x92000021); /* untagged_addr() */
         break;
     case EXC_FETCH:
         fetch_fault(t, c->pc);

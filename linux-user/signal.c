@@ -279,7 +279,7 @@ static void on_fault(Thread *t, int signo, SigInfo *info, ucontext_t *uc)
         if (engine_tbi_trap(&t->cpu.head, uc)) {
             return;
         }
-        info->addr = t->cpu.head.exit_addr & bits_mask(56);
+        info->addr = (uint64_t)bits_sext(t->cpu.head.exit_addr, 56); /* Linux: untagged_addr() */
     } else if (signo == SIGSEGV_ && watched_write(t, info, uc)) {
         if (t->smc_page) {
             engine_leave(&t->cpu.head, uc, EXC_DATA);
