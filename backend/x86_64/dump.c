@@ -27,7 +27,7 @@ void target_dump(Engine *e, const Tb *tb, void *file)
         }
         fprintf(file, "  %5x  %-8s %s", off, in->mnemonic, in->op_str);
         if (f) {
-            fprintf(file, "    ; fault %#llx flags %u", (unsigned long long)(tb->pc + 2u * f->pc), f->flags);
+            fprintf(file, "    ; fault %#llx flags %u", (unsigned long long)(tb->pc + (uint64_t)(2 * f->pc)), f->flags);
         }
         fputc('\n', file);
         p += in->size;
