@@ -110,6 +110,7 @@ struct Thread {
     uint64_t clear_tid;    /* for /proc and debuggers only, the kernel has its own */
     RingEntry ring[RING];
     unsigned ring_pos;
+    uint64_t data_start, data_size, data_version; /* a mapping that no code comes from, mm_icache() */
     unsigned strace_open;  /* a line of -strace without its result is out */
     uint8_t *block;        /* mapping with stack, TLS and this structure; NULL for the first thread */
     size_t block_size;

@@ -26,6 +26,7 @@ enum { ADVICE_DONTNEED = 4, ADVICE_FREE = 8, ADVICE_REMOVE = 9, ADVICE_DONTNEED_
 
 static VmaTree tree;
 static RwLock tree_lock;
+static uint64_t tree_version; /* counts changes */
 static Mutex mm_mutex;
 static uint64_t brk_start, brk_now;
 static uint64_t next_object = 1;
@@ -182,8 +183,9 @@ static int table_set(const VmaInfo *i)
     if (r == 0) {
         r = vma_tree_insert(&tree, i);
     }
-    write_unlock(&tree_lock);
     note_exec(i);
+    tree_version++;
+    write_unlock(&tree_lock);
     return r;
 }
 
@@ -191,6 +193,7 @@ static int table_remove(uint64_t start, uint64_t end)
 {
     write_lock(&tree_lock);
     int r = vma_tree_remove(&tree, start, end);
+    tree_version++;
     write_unlock(&tree_lock);
     return r;
 }
@@ -199,6 +202,7 @@ static int table_change(uint64_t start, uint64_t end, uint32_t prot, uint32_t se
 {
     write_lock(&tree_lock);
     int r = vma_tree_change(&tree, start, end, prot, set, clear);
+    tree_version++;
     write_unlock(&tree_lock);
     return r;
 }
@@ -745,7 +749,12 @@ enum { ICACHE_LINE = 64 };
 void mm_icache(uint64_t addr)
 {
     VmaInfo v;
+    Thread *t = this_thread;
     addr = ALIGN_DOWN(addr, ICACHE_LINE);
+    uint64_t version = __atomic_load_n(&tree_version, __ATOMIC_ACQUIRE);
+    if (addr - t->data_start < t->data_size && t->data_version == version) {
+        return; /* programs clean whole buffers line by line */
+    }
     if (!vma_find(addr, &v)) {
         return;
     }
@@ -753,6 +762,11 @@ void mm_icache(uint64_t addr)
         forget_code(addr, addr + ICACHE_LINE);
     }
     if (!v.ino || !*exec_object(&v)) {
+        if (!(v.prot & G_EXEC)) {
+            t->data_start = v.start;
+            t->data_size = v.end - v.start;
+            t->data_version = version;
+        }
         return;
     }
     uint64_t off = v.offset + (addr - v.start);
