@@ -127,7 +127,7 @@ bool waived_word(const char *kind, uint32_t word);
 /* May this difference between the reference and the oracle stand? Counts it. */
 bool waived_result(const Case *c, const DiffResult *ref, const DiffResult *oracle);
 /* The same between the reference and another engine of ours. */
-bool waived_unknown(const Case *c, const DiffResult *ref, const DiffResult *other);
+bool waived_ours(const DiffResult *ref, const DiffResult *other);
 void waivers_report(FILE *f);
 
 /* -- shrink.c ---------------------------------------------------------------------------------------------------- */
