@@ -111,6 +111,9 @@ typedef struct Frontend {
     void (*disas)(Gva pc, uint32_t word, char *buf, size_t size);
 } Frontend;
 
+/* What an engine can do without, for tests: host features that not every host has, jumps between regions. */
+enum { OFF_AVX512 = 1, OFF_CRYPTO = 2, OFF_CHAIN = 4 };
+
 typedef struct EngineConfig {
     const Frontend *fe;
     const void *cpu_model;
@@ -119,7 +122,7 @@ typedef struct EngineConfig {
     bool interp;          /* run in the IR interpreter */
     bool one_insn;        /* one guest instruction per region */
     unsigned max_insns;   /* per tier-1 region, 0 = default */
-    uint32_t no_opt;      /* bit per pass switched off */
+    uint32_t no_opt;      /* OFF_* */
     /* Told of each region's host code after it was made (perf maps), or NULL; by any thread. */
     void (*code_made)(Gva pc, const void *host, size_t size);
 } EngineConfig;

@@ -10,7 +10,7 @@ static uint64_t xcr0(void)
     return (uint64_t)hi << 32 | lo;
 }
 
-const char *features_get(Feat *f)
+const char *features_get(Feat *f, uint32_t off)
 {
     uint32_t a, b, c, d, b7, c7, d7, ax, bx, cx, dx;
     *f = (Feat){0};
@@ -43,5 +43,11 @@ const char *features_get(Feat *f)
     f->vaes = f->avx512 && (c7 & bit_VAES);
     f->vnni = f->avx512 && (c7 & bit_AVX512VNNI);
     f->bitalg = f->avx512 && (c7 & bit_AVX512BITALG);
+    if (off & OFF_AVX512) {
+        f->avx512 = f->vbmi = f->vaes = f->vnni = f->bitalg = false;
+    }
+    if (off & OFF_CRYPTO) {
+        f->aes = f->sha = f->gfni = f->vaes = false;
+    }
     return NULL;
 }

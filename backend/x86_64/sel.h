@@ -236,8 +236,8 @@ Exit *exit_new(Lower *l, uint64_t pc);
 void exit_jump(Lower *l, Exit *x);               /* patchable jmp */
 void exit_probe_jump(Asm *a, const Target *t);   /* to the translation of RTARGET by the jump cache */
 
-/* features.c: NULL, or the name of what this host lacks */
-const char *features_get(Feat *f);
+/* features.c: NULL, or the name of what this host lacks; off: OFF_* */
+const char *features_get(Feat *f, uint32_t off);
 
 /* abi.c */
 int abi_init(Engine *e, Target *t);              /* pins, and the stubs in code memory */

@@ -504,5 +504,8 @@ void units_init(bool jit)
     if (jit) {
         unit_add("jit", true, false, 0);
         unit_add("jit-one", true, true, 0);
+        unit_add("jit-avx2", true, false, OFF_AVX512);
+        unit_add("jit-nocrypto", true, false, OFF_CRYPTO);
+        unit_add("jit-nochain", true, false, OFF_CHAIN);
     }
 }
