@@ -468,7 +468,15 @@ ExcKind engine_run(CpuHead *cpu)
         if (from && !(e->cfg.no_opt & OFF_CHAIN)) {
             tb_link(e, from, tb);
         }
-        tb_remember(cpu, tb);
+        JumpEntry *j = &cpu->jumps[jump_hash(*pc)];
+        if (j->pc != *pc) {
+            j->pc = jump_none(jump_hash(*pc));
+            __atomic_store_n(&j->host, tb->entry, __ATOMIC_RELEASE);
+            __atomic_store_n(&j->pc, *pc, __ATOMIC_SEQ_CST);
+            if (UNLIKELY(__atomic_load_n(&tb->dead, __ATOMIC_SEQ_CST))) { /* removed since it was found (tb_remove) */
+                __atomic_store_n(&j->pc, jump_none(jump_hash(*pc)), __ATOMIC_RELEASE);
+            }
+        }
         if (UNLIKELY(log_mask & LOG_exec) && log_on_at(LOG_exec, gva(*pc))) {
             log_printf("Trace %#llx\n", (unsigned long long)*pc);
         }
