@@ -221,23 +221,6 @@ static void make_eval(Asm *a, Target *t)
     x_byte(a, X_RET);
 }
 
-/* An indirect jump to RTARGET that missed its cache: goes on at once when there is a translation. */
-static void make_indirect(Asm *a, Target *t, const Frontend *fe)
-{
-    uint8_t *leave = here(a);
-    set_exit(a, t, fe, RTARGET, EXC_NONE);
-    t->indirect_miss = here(a);
-    enter_c(a, t, RTARGET, true);
-    x_lea(a, 1, RDI, head(0));
-    x_mov_rr(a, 1, RSI, RTARGET);
-    x_mov_ri(a, RAX, (uint64_t)(uintptr_t)tb_lookup);
-    x_call_r(a, 0, RAX);
-    enter_c(a, t, RTARGET, false);
-    x_test_rr(a, 1, RAX, RAX);
-    x_jcc_abs(a, CC_E, leave);
-    x_jmp_r(a, 0, RAX);
-}
-
 int abi_init(Engine *e, Target *t)
 {
     const char *lack = features_get(&t->feat, e->cfg.no_opt);
