@@ -252,7 +252,10 @@ Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key)
         Tb *tb = target_compile(e, ch, &r, rest, WORK_BYTES - (size_t)(rest - (uint8_t *)t->work));
         times[2] = timed ? now_ns() : 0;
         if (tb == TB_TOO_BIG) {
-            max = r.ninsns > 1 ? r.ninsns / 2 : 1;
+            if (r.ninsns <= 1) {
+                BUG("the instruction at %#llx needs more code than a region may have", (unsigned long long)pc);
+            }
+            max = r.ninsns / 2;
             continue;
         }
         if (!tb) {
@@ -468,15 +471,7 @@ ExcKind engine_run(CpuHead *cpu)
         if (from && !(e->cfg.no_opt & OFF_CHAIN)) {
             tb_link(e, from, tb);
         }
-        JumpEntry *j = &cpu->jumps[jump_hash(*pc)];
-        if (j->pc != *pc) {
-            j->pc = jump_none(jump_hash(*pc));
-            __atomic_store_n(&j->host, tb->entry, __ATOMIC_RELEASE);
-            __atomic_store_n(&j->pc, *pc, __ATOMIC_SEQ_CST);
-            if (UNLIKELY(__atomic_load_n(&tb->dead, __ATOMIC_SEQ_CST))) { /* removed since it was found (tb_remove) */
-                __atomic_store_n(&j->pc, jump_none(jump_hash(*pc)), __ATOMIC_RELEASE);
-            }
-        }
+        tb_remember(cpu, tb);
         if (UNLIKELY(log_mask & LOG_exec) && log_on_at(LOG_exec, gva(*pc))) {
             log_printf("Trace %#llx\n", (unsigned long long)*pc);
         }
@@ -523,7 +518,7 @@ static bool overlaps(const Tb *tb, uint64_t start, uint64_t last)
 static void invalidate_list(Engine *e, Tb *tb, uint64_t start, uint64_t last)
 {
     while (tb) {
-        Tb *next = tb->page_next;
+        Tb *next = tb->place_next;
         if (overlaps(tb, start, last)) {
             codebuf_writable(&e->code);
             tb_remove(e, tb);
@@ -537,18 +532,14 @@ void engine_invalidate(Engine *e, Gva start, uint64_t len)
     if (!len || e->cfg.interp) {
         return;
     }
-    uint64_t first = start.v & -(uint64_t)4096, last = start.v + len - 1;
+    uint64_t last = start.v + len - 1;
     engine_lock(e);
     e->seq++;
-    uint64_t npages = ((last - first) >> 12) + 1;
-    if (npages > 1u << e->pages->bits) {
-        for (unsigned k = 0; k < 1u << e->pages->bits; k++) {
-            invalidate_list(e, e->pages->lists[k], start.v, last);
-        }
-    } else {
-        for (uint64_t k = 0; k < npages; k++) {
-            invalidate_list(e, *page_list(e->pages, first + (k << 12)), start.v, last);
-        }
+    /* a region is in the list of its first byte: look as far back as the longest one reaches */
+    uint64_t first = start.v > e->longest ? (start.v - e->longest) >> PLACE_BITS : 0, n = (last >> PLACE_BITS) - first + 1;
+    bool all = n > 1u << e->places->bits;
+    for (uint64_t k = 0; k < (all ? 1u << e->places->bits : n); k++) {
+        invalidate_list(e, all ? e->places->lists[k] : *place_list(e->places, (first + k) << PLACE_BITS), start.v, last);
     }
     engine_unlock(e);
 }
@@ -631,9 +622,9 @@ void engine_second_thread(Engine *e)
     engine_lock(e);
     e->threads = true;
     e->seq++;
-    for (unsigned k = 0; k < 1u << e->pages->bits; k++) {
-        for (Tb *tb = e->pages->lists[k], *next; tb; tb = next) {
-            next = tb->page_next;
+    for (unsigned k = 0; k < 1u << e->places->bits; k++) {
+        for (Tb *tb = e->places->lists[k], *next; tb; tb = next) {
+            next = tb->place_next;
             if (tb->one_thread) {
                 codebuf_writable(&e->code);
                 tb_remove(e, tb);

@@ -1,8 +1,11 @@
-/* tb.c - the table of translated regions: look-up, publishing, removal, host address to region. */
+/* tb.c - the table of translated regions: look-up, publishing, removal, host address to region.
+ *
+ * Compiled for general registers only (CMakeLists.txt): tb_lookup runs while vector registers hold guest state. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "log.h"
 #include "tb.h"
 
 static TbTable *table_new(unsigned bits)
@@ -24,36 +27,36 @@ static void table_clear(TbTable *h)
 int tb_init(Engine *e)
 {
     e->hash = table_new(HASH_BITS);
-    e->pages = table_new(HASH_BITS - PAGES_BITS);
-    return e->hash && e->pages ? 0 : -ENOMEM;
+    e->places = table_new(HASH_BITS - PLACES_BITS);
+    return e->hash && e->places ? 0 : -ENOMEM;
 }
 
 void tb_forget_all(Engine *e)
 {
     table_clear(e->hash);
-    table_clear(e->pages);
+    table_clear(e->places);
     e->ntbs = 0;
 }
 
 /* Moves everything to tables four times as large; lock held. Without memory for them the lists get longer. */
 static void grow(Engine *e)
 {
-    TbTable *old = e->hash, *h = table_new(old->bits + 2), *p = table_new(old->bits + 2 - PAGES_BITS);
+    TbTable *old = e->hash, *h = table_new(old->bits + 2), *p = table_new(old->bits + 2 - PLACES_BITS);
     if (!h || !p) {
         return;
     }
     for (unsigned k = 0; k < 1u << old->bits; k++) {
         for (Tb *tb = old->lists[k], *next; tb; tb = next) {
-            Tb **l = tb_list(h, tb->pc, tb->key), **q = page_list(p, tb->pc);
+            Tb **l = tb_list(h, tb->pc, tb->key), **q = place_list(p, tb->pc);
             next = tb->hash_next;
-            tb->page_next = *q;
+            tb->place_next = *q;
             *q = tb;
             __atomic_store_n(&tb->hash_next, *l, __ATOMIC_RELEASE); /* who reads the old list goes on in this one */
             *l = tb;
         }
     }
-    munmap(e->pages, sizeof(TbTable) + (sizeof(Tb *) << e->pages->bits));
-    e->pages = p;
+    munmap(e->places, sizeof(TbTable) + (sizeof(Tb *) << e->places->bits));
+    e->places = p;
     __atomic_store_n(&e->hash, h, __ATOMIC_RELEASE);
 }
 
@@ -67,13 +70,40 @@ Tb *tb_find(Engine *e, uint64_t pc, uint64_t key)
     return tb;
 }
 
+void tb_remember(CpuHead *cpu, const Tb *tb)
+{
+    unsigned n = jump_hash(tb->pc);
+    JumpEntry *j = &cpu->jumps[n];
+    j->pc = jump_none(n);
+    __atomic_store_n(&j->host, tb->entry, __ATOMIC_RELEASE);
+    __atomic_store_n(&j->pc, tb->pc, __ATOMIC_SEQ_CST);
+    if (UNLIKELY(__atomic_load_n(&tb->dead, __ATOMIC_SEQ_CST))) { /* removed since it was found (tb_remove) */
+        __atomic_store_n(&j->pc, jump_none(n), __ATOMIC_RELEASE);
+    }
+}
+
+const void *tb_lookup(CpuHead *cpu, uint64_t pc)
+{
+    Engine *e = cpu->engine;
+    if (cpu->pending || log_mask || (cpu->key & KEY_ONE_INSN) || (cpu->key & e->add_key) != e->add_key) {
+        return NULL;
+    }
+    const Tb *tb = tb_find(e, pc, cpu->key);
+    if (!tb) {
+        return NULL;
+    }
+    tb_remember(cpu, tb);
+    return tb->entry;
+}
+
 void tb_publish(Engine *e, Tb *tb)
 {
     if (++e->ntbs > 1u << e->hash->bits) {
         grow(e);
     }
-    Tb **h = tb_list(e->hash, tb->pc, tb->key), **p = page_list(e->pages, tb->pc);
-    tb->page_next = *p;
+    Tb **h = tb_list(e->hash, tb->pc, tb->key), **p = place_list(e->places, tb->pc);
+    e->longest = tb->nbytes > e->longest ? tb->nbytes : e->longest;
+    tb->place_next = *p;
     *p = tb;
     tb->hash_next = *h;
     __atomic_store_n(h, tb, __ATOMIC_RELEASE);
@@ -92,7 +122,7 @@ static void drop(Tb **list, Tb *tb, size_t next)
 void tb_remove(Engine *e, Tb *tb)
 {
     drop(tb_list(e->hash, tb->pc, tb->key), tb, offsetof(Tb, hash_next));
-    drop(page_list(e->pages, tb->pc), tb, offsetof(Tb, page_next));
+    drop(place_list(e->places, tb->pc), tb, offsetof(Tb, place_next));
     e->ntbs--;
     __atomic_store_n(&tb->dead, true, __ATOMIC_SEQ_CST); /* before the jump caches are looked at: engine_run */
     tb_unlink_in(tb);

@@ -4,7 +4,7 @@
  * another Tb's entry; unlinked, to its stub, which leaves to the dispatcher with the Exit in cpu->last_exit.
  * Code memory is one memory object mapped twice (codebuf.c): rw addresses are written, rx addresses run.
  *
- * Locks: `Engine.lock` guards publishing (hash, page lists), linking and the list of CPUs. Look-up takes none:
+ * Locks: `Engine.lock` guards publishing (hash, lists by place), linking and the list of CPUs. Look-up takes none:
  * hash chains are only extended at the head and unlinked without touching the removed Tb's own pointer, and no
  * memory of a Tb is used again before a full flush, when no thread is in translated code. A thread writes code
  * only into the chunk that it has taken, except for the aligned 4-byte displacement of an Exit, written under the lock.
@@ -46,10 +46,11 @@ enum { RECIPE_CONST, RECIPE_REG, RECIPE_SLOT, RECIPE_SPILL };
 
 struct Tb {
     uint64_t pc, key;
-    Tb *hash_next;        /* what a look-up reads comes first */
+    Tb *hash_next;        /* what look-up and invalidation read comes first */
     uint8_t *entry;       /* rx */
-    uint32_t size;        /* bytes of host code */
+    Tb *place_next;
     uint32_t nbytes;      /* guest bytes [pc, pc + nbytes) */
+    uint32_t size;        /* bytes of host code */
     uint16_t ninsns, nexits, nfaults;
     uint16_t traps;       /* FP traps so far */
     bool dead;            /* invalidated: in no list any more */
@@ -57,7 +58,6 @@ struct Tb {
     Exit *exits;
     Fault *faults;
     Recipe *recipes;
-    Tb *page_next;
     Exit *in;             /* exits linked to this Tb */
 };
 
@@ -84,7 +84,8 @@ enum {
     CODE_CHUNK = 256 * 1024, /* bytes of code per chunk; the same of data */
     CODE_AHEAD = 32 * 1024,  /* pages come from the kernel in runs of this size, cheaper than one by one */
     HASH_BITS = 11,          /* of the table of Tbs at first; it grows fourfold when it is full */
-    PAGES_BITS = 3,          /* the table of pages is that much smaller (a power of 2) */
+    PLACE_BITS = 8,          /* guest bytes whose regions share a list for invalidation, a power of 2 */
+    PLACES_BITS = 1,         /* the table of these lists is that much smaller (a power of 2) */
     IR_CAP = 4096,           /* IR ops per region */
     REGION_INSNS = 48,       /* guest instructions per tier-1 region */
     RET_STACK = 256 * 1024,  /* bytes of a host return stack */
@@ -138,8 +139,9 @@ struct Engine {
     EngineLock lock;
     uint32_t seq;           /* invalidations so far */
     uint32_t flushing;      /* a full flush is under way: nobody may enter translated code */
-    TbTable *hash, *pages;
+    TbTable *hash, *places;
     unsigned ntbs;          /* in the tables */
+    uint32_t longest;       /* guest bytes of the longest region so far */
     CpuHead **cpus;
     unsigned ncpus, cpus_cap;
     uint64_t add_key;       /* key bits that all threads run under */
@@ -155,15 +157,19 @@ static inline Tb **tb_list(TbTable *h, uint64_t pc, uint64_t key)
     return &h->lists[((pc >> 2) * 0x9e3779b97f4a7c15u + key * 0x85ebca6bu) >> (64 - h->bits)];
 }
 
-static inline Tb **page_list(TbTable *h, uint64_t pc)
+static inline Tb **place_list(TbTable *h, uint64_t pc)
 {
-    return &h->lists[((pc >> 12) * 0x9e3779b97f4a7c15u) >> (64 - h->bits)];
+    return &h->lists[((pc >> PLACE_BITS) * 0x9e3779b97f4a7c15u) >> (64 - h->bits)];
 }
 
 /* tb.c */
 int tb_init(Engine *e);                                      /* the tables; 0 or -ENOMEM */
 void tb_forget_all(Engine *e);                               /* lock held, nobody in translated code: empty tables */
 Tb *tb_find(Engine *e, uint64_t pc, uint64_t key);          /* lock-free */
+/* What an indirect jump that missed its caches calls from translated code: the entry to go on at, now in the jump cache
+ * too, or NULL: leave. Uses general registers only. */
+const void *tb_lookup(CpuHead *cpu, uint64_t pc);
+void tb_remember(CpuHead *cpu, const Tb *tb);               /* puts it into the thread's jump cache */
 void tb_publish(Engine *e, Tb *tb);                         /* lock held */
 void tb_remove(Engine *e, Tb *tb);                          /* lock held: from lists, links, jump caches */
 Tb *tb_of_host(Engine *e, const void *rx);                  /* the Tb whose code holds rx, or NULL; signal-safe */

@@ -155,8 +155,6 @@ static void make_exits(Asm *a, Target *t, const Frontend *fe)
     set_exit(a, t, fe, RAX, EXC_PENDING);
     t->pending_indirect = here(a);
     set_exit(a, t, fe, RTARGET, EXC_PENDING);
-    t->indirect_miss = here(a);
-    set_exit(a, t, fe, RTARGET, EXC_NONE);
     t->ret_mismatch = here(a);
     set_exit(a, t, fe, RTARGET, EXIT_RET_MISMATCH);
     t->ret_bottom = here(a);
@@ -187,23 +185,41 @@ static void make_helper(Asm *a, Target *t)
     x_byte(a, X_RET);
 }
 
+/* Around a call of C code that uses general registers only: onto the C stack with what such code may change, and back.
+ * `also` is one more register to keep, or NOREG. */
+static void enter_c(Asm *a, const Target *t, Reg also, bool enter)
+{
+    Reg list[16];
+    unsigned n = 0;
+    for (unsigned r = 0; r < 16; r++) {
+        bool kept = false;
+        for (unsigned k = 0; k < LEN(callee_saved); k++) {
+            kept |= callee_saved[k] == r;
+        }
+        if (r == also || ((t->pins >> r & 1) && !kept)) {
+            list[n++] = (Reg)r;
+        }
+    }
+    if (n & 1) {
+        list[n++] = RBX; /* the stack stays aligned */
+    }
+    if (enter) {
+        x_store_rm(a, 1, RSP, HEAD(ret_sp));
+        x_mov_rm(a, 1, RSP, HEAD(host_sp));
+    }
+    for (unsigned k = 0; k < n; k++) {
+        enter ? x_push_r(a, 0, list[k]) : x_pop_r(a, 0, list[n - 1 - k]);
+    }
+    if (!enter) {
+        x_mov_rm(a, 1, RSP, HEAD(ret_sp));
+    }
+}
+
 /* rax = evaluation function, ecx = its constant; operands and result in ev[]. */
 static void make_eval(Asm *a, Target *t)
 {
-    uint64_t save = t->pins & 0xffff;
-    for (unsigned k = 0; k < LEN(callee_saved); k++) {
-        save &= ~(1ull << callee_saved[k]);
-    }
-    unsigned odd = __builtin_popcountll(save) & 1;
     t->eval = here(a);
-    x_store_rm(a, 1, RSP, HEAD(ret_sp));
-    x_mov_rm(a, 1, RSP, HEAD(host_sp));
-    for (uint64_t m = save; m; m &= m - 1) {
-        x_push_r(a, 0, (Reg)__builtin_ctzll(m));
-    }
-    if (odd) {
-        x_push_r(a, 0, RAX);
-    }
+    enter_c(a, t, NOREG, true);
     x_mov_rr(a, 0, R9, RCX);
     x_lea(a, 1, RDI, HEAD(fp));
     x_lea(a, 1, RSI, head(offsetof(CpuHead, ev) + 3 * sizeof(V128)));
@@ -211,14 +227,25 @@ static void make_eval(Asm *a, Target *t)
     x_lea(a, 1, RCX, head(offsetof(CpuHead, ev) + sizeof(V128)));
     x_lea(a, 1, R8, head(offsetof(CpuHead, ev) + 2 * sizeof(V128)));
     x_call_r(a, 0, RAX);
-    if (odd) {
-        x_pop_r(a, 0, RAX);
-    }
-    for (uint64_t m = save; m; m &= ~(1ull << (63 - __builtin_clzll(m)))) {
-        x_pop_r(a, 0, (Reg)(63 - __builtin_clzll(m)));
-    }
-    x_mov_rm(a, 1, RSP, HEAD(ret_sp));
+    enter_c(a, t, NOREG, false);
     x_byte(a, X_RET);
+}
+
+/* An indirect jump to RTARGET that missed its cache: goes on at once when there is a translation. */
+static void make_indirect(Asm *a, Target *t, const Frontend *fe)
+{
+    uint8_t *leave = here(a);
+    set_exit(a, t, fe, RTARGET, EXC_NONE);
+    t->indirect_miss = here(a);
+    enter_c(a, t, RTARGET, true);
+    x_lea(a, 1, RDI, head(0));
+    x_mov_rr(a, 1, RSI, RTARGET);
+    x_mov_ri(a, RAX, (uint64_t)(uintptr_t)tb_lookup);
+    x_call_r(a, 0, RAX);
+    enter_c(a, t, RTARGET, false);
+    x_test_rr(a, 1, RAX, RAX);
+    x_jcc_abs(a, CC_E, leave);
+    x_jmp_r(a, 0, RAX);
 }
 
 int abi_init(Engine *e, Target *t)
@@ -233,6 +260,7 @@ int abi_init(Engine *e, Target *t)
     Asm *a = &asm_;
     make_leave(a, t);
     make_enter(a, t);
+    make_indirect(a, t, e->fe);
     make_exits(a, t, e->fe);
     make_helper(a, t);
     make_eval(a, t);
