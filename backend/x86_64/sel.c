@@ -48,7 +48,7 @@ typedef struct Sweep {
     IrRef slot_hint[IR_MAX_SLOTS];  /* value that a later set gives the slot, if nothing observes it before */
     uint32_t hint_gen[IR_MAX_SLOTS];
     uint32_t over_gen[IR_MAX_SLOTS]; /* == gen: overwritten later before anybody looks */
-    uint32_t gen;
+    uint32_t gen;                   /* grows from region to region, so that old entries mean nothing */
     IrRef nz_need;  /* last place that needs the nzcv slot */
     IrRef clob;     /* nearest op after this one that changes EFLAGS */
 } Sweep;
@@ -205,7 +205,13 @@ static void sweep_operands(Lower *l, IrRef i, const IrIns *in, IrRef pos)
 static void analyze(Lower *l)
 {
     const Frontend *fe = l->e->fe;
-    Sweep *s = &(Sweep){.gen = 1};
+    static __thread Sweep sweep; /* too large to be cleared for every region */
+    Sweep *s = &sweep;
+    if (s->gen > UINT32_MAX / 2) {
+        memset(s, 0, sizeof *s);
+    }
+    s->gen++;
+    s->nz_need = 0;
     s->clob = l->r->n;
     for (IrRef i = l->r->n - 1; i > 0; i--) {
         const IrIns *in = &l->ins[i];
