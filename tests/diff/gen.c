@@ -143,6 +143,11 @@ static bool is_branch_imm(unsigned row)
            row == ROW_b_cond || row == ROW_bc_cond;
 }
 
+static bool in_slot(const Gen *e, uint64_t pc)
+{
+    return pc >= e->base && pc < e->base + SLOT_BYTES;
+}
+
 static unsigned word_index(const Gen *e, uint64_t pc)
 {
     return (unsigned)((pc - e->base) / 4);
@@ -234,7 +239,9 @@ static bool draw_word(Gen *e, unsigned row, unsigned at, uint32_t *word)
             *member(&a, &info->fields[k]) = draw_field(e, &info->fields[k]);
             has_rn |= strcmp(info->fields[k].name, "rn") == 0;
         }
-        if (row_is_access[row] || row == ROW_br || row == ROW_blr || row == ROW_ret) {
+        if (row == ROW_ret && in_slot(e, ref_cpu()->x[30])) {
+            a.rn = 30;
+        } else if (row_is_access[row] || row == ROW_br || row == ROW_blr || row == ROW_ret) {
             a.rn = rng_one_in(e->g, 16) ? a.rn : draw_base(e);
         }
         if (row == ROW_sys) {
@@ -266,6 +273,9 @@ static bool draw(Gen *e, uint64_t pc, Draw *d)
     unsigned row = draw_row(e);
     if (e->ldx.row && rng_one_in(e->g, 2)) {
         row = e->ldx.row == ROW_ldxr ? ROW_stxr : ROW_stxp;
+    }
+    if (in_slot(e, ref_cpu()->x[30]) && rng_one_in(e->g, 8)) {
+        row = ROW_ret; /* from the call that left its address there */
     }
     if (!draw_word(e, row, word_index(e, pc), &d->word)) {
         return false;
@@ -422,11 +432,6 @@ static bool tune_system(Gen *e, const Draw *d)
 }
 
 /* -- running it ----------------------------------------------------------------------------------------------------------- */
-
-static bool in_slot(const Gen *e, uint64_t pc)
-{
-    return pc >= e->base && pc < e->base + SLOT_BYTES;
-}
 
 static void touch(Gen *e, const IrRegion *r)
 {
