@@ -141,6 +141,7 @@ make_root()
     mkdir -p "$tmp/tmp"
     relative_links "$tmp"
     alternatives "$tmp"
+    printf '%s\n' $debs >"$tmp/.debs"
     rm -rf "$root"
     : >"$tmp/.complete"
     mv "$tmp" "$root"
