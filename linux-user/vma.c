@@ -275,7 +275,8 @@ static int64_t zone_mmap(uint64_t len, uint64_t prot, uint64_t flags, int64_t fd
             zone_next = failed(r) ? zone_next : at;
             return r;
         }
-        zone_next = tries == 7 ? zone_top : at - (HUGE_PAGE << 2 * tries);
+        uint64_t step = HUGE_PAGE << 2 * tries;
+        zone_next = tries == 7 || at <= step ? zone_top : at - step;
     }
     return raw_call(__NR_mmap, 0, len, prot, flags, fd, off);
 }
