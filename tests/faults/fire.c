@@ -7,6 +7,8 @@
  *            barriers): each sees the old or the new function, and after it was told, the new one only
  *   remap    the same by mmap over the code
  *   fork     fork while other threads run, allocate and take signals; the child runs code, fresh code too, and exits
+ *   pages    threads write to pages that another thread takes away; the handler gives them back, while timers tick
+ *   pipes    bytes through pipes, sleeps and futexes under a hail of signals: nothing is lost, doubled or stuck
  *   churn    so much code that code memory runs full again and again, by several threads
  * A round is a hundred or so of these; all must end well.
  */
@@ -430,10 +432,229 @@ static void part_churn(void)
     start_timer(0);
 }
 
+/* -- pages that go and come ------------------------------------------------------------------------------------------- */
+
+enum { PAGES = 16, WRITERS = 3 };
+static uint8_t *pages;
+static uint64_t written[WRITERS];
+static unsigned faults;
+
+static void on_fault(int sig, siginfo_t *info, void *context)
+{
+    uint8_t *at = info->si_addr;
+    (void)sig;
+    (void)context;
+    if (at < pages || at >= pages + PAGES * 4096) {
+        static const char msg[] = "FAILED: a fault elsewhere\n";
+        ssize_t n = write(1, msg, sizeof msg - 1);
+        _exit(n < 0 ? 3 : 2);
+    }
+    __atomic_add_fetch(&faults, 1, __ATOMIC_RELAXED);
+    mprotect((void *)((uintptr_t)at & ~4095ul), 4096, PROT_READ | PROT_WRITE);
+    spoil();
+}
+
+/* Plain stores with write-back, pairs, vectors and atomics; each thread has words of its own. */
+static void *writer(void *arg)
+{
+    unsigned id = (unsigned)(uintptr_t)arg;
+    uint64_t rng = id + 1, sum = 0;
+    while (!stop) {
+        uint64_t r = random_of(&rng);
+        uint64_t *at = (uint64_t *)(pages + (r >> 20) % PAGES * 4096 + 1024 * id), one = 1, old;
+        switch (r >> 60) {
+        case 0: case 1: case 2: __atomic_fetch_add(at, 1, __ATOMIC_SEQ_CST); break;
+        case 3: case 4: __asm__ volatile("ldadd %1, %0, [%2]" : "=&r"(old) : "r"(one), "r"(at) : "memory"); break;
+        case 5: case 6: {
+            uint64_t *p = at;
+            __asm__ volatile("ldr %0, [%1]\n add %0, %0, #1\n str %0, [%1], #8" : "=&r"(old), "+r"(p) : : "memory");
+            if (p != at + 1) {
+                FAIL("write-back happened twice, or not");
+            }
+            break;
+        }
+        case 7: case 8: {
+            uint64_t *p = at + 2;
+            __asm__ volatile("ldr x9, [%0, #-16]\n ldr x10, [%0, #-8]\n add x9, x9, #1\n stp x9, x10, [%0, #-16]!"
+                             : "+r"(p) : : "x9", "x10", "memory");
+            if (p != at) {
+                FAIL("write-back of a pair happened twice, or not");
+            }
+            break;
+        }
+        case 9: case 10:
+            __asm__ volatile("ldr q16, [%0]\n fmov x9, d16\n add x9, x9, #1\n mov v16.d[0], x9\n st1 {v16.2d}, [%0]"
+                             : : "r"(at) : "x9", "v16", "memory");
+            break;
+        default:
+            __asm__ volatile("1: ldaxr %0, [%2]\n add %0, %0, %1\n stlxr w9, %0, [%2]\n cbnz w9, 1b"
+                             : "=&r"(old) : "r"(one), "r"(at) : "x9", "memory");
+        }
+        sum++;
+    }
+    written[id] = sum;
+    return NULL;
+}
+
+static void part_pages(void)
+{
+    pthread_t t[WRITERS];
+    struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
+    sigemptyset(&sa.sa_mask);
+    sigaction(SIGSEGV, &sa, NULL);
+    pages = mmap(NULL, PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    stop = false;
+    faults = 0;
+    start_timer(701);
+    for (uintptr_t i = 0; i < WRITERS; i++) {
+        pthread_create(&t[i], NULL, writer, (void *)i);
+    }
+    uint64_t rng = 5;
+    for (unsigned i = 0; i < rounds * 30; i++) {
+        uint64_t r = random_of(&rng);
+        mprotect(pages + (r >> 20) % PAGES * 4096, 4096, r >> 63 ? PROT_NONE : PROT_READ);
+        if (i % 4 == 0) {
+            sched_yield();
+        }
+    }
+    stop = true;
+    uint64_t want = 0, got = 0;
+    for (unsigned i = 0; i < WRITERS; i++) {
+        pthread_join(t[i], NULL);
+        want += written[i];
+    }
+    start_timer(0);
+    mprotect(pages, PAGES * 4096, PROT_READ);
+    for (unsigned i = 0; i < PAGES * 4; i++) {
+        got += *(uint64_t *)(pages + 1024 * i);
+    }
+    if (want != got) {
+        FAIL("%llu additions, %llu made", (unsigned long long)want, (unsigned long long)got);
+    }
+    if (!faults) {
+        FAIL("no fault happened");
+    }
+    munmap(pages, PAGES * 4096);
+    signal(SIGSEGV, SIG_DFL);
+}
+
+/* -- system calls under signals ------------------------------------------------------------------------------------------ */
+
+typedef struct Pipe {
+    int in[2], out[2];
+    uint64_t bytes;
+} Pipe;
+
+/* Reads exactly n bytes; the handler restarts, yet short reads happen. */
+static bool read_all(int fd, uint8_t *buf, size_t n)
+{
+    while (n) {
+        ssize_t got = read(fd, buf, n);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            return false;
+        }
+        buf += got;
+        n -= (size_t)got;
+    }
+    return true;
+}
+
+static bool write_all(int fd, const uint8_t *buf, size_t n)
+{
+    while (n) {
+        ssize_t put = write(fd, buf, n);
+        if (put < 0 && errno == EINTR) {
+            continue;
+        }
+        if (put <= 0) {
+            return false;
+        }
+        buf += put;
+        n -= (size_t)put;
+    }
+    return true;
+}
+
+static void *echo(void *arg)
+{
+    Pipe *p = arg;
+    uint8_t buf[512];
+    for (uint64_t left = p->bytes; left;) {
+        size_t n = left < sizeof buf ? left : sizeof buf;
+        if (!read_all(p->in[0], buf, n) || !write_all(p->out[1], buf, n)) {
+            FAIL("echo: errno %d", errno);
+            break;
+        }
+        left -= n;
+    }
+    return NULL;
+}
+
+static void *pipe_sniper(void *arg)
+{
+    const struct timespec pause = {0, 60000};
+    while (!stop) {
+        pthread_kill(victim, SIGUSR1);
+        nanosleep(&pause, NULL);
+    }
+    return arg;
+}
+
+static void part_pipes(void)
+{
+    pthread_t other, hail;
+    Pipe p = {.bytes = (uint64_t)rounds * 20 * 512};
+    uint8_t buf[512], back[512];
+    if (pipe(p.in) || pipe(p.out)) {
+        FAIL("pipe: errno %d", errno);
+        return;
+    }
+    stop = false;
+    victim = pthread_self();
+    start_timer(401);
+    pthread_create(&other, NULL, echo, &p);
+    pthread_create(&hail, NULL, pipe_sniper, NULL);
+    uint64_t rng = 8;
+    for (unsigned i = 0; i < rounds * 20; i++) {
+        for (unsigned k = 0; k < sizeof buf; k++) {
+            buf[k] = (uint8_t)(random_of(&rng) >> 33);
+        }
+        if (!write_all(p.in[1], buf, sizeof buf) || !read_all(p.out[0], back, sizeof back)) {
+            FAIL("round %u: errno %d", i, errno);
+            break;
+        }
+        if (memcmp(buf, back, sizeof buf)) {
+            FAIL("round %u: other bytes came back", i);
+        }
+        if (i % 16 == 0) { /* a sleep lasts its time, whatever interrupts it */
+            struct timespec want = {0, 300000}, rest = want, begin, end;
+            clock_gettime(CLOCK_MONOTONIC, &begin);
+            while (nanosleep(&rest, &rest) < 0 && errno == EINTR) {
+            }
+            clock_gettime(CLOCK_MONOTONIC, &end);
+            if ((end.tv_sec - begin.tv_sec) * 1000000000ll + end.tv_nsec - begin.tv_nsec < want.tv_nsec) {
+                FAIL("round %u: the sleep was too short", i);
+            }
+        }
+    }
+    pthread_join(other, NULL);
+    stop = true;
+    pthread_join(hail, NULL);
+    start_timer(0);
+    for (unsigned i = 0; i < 2; i++) {
+        close(p.in[i]);
+        close(p.out[i]);
+    }
+}
+
 static const struct {
     const char *name;
     void (*fn)(void);
-} parts[] = {{"regs", part_regs}, {"modify", part_modify}, {"remap", part_remap}, {"fork", part_fork}, {"churn", part_churn}};
+} parts[] = {{"regs", part_regs}, {"modify", part_modify}, {"remap", part_remap}, {"fork", part_fork}, {"pages", part_pages},
+             {"pipes", part_pipes}, {"churn", part_churn}};
 
 int main(int argc, char **argv)
 {
