@@ -658,6 +658,9 @@ bool gen_case(Rng *g, unsigned slot, bool oracle, uint64_t memseed, Case *c)
             made++;
             continue;
         }
+        if (at < SLOT_WORDS) {
+            e->filled[at] = true; /* the end of the block stays one */
+        }
         ref_translate(&s);
         Draw d = {.allocated = at < SLOT_WORDS};
         d.allocated = d.allocated && (memcpy(&d.word, code_alias(pc), 4), a64_decode(d.word, the_model->feats, &d.a));
