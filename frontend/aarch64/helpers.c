@@ -5,6 +5,7 @@
  */
 #include "helpers.h"
 
+#include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -154,36 +155,65 @@ void h_excl_open(CpuA64 *cpu, uint64_t address, uint64_t space)
     __atomic_store_n(mark_of(s->store_marks, address - 16), cpu->excl_ticket, __ATOMIC_SEQ_CST);
 }
 
-/* Takes the monitor: was it open for this access? It is closed afterwards in any case. */
-static bool monitor_take(CpuA64 *cpu, uint64_t address, uint64_t bytes, uint64_t *marks)
+/* Between the look at the mark and the store nobody else may store through a strict monitor: a thread that loses its
+ * processor just there would miss an A-B-A. The lock is by granule; the page was written to before it is taken, so that
+ * the store under it does not fault. */
+static uint32_t strict_locks[1024];
+
+static uint32_t *strict_lock(uint64_t address)
+{
+    uint32_t *l = &strict_locks[address >> 4 & (sizeof strict_locks / sizeof *strict_locks - 1)];
+    while (__atomic_exchange_n(l, 1, __ATOMIC_ACQUIRE)) {
+        sched_yield();
+    }
+    return l;
+}
+
+static void strict_unlock(uint32_t *l)
+{
+    if (l) {
+        __atomic_store_n(l, 0, __ATOMIC_RELEASE);
+    }
+}
+
+/* Takes the monitor: was it open for this access? It is closed afterwards in any case. *lock: to be given back after
+ * the store, NULL without. */
+static bool monitor_take(CpuA64 *cpu, uint64_t address, uint64_t bytes, uint64_t *marks, uint32_t **lock)
 {
     bool open = cpu->excl_addr == address && cpu->excl_size == bytes;
     uint64_t *own = mark_of(marks, address), *before = mark_of(marks, address - 16);
-    cpu->excl_addr = ~(uint64_t)0;
+    *lock = NULL;
     if (open && cpu->excl_ticket) {
+        __atomic_fetch_or((uint8_t *)guest_ptr(address), 0, __ATOMIC_RELAXED);
+        *lock = strict_lock(address);
         open = __atomic_load_n(own, __ATOMIC_SEQ_CST) == cpu->excl_ticket &&
                __atomic_load_n(before, __ATOMIC_SEQ_CST) == cpu->excl_ticket;
     } else if (open) {
         __atomic_store_n(own, 0, __ATOMIC_SEQ_CST); /* this store breaks the strict monitors of others */
     }
+    cpu->excl_addr = ~(uint64_t)0;
     return open;
+}
+
+static bool store_if(void *p, uint64_t old, uint64_t value, unsigned log2size)
+{
+    switch (log2size) {
+    case 0: return __sync_bool_compare_and_swap((uint8_t *)p, (uint8_t)old, (uint8_t)value);
+    case 1: return __sync_bool_compare_and_swap((uint16_t *)p, (uint16_t)old, (uint16_t)value);
+    case 2: return __sync_bool_compare_and_swap((uint32_t *)p, (uint32_t)old, (uint32_t)value);
+    default: return __sync_bool_compare_and_swap((uint64_t *)p, old, value);
+    }
 }
 
 uint32_t h_excl_store(CpuA64 *cpu, uint64_t address, uint64_t value, uint64_t marks_and_size)
 {
     unsigned log2size = marks_and_size & 7;
-    uint64_t *marks = (uint64_t *)(uintptr_t)(marks_and_size & ~(uint64_t)7);
-    if (!monitor_take(cpu, address, UINT64_C(1) << log2size, marks)) {
-        return 1;
-    }
-    void *p = guest_ptr(address);
-    uint64_t old = cpu->excl_lo;
-    switch (log2size) {
-    case 0: return !__sync_bool_compare_and_swap((uint8_t *)p, (uint8_t)old, (uint8_t)value);
-    case 1: return !__sync_bool_compare_and_swap((uint16_t *)p, (uint16_t)old, (uint16_t)value);
-    case 2: return !__sync_bool_compare_and_swap((uint32_t *)p, (uint32_t)old, (uint32_t)value);
-    default: return !__sync_bool_compare_and_swap((uint64_t *)p, old, value);
-    }
+    uint32_t *lock;
+    bool open = monitor_take(cpu, address, UINT64_C(1) << log2size,
+                             (uint64_t *)(uintptr_t)(marks_and_size & ~(uint64_t)7), &lock);
+    bool stored = open && store_if(guest_ptr(address), cpu->excl_lo, value, log2size);
+    strict_unlock(lock);
+    return !stored;
 }
 
 #ifdef __x86_64__
@@ -201,11 +231,12 @@ static Wide wide(const V128 *v)
 
 WITH_CAS16 uint32_t h_excl_store_pair(CpuA64 *cpu, uint64_t address, const V128 *value, uint64_t marks)
 {
-    if (!monitor_take(cpu, address, 16, (uint64_t *)(uintptr_t)marks)) {
-        return 1;
-    }
+    uint32_t *lock;
+    bool open = monitor_take(cpu, address, 16, (uint64_t *)(uintptr_t)marks, &lock);
     Wide old = (Wide)cpu->excl_hi << 64 | cpu->excl_lo;
-    return !__sync_bool_compare_and_swap((Wide *)guest_ptr(address), old, wide(value));
+    bool stored = open && __sync_bool_compare_and_swap((Wide *)guest_ptr(address), old, wide(value));
+    strict_unlock(lock);
+    return !stored;
 }
 
 WITH_CAS16 void h_rmw128(CpuA64 *cpu, V128 *old, uint64_t address, const V128 *value, uint32_t op)
