@@ -148,7 +148,7 @@ bool crash_symbol(const Where *w, uint64_t addr, char *name, size_t size, uint64
         address_of(fd, &eh, addr - w->start + w->offset, &addr)) {
         for (unsigned k = 0; k < eh.e_shnum && !found; k++) {
             Elf64_Shdr sh, strings;
-            Elf64_Sym y;
+            Elf64_Sym y = {0};
             uint64_t at = eh.e_shoff + k * sizeof sh;
             if (read_file(fd, &sh, sizeof sh, at) &&
                 (sh.sh_type == SHT_SYMTAB || sh.sh_type == SHT_DYNSYM) &&
