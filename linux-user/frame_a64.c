@@ -42,14 +42,14 @@ enum { PSTATE_MISC = 1 << 25 | 1 << 24 | 1 << 12 }; /* TCO, DIT, SSBS */
 
 static uint64_t get_pstate(const CpuA64 *c)
 {
-    return a64_nzcv(c) | (c->pstate_misc & PSTATE_MISC) | (c->btype & 3) << 10;
+    return a64_nzcv(c) | (c->pstate_misc & PSTATE_MISC) | (uint64_t)a64_btype(c) << 10;
 }
 
 static void set_pstate(CpuA64 *c, uint64_t pstate)
 {
     a64_set_nzcv(c, (uint32_t)pstate & PSTATE_NZCV);
     c->pstate_misc = (uint32_t)pstate & PSTATE_MISC;
-    c->btype = (uint32_t)pstate >> 10 & 3;
+    a64_set_btype(c, (uint32_t)pstate >> 10 & 3);
 }
 
 static void put_records(Thread *t, Frame *f)
@@ -102,7 +102,7 @@ int frame_enter(Thread *t, const GuestAction *sa, const SigInfo *info, uint64_t 
     c->sp = sp;
     engine_fpcr_changed(&c->h); /* the key depends on SP's alignment too */
     c->pc = sa->handler;
-    c->btype = a64_hwcap(process.model, 1) >> 17 & 1 ? 2 : 0;
+    a64_set_btype(c, a64_hwcap(process.model, 1) >> 17 & 1 ? 2 : 0);
     c->excl_addr = ~0ull;
     return 0;
 }

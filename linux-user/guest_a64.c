@@ -148,7 +148,7 @@ static void exception(Thread *t, ExcKind kind)
         signal_fault(t, ILL, ILLOPC, c->pc, 0x62000000);
         break;
     case EXC_BTI:
-        signal_fault(t, ILL, ILLOPC, c->pc, 0x36000000 | (c->btype & 3));
+        signal_fault(t, ILL, ILLOPC, c->pc, 0x36000000 | a64_btype(c));
         break;
     case EXC_FPAC:
         signal_fault(t, ILL, ILLOPN, c->pc, 0x72000000 | (imm & 3));

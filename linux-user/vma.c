@@ -67,6 +67,7 @@ void vma_init(void)
 {
     tree.seed = (uint32_t)(uintptr_t)&tree | 1;
     process.space.fetch = space_fetch;
+    process.space.guarded = space_guarded;
     process.space.base = 0;
     int64_t own = raw_call(__NR_mmap, 0, PAGE, 0, 0x22, -1, 0);
     raw_call(__NR_munmap, own, PAGE);
@@ -779,6 +780,13 @@ void mm_icache(uint64_t addr)
             forget_code(alias, alias + ICACHE_LINE);
         }
     }
+}
+
+bool space_guarded(Space *s, Gva pc)
+{
+    VmaInfo v;
+    (void)s;
+    return vma_find(pc.v, &v) && v.prot & G_BTI;
 }
 
 const uint8_t *space_fetch(Space *s, Gva pc, uint32_t *avail)

@@ -74,6 +74,7 @@ void mm_unlock(void);
 void mm_fork_prepare(void);
 void mm_fork_done(bool child);
 
+bool space_guarded(Space *s, Gva pc);
 const uint8_t *space_fetch(Space *s, Gva pc, uint32_t *avail);
 
 #endif

@@ -73,4 +73,15 @@ static inline void a64_set_nzcv(CpuA64 *cpu, uint32_t pstate)
     cpu->nzcv = nzcv_pack(pstate >> 28);
 }
 
+/* PSTATE.BTYPE of the instruction at pc. */
+static inline unsigned a64_btype(const CpuA64 *cpu)
+{
+    return (cpu->btype & ~(uint64_t)3) == cpu->pc ? cpu->btype & 3 : 0;
+}
+
+static inline void a64_set_btype(CpuA64 *cpu, unsigned btype)
+{
+    cpu->btype = btype ? cpu->pc | btype : 0;
+}
+
 #endif

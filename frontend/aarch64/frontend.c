@@ -115,6 +115,9 @@ static void one(Tr *t)
     uint32_t word;
     memcpy(&word, t->code, 4);
     A64 a;
+    if (t->ninsns == 0 && tr_has(t, A64_FEAT_bti)) {
+        tr_landing(t, word);
+    }
     if (a64_decode(word, m->feats, &a)) {
         a64_rows[a.row].tr(t, &a, a64_rows[a.row].k);
     } else {

@@ -593,25 +593,28 @@ static void test_bti(void)
         {BR, 1, NOP, false},   {BLR, 1, NOP, false},   {RET, 1, NOP, true},    {BR, 16, NOP, false},  {BR, 1, BTI_J, true},
         {BR, 1, BTI_C, false}, {BR, 16, BTI_C, true},  {BR, 17, BTI_C, true},  {BLR, 1, BTI_C, true}, {BLR, 1, BTI_J, false},
         {BLR, 1, BTI_JC, true}, {BR, 1, BTI_JC, true}, {BR, 1, BTI, false},    {BLR, 16, NOP, false}, {BR, 1, BRK, true},
-        {BLR, 1, BRK, true},    {BLR, 1, PACIASP, true}, {BR, 16, PACIASP, true},
+        {BLR, 1, BRK, true},    {BLR, 1, PACIASP, true}, {BR, 16, PACIASP, true}, {BR, 1, PACIASP, false},
     };
     uint8_t *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC | 0x10, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     uint64_t rng = 7;
-    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (unsigned i = 0; i < 2 * sizeof rows / sizeof rows[0]; i++) {
         Regs r;
         Caught c = {0};
-        uint32_t branch = rows[i].branch | rows[i].reg << 5;
+        bool from_guarded = i & 1; /* from an unguarded page every BR is like one by X16 */
+        uint32_t branch = rows[i / 2].branch | rows[i / 2].reg << 5, target = rows[i / 2].target;
         uint64_t to = (uint64_t)page + 16;
-        snprintf(what, sizeof what, "BTI: %08x to %08x", branch, rows[i].target);
+        bool ok = rows[i / 2].ok || (!from_guarded && rows[i / 2].branch == BR && (target == BTI_C || target == PACIASP));
+        snprintf(what, sizeof what, "BTI: %08x to %08x from %s page", branch, target, from_guarded ? "a guarded" : "another");
         random_regs(&r, &rng);
-        r.x[rows[i].reg] = to;
+        r.x[rows[i / 2].reg] = to;
+        r.pc = from_guarded ? (uint64_t)page + 128 : r.pc;
         write_code(r.pc, &branch, 1);
-        write_code(to, &rows[i].target, 1);
+        write_code(to, &target, 1);
         run(&r, &c);
-        if (!rows[i].ok) {
+        if (!ok) {
             expect_signal(&c, SIGILL, ILL_ILLOPC, to, to);
         } else {
-            uint64_t end = to + (rows[i].target == BRK ? 0 : 4);
+            uint64_t end = to + (target == BRK ? 0 : 4);
             expect_signal(&c, SIGTRAP, TRAP_BRKPT, end, end);
         }
     }
