@@ -106,7 +106,7 @@ int engine_cpu_init(Engine *e, CpuHead *cpu)
     cpu->last_exit = NULL;
     cpu->in_helper = 0;
     cpu->guest_mxcsr = target_mxcsr(cpu->fp.fpcr);
-    cpu->key = e->fe->key(cpu) | e->add_key;
+    cpu->key = e->fe->key(cpu) | engine_added_key(e);
     first_jumps(cpu);
     if (!e->cfg.interp) {
         target_ret_reset(e, cpu);
@@ -195,7 +195,7 @@ static void dump_ir(Engine *e, const IrRegion *r)
 static void make_ir(Engine *e, void *work, uint64_t pc, uint64_t key, unsigned max, IrRegion *r)
 {
     /* KEY_THREADS is no part of a Tb's key: what depends on it says so, and goes when it changes. */
-    e->fe->translate(e->cfg.cpu_model, e->cfg.space, gva(pc), key | (e->threads ? KEY_THREADS : 0), max, r, work, IR_CAP);
+    e->fe->translate(e->cfg.cpu_model, e->cfg.space, gva(pc), key | (__atomic_load_n(&e->threads, __ATOMIC_RELAXED) ? KEY_THREADS : 0), max, r, work, IR_CAP);
     r->key = key;
 }
 
@@ -302,11 +302,11 @@ static ExcKind run_interp(Engine *e, CpuHead *cpu)
     t->interp_runs = true;
     for (;;) {
         __atomic_and_fetch((uint64_t *)&cpu->pending, ~(uint64_t)PENDING_ENGINE, __ATOMIC_ACQ_REL);
-        if (cpu->pending) {
+        if (engine_pending(cpu)) {
             return (ExcKind)(cpu->exit_kind = EXC_PENDING);
         }
         IrRegion r;
-        cpu->key |= e->add_key;
+        cpu->key |= engine_added_key(e);
         make_ir(e, t->work, *pc_of(cpu), cpu->key, max_insns(e, cpu->key), &r);
         if (UNLIKELY(log_mask)) {
             dump_ir(e, &r);
@@ -392,7 +392,7 @@ static Mark *mark_of(Engine *e, uint64_t pc, bool make)
 unsigned engine_marks(Engine *e, uint64_t pc)
 {
     const Mark *m = mark_of(e, pc, false);
-    return m ? m->bits : 0;
+    return m ? __atomic_load_n(&m->bits, __ATOMIC_RELAXED) : 0;
 }
 
 /* An instruction that a signal handler could not let pass: marks its place and does it in the interpreter. */
@@ -403,7 +403,7 @@ static ExcKind redo(Engine *e, CpuHead *cpu, unsigned why)
     engine_lock(e);
     Mark *m = mark_of(e, pc, true);
     if (m && !(m->bits & why) && (why == MARK_TBI || ++m->traps == FP_TRAPS_MAX)) {
-        m->bits |= (uint16_t)why;
+        __atomic_or_fetch(&m->bits, (uint16_t)why, __ATOMIC_RELAXED);
         again = true;
     }
     e->stats.fp_traps += why == MARK_FP;
@@ -427,10 +427,12 @@ static void wait_flush(Engine *e)
 static void change_key(Engine *e, CpuHead *cpu, uint64_t key)
 {
     cpu->key = key;
+    cpu->last_exit = NULL;
     if (!e->cfg.interp) {
+        engine_lock(e); /* a flush does the same */
         clear_jumps(cpu);
-        cpu->last_exit = NULL;
         target_ret_drop(e, cpu);
+        engine_unlock(e);
     }
 }
 
@@ -440,33 +442,40 @@ ExcKind engine_run(CpuHead *cpu)
     if (e->cfg.interp) {
         return run_interp(e, cpu);
     }
-    uint64_t *pc = pc_of(cpu), flushes = e->stats.flushes;
+    uint64_t *pc = pc_of(cpu), flushes = engine_flushes(e);
     Exit *from = NULL;
+    bool resync = false; /* a return went to an unexpected place */
     for (;;) {
         /* From here on a flush waits for this thread. */
         (void)__atomic_exchange_n(&cpu->host_sp, ENTERING, __ATOMIC_SEQ_CST);
-        if (UNLIKELY(cpu->pending || __atomic_load_n(&e->flushing, __ATOMIC_SEQ_CST))) {
+        if (UNLIKELY(engine_pending(cpu) || __atomic_load_n(&e->flushing, __ATOMIC_SEQ_CST))) {
             __atomic_store_n(&cpu->host_sp, NULL, __ATOMIC_RELEASE);
             __atomic_and_fetch((uint64_t *)&cpu->pending, ~(uint64_t)PENDING_ENGINE, __ATOMIC_ACQ_REL);
             wait_flush(e);
             from = NULL;
-            if (cpu->pending) {
+            if (engine_pending(cpu)) {
                 return (ExcKind)(cpu->exit_kind = EXC_PENDING);
             }
             continue;
         }
-        if (UNLIKELY((cpu->key & e->add_key) != e->add_key)) {
-            change_key(e, cpu, cpu->key | e->add_key);
+        if (UNLIKELY(~cpu->key & engine_added_key(e))) {
+            change_key(e, cpu, cpu->key | engine_added_key(e));
             from = NULL;
         }
+        if (resync) {
+            target_ret_resync(e, cpu, *pc);
+            resync = false;
+        }
         Tb *tb = tb_find(e, *pc, cpu->key);
-        e->stats.lookups++;
+        if (UNLIKELY(log_mask & LOG_stats)) {
+            __atomic_add_fetch(&e->stats.lookups, 1, __ATOMIC_RELAXED);
+        }
         if (!tb) {
             tb = engine_translate(e, cpu, *pc, cpu->key);
         }
-        if (UNLIKELY(e->stats.flushes != flushes)) { /* the exit's memory may be another's by now */
+        if (UNLIKELY(engine_flushes(e) != flushes)) { /* the exit's memory may be another's by now */
             from = NULL;
-            flushes = e->stats.flushes;
+            flushes = engine_flushes(e);
         }
         if (from && !(e->cfg.no_opt & OFF_CHAIN)) {
             tb_link(e, from, tb);
@@ -482,13 +491,14 @@ ExcKind engine_run(CpuHead *cpu)
             uint32_t kind = cpu->exit_kind;
             cpu->exit_kind = EXC_NONE;
             if (kind == EXIT_RET_MISMATCH) {
-                target_ret_resync(e, cpu, *pc);
+                resync = true; /* not now: a flush may be under way */
             } else {
                 cpu->exit_kind = redo(e, cpu, kind == EXIT_REDO_FP ? MARK_FP : MARK_TBI);
             }
         }
         if (cpu->exit_kind == EXC_PENDING) {
-            if (cpu->pending & ~(uint64_t)PENDING_ENGINE || !cpu->pending) {
+            uint64_t pending = engine_pending(cpu);
+            if (pending & ~(uint64_t)PENDING_ENGINE || !pending) {
                 return EXC_PENDING;
             }
             from = NULL;
@@ -534,7 +544,7 @@ void engine_invalidate(Engine *e, Gva start, uint64_t len)
     }
     uint64_t last = start.v + len - 1;
     engine_lock(e);
-    e->seq++;
+    __atomic_add_fetch(&e->seq, 1, __ATOMIC_RELEASE);
     /* a region is in the list of its first byte: look as far back as the longest one reaches */
     uint64_t first = start.v > e->longest ? (start.v - e->longest) >> PLACE_BITS : 0, n = (last >> PLACE_BITS) - first + 1;
     bool all = n > 1u << e->places->bits;
@@ -547,12 +557,14 @@ void engine_invalidate(Engine *e, Gva start, uint64_t len)
 /* Forgets all translations. Every other thread is brought out of translated code first; the caller is out. */
 void engine_flush(Engine *e, CpuHead *cpu)
 {
-    uint64_t before = e->stats.flushes;
-    while (__atomic_exchange_n(&e->flushing, 1, __ATOMIC_ACQ_REL)) {
-        cpu->host_sp = NULL; /* the other one waits for this thread */
-        wait_flush(e);
-        cpu->host_sp = (void *)1;
-        if (e->stats.flushes != before) {
+    uint64_t before = engine_flushes(e);
+    while (__atomic_exchange_n(&e->flushing, 1, __ATOMIC_SEQ_CST)) {
+        do { /* the other one waits for this thread; and so must the next one */
+            __atomic_store_n(&cpu->host_sp, NULL, __ATOMIC_RELEASE);
+            wait_flush(e);
+            (void)__atomic_exchange_n(&cpu->host_sp, ENTERING, __ATOMIC_SEQ_CST);
+        } while (__atomic_load_n(&e->flushing, __ATOMIC_SEQ_CST));
+        if (engine_flushes(e) != before) {
             return; /* somebody else did it */
         }
     }
@@ -561,7 +573,7 @@ void engine_flush(Engine *e, CpuHead *cpu)
         engine_lock(e);
         for (unsigned k = 0; k < e->ncpus; k++) {
             CpuHead *c = e->cpus[k];
-            if (c != cpu && __atomic_load_n(&c->host_sp, __ATOMIC_ACQUIRE)) {
+            if (c != cpu && __atomic_load_n(&c->host_sp, __ATOMIC_SEQ_CST)) {
                 __atomic_or_fetch((uint64_t *)&c->pending, PENDING_ENGINE, __ATOMIC_ACQ_REL);
                 inside = true;
             }
@@ -577,11 +589,10 @@ void engine_flush(Engine *e, CpuHead *cpu)
     for (unsigned k = 0; k < e->ncpus; k++) {
         clear_jumps(e->cpus[k]);
         target_ret_reset(e, e->cpus[k]);
-        e->cpus[k]->last_exit = NULL;
     }
     codebuf_reset(&e->code);
-    e->stats.flushes++;
-    e->seq++;
+    __atomic_add_fetch(&e->stats.flushes, 1, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&e->seq, 1, __ATOMIC_RELEASE);
     engine_unlock(e);
     __atomic_store_n(&e->flushing, 0, __ATOMIC_RELEASE);
     syscall(SYS_futex, &e->flushing, FUTEX_WAKE_PRIVATE, 1 << 30, NULL, NULL, 0);
@@ -590,7 +601,7 @@ void engine_flush(Engine *e, CpuHead *cpu)
 void engine_fpcr_changed(CpuHead *cpu)
 {
     Engine *e = cpu->engine;
-    uint64_t key = e->fe->key(cpu) | e->add_key;
+    uint64_t key = e->fe->key(cpu) | engine_added_key(e);
     cpu->guest_mxcsr = target_mxcsr(cpu->fp.fpcr) | (cpu->guest_mxcsr & 0x3f);
     if (key != cpu->key) {
         change_key(e, cpu, key);
@@ -600,7 +611,7 @@ void engine_fpcr_changed(CpuHead *cpu)
 void engine_add_key(Engine *e, uint64_t bits)
 {
     engine_lock(e);
-    e->add_key |= bits;
+    __atomic_or_fetch(&e->add_key, bits, __ATOMIC_RELEASE);
     for (unsigned k = 0; k < e->ncpus; k++) {
         __atomic_or_fetch((uint64_t *)&e->cpus[k]->pending, PENDING_ENGINE, __ATOMIC_ACQ_REL);
     }
@@ -620,8 +631,8 @@ void engine_set_fpsr(CpuHead *cpu, uint32_t fpsr)
 void engine_second_thread(Engine *e)
 {
     engine_lock(e);
-    e->threads = true;
-    e->seq++;
+    __atomic_store_n(&e->threads, true, __ATOMIC_RELEASE);
+    __atomic_add_fetch(&e->seq, 1, __ATOMIC_RELEASE);
     for (unsigned k = 0; k < 1u << e->places->bits; k++) {
         for (Tb *tb = e->places->lists[k], *next; tb; tb = next) {
             next = tb->place_next;

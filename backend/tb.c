@@ -74,7 +74,7 @@ void tb_remember(CpuHead *cpu, const Tb *tb)
 {
     unsigned n = jump_hash(tb->pc);
     JumpEntry *j = &cpu->jumps[n];
-    j->pc = jump_none(n);
+    __atomic_store_n(&j->pc, jump_none(n), __ATOMIC_RELAXED);
     __atomic_store_n(&j->host, tb->entry, __ATOMIC_RELEASE);
     __atomic_store_n(&j->pc, tb->pc, __ATOMIC_SEQ_CST);
     if (UNLIKELY(__atomic_load_n(&tb->dead, __ATOMIC_SEQ_CST))) { /* removed since it was found (tb_remove) */
@@ -85,7 +85,7 @@ void tb_remember(CpuHead *cpu, const Tb *tb)
 const void *tb_lookup(CpuHead *cpu, uint64_t pc)
 {
     Engine *e = cpu->engine;
-    if (cpu->pending || log_mask || (cpu->key & KEY_ONE_INSN) || (cpu->key & e->add_key) != e->add_key) {
+    if (engine_pending(cpu) || log_mask || (cpu->key & KEY_ONE_INSN) || (~cpu->key & engine_added_key(e))) {
         return NULL;
     }
     const Tb *tb = tb_find(e, pc, cpu->key);
@@ -128,7 +128,7 @@ void tb_remove(Engine *e, Tb *tb)
     tb_unlink_in(tb);
     for (unsigned k = 0; k < e->ncpus; k++) {
         JumpEntry *j = &e->cpus[k]->jumps[jump_hash(tb->pc)];
-        if (__atomic_load_n(&j->pc, __ATOMIC_RELAXED) == tb->pc) {
+        if (__atomic_load_n(&j->pc, __ATOMIC_SEQ_CST) == tb->pc) {
             __atomic_store_n(&j->pc, jump_none(jump_hash(tb->pc)), __ATOMIC_RELEASE);
         }
     }

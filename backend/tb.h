@@ -162,6 +162,16 @@ static inline Tb **place_list(TbTable *h, uint64_t pc)
     return &h->lists[((pc >> PLACE_BITS) * 0x9e3779b97f4a7c15u) >> (64 - h->bits)];
 }
 
+/* What changes under the lock and is read without it. */
+static inline uint64_t engine_added_key(const Engine *e)
+{
+    return __atomic_load_n(&e->add_key, __ATOMIC_RELAXED);
+}
+static inline uint64_t engine_flushes(const Engine *e)
+{
+    return __atomic_load_n(&e->stats.flushes, __ATOMIC_RELAXED);
+}
+
 /* tb.c */
 int tb_init(Engine *e);                                      /* the tables; 0 or -ENOMEM */
 void tb_forget_all(Engine *e);                               /* lock held, nobody in translated code: empty tables */

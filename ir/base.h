@@ -98,6 +98,14 @@ NORETURN void bug(const char *file, int line, const char *fmt, ...) PRINTF_LIKE(
 /* Says more, before the abort; NULL = nobody knows more. Set once at start. */
 extern void (*bug_report)(void);
 #define BUG(...) bug(__FILE__, __LINE__, __VA_ARGS__)
+/* Tells ThreadSanitizer of a release at p that translated code is going to do. */
+#ifdef __SANITIZE_THREAD__
+void __tsan_release(void *p);
+#define sync_released(p) __tsan_release(p)
+#else
+#define sync_released(p) ((void)(p))
+#endif
+
 #define ASSERT(c)                                                                                  \
     do {                                                                                           \
         if (UNLIKELY(!(c))) {                                                                      \

@@ -172,7 +172,11 @@ bool engine_tbi_trap(CpuHead *cpu, void *ucontext);
 /* Asks a thread to come out soon; from any thread or handler. */
 static inline void engine_kick(CpuHead *cpu)
 {
-    cpu->pending = 1;
+    __atomic_or_fetch(&cpu->pending, 1, __ATOMIC_ACQ_REL);
+}
+static inline uint64_t engine_pending(const CpuHead *cpu)
+{
+    return __atomic_load_n(&cpu->pending, __ATOMIC_RELAXED);
 }
 
 /* Around fork: before (takes the locks), after in the parent, after in the child (own copy of code memory). */

@@ -573,7 +573,7 @@ static ExcKind leave_with(const Run *x, ExcKind kind, int32_t imm, uint64_t pc)
 static ExcKind leave(const Run *x, uint64_t pc, bool poll)
 {
     set_pc(x, pc);
-    return poll && x->cpu->pending ? leave_with(x, EXC_PENDING, 0, pc) : EXC_NONE;
+    return poll && engine_pending(x->cpu) ? leave_with(x, EXC_PENDING, 0, pc) : EXC_NONE;
 }
 
 /* An op of the exits' group. True: the region is left with *kind; else *next is the instruction to go on with. */

@@ -103,6 +103,7 @@ Tb *target_compile(Engine *e, CodeChunk *ch, const IrRegion *r, void *work, size
 void target_enter(Engine *e, CpuHead *cpu, const uint8_t *entry)
 {
     const Target *t = e->target;
+    sync_released(&cpu->host_sp); /* by the code that leaves again */
     ((void (*)(CpuHead *, const uint8_t *))(uintptr_t)t->enter)(cpu, entry);
 }
 
