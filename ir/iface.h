@@ -83,6 +83,8 @@ struct Space {
      * their immediate. It may read and write slots, but not pc, and must not fault. NULL = no such page. */
     void (*call)(CpuHead *cpu, uint32_t imm);
     uint64_t call_page;
+    /* Is the page guarded: may indirect branches enter it only at landing pads? NULL = no page is. */
+    bool (*guarded)(Space *s, Gva pc);
     /* Guest address + base = host address on the fast path. */
     uint64_t base;
     /* Strict exclusive monitors, see frontend/aarch64/tr_atomic.c: the last number given out, and by granule of
