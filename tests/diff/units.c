@@ -149,10 +149,10 @@ static void set_signal(DiffResult *r, const CpuA64 *cpu, ExcKind kind)
     case EXC_UNDEF:
     case EXC_HLT:
     case EXC_SYSTRAP:
+    case EXC_BTI:
         r->sig = SIGILL;
         r->code = ILL_ILLOPC;
         break;
-    case EXC_BTI:
     case EXC_FPAC:
         r->sig = SIGILL;
         r->code = ILL_ILLOPN;
@@ -162,7 +162,7 @@ static void set_signal(DiffResult *r, const CpuA64 *cpu, ExcKind kind)
     case EXC_ALIGN:
         r->sig = SIGBUS;
         r->code = BUS_ADRALN;
-        r->addr = kind == EXC_ALIGN ? untagged(cpu->h.exit_addr) : cpu->pc;
+        r->addr = kind == EXC_ALIGN ? untagged(cpu->h.exit_addr) : kind == EXC_SP_ALIGN ? cpu->sp : cpu->pc;
         break;
     case EXC_FETCH:
         r->sig = SIGSEGV;
@@ -252,7 +252,7 @@ static uint64_t find_fault(const CpuA64 *cpu)
 {
     static IrIns ins[IR_ROOM];
     IrRegion r = {.ins = ins};
-    the_frontend.translate(the_model, &space, gva(cpu->pc), cpu->h.key | KEY_ONE_INSN, 1, &r, ins, IR_ROOM);
+    the_frontend.translate(the_model, &space, gva(cpu->pc), the_frontend.key(&cpu->h) | KEY_ONE_INSN, 1, &r, ins, IR_ROOM);
     for (IrRef i = 0; i < r.n; i++) {
         if (r.nblocks == 1 && is_access(&r.ins[i])) {
             uint64_t a = untagged(access_address(&r, i, cpu));
@@ -275,7 +275,7 @@ static void run_reference(Unit *u, const Case *c, DiffResult *r)
             kind = EXC_STEP;
             break;
         }
-        uint64_t key = u->cpu->h.key | (u->one_insn ? KEY_ONE_INSN : 0);
+        uint64_t key = the_frontend.key(&u->cpu->h) | (u->one_insn ? KEY_ONE_INSN : 0);
         the_frontend.translate(the_model, &space, gva(u->cpu->pc), key, REGION_MAX, &reg, ir_buffer, IR_ROOM);
         kind = interpret(&reg, u->cpu);
     }
@@ -299,7 +299,7 @@ void ref_translate(Step *s)
 {
     CpuA64 *cpu = units[0].cpu;
     s->region.ins = ir_buffer;
-    the_frontend.translate(the_model, &space, gva(cpu->pc), cpu->h.key | KEY_ONE_INSN, 1, &s->region, ir_buffer, IR_ROOM);
+    the_frontend.translate(the_model, &space, gva(cpu->pc), the_frontend.key(&cpu->h) | KEY_ONE_INSN, 1, &s->region, ir_buffer, IR_ROOM);
 }
 
 bool ref_address(Step *s, uint64_t *addr, unsigned *log2size)
