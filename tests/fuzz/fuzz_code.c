@@ -1,9 +1,10 @@
 /* fuzz_code.c - any words as guest code: decoder, translators, verifier, interpreter and code generator.
  *
- * Input: byte 0 model (bit 0: every feature) and state key (bits 1..3: KEY_FP_SLOW, KEY_THREADS, KEY_STRICT), byte 1
- * instructions per region, byte 2 where in the page the code lies (words before its end), byte 3 a seed for registers
- * and memory; then units of 6 bytes: a row number and a word. The word's literal bits are replaced by the row's, so
- * that every unit is an instruction or nearly one; numbers beyond the last row leave the word as it is.
+ * Input: byte 0 model (bit 0: every feature) and state key (bits 1..3: KEY_FP_SLOW, KEY_THREADS, KEY_STRICT); byte 1
+ * instructions per region (bits 0..5), guarded page (6), misaligned SP (7); byte 2 where in the page the code lies
+ * (words before its end); byte 3 a seed for registers and memory; then units of 6 bytes: a row number and a word. The
+ * word's literal bits are replaced by the row's, so that every unit is an instruction or nearly one; numbers beyond the
+ * last row leave the word as it is.
  *
  * The code is translated as regions and run by the interpreter, at most RUNS of them; everything is verified. The
  * guest's memory is an arena: sandbox() rewrites each region so that no address leaves it, so nothing can be hurt.
@@ -37,7 +38,16 @@ static const uint8_t *fetch(Space *s, Gva pc, uint32_t *avail)
     return at < PAGE_BYTES ? page + at : NULL;
 }
 
-static Space space = {.fetch = fetch};
+static bool page_guarded;
+
+static bool guarded(Space *s, Gva pc)
+{
+    (void)s;
+    (void)pc;
+    return page_guarded;
+}
+
+static Space space = {.fetch = fetch, .guarded = guarded};
 
 /* -- keeping the guest in the arena ------------------------------------------------------------------------ */
 
@@ -213,6 +223,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     unsigned max_insns = 1 + (head >> 8 & 63), words = 4 + 4 * (head >> 16 & 63);
     cpu.model = a64_model(head & 1 ? "max" : NULL);
     random_state(head >> 24 & 255);
+    page_guarded = head >> 14 & 1;
+    cpu.sp += head >> 12 & 8;
     cpu.h.fp.fpcr = head & 2 ? (uint32_t)(head & 0xf0) << 20 : 0;
     cpu.pc = CODE_PC + 4ull * write_code(&in, words);
     for (unsigned run = 0; run < RUNS && cpu.pc - CODE_PC < PAGE_BYTES; run++) {
