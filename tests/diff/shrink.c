@@ -41,13 +41,15 @@ static bool shrink_state(Case *c, Fails *fails, void *arg)
     for (unsigned i = 0; i < 31; i++) {
         better |= keep(c, &s->x[i], zero, 8, fails, arg);
     }
-    better |= keep(c, &s->sp, zero, 8, fails, arg) | keep(c, &s->tpidr, zero, 8, fails, arg);
+    better |= keep(c, &s->sp, zero, 8, fails, arg);
+    better |= keep(c, &s->tpidr, zero, 8, fails, arg);
     for (unsigned i = 0; i < 32; i++) {
         if (!keep(c, s->v[i], zero, 16, fails, arg)) {
             better |= keep(c, &s->v[i][1], zero, 8, fails, arg);
         }
     }
-    better |= keep(c, &s->nzcv, zero, 4, fails, arg) | keep(c, &s->fpsr, zero, 4, fails, arg);
+    better |= keep(c, &s->nzcv, zero, 4, fails, arg);
+    better |= keep(c, &s->fpsr, zero, 4, fails, arg);
     if (!keep(c, &s->fpcr, zero, 4, fails, arg)) {
         for (unsigned i = 0; i < 32; i++) {
             uint32_t v = s->fpcr & ~(1u << i);
