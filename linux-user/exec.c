@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "image.h"
+#include "seccomp.h"
 #include "sig.h"
 #include "sys.h"
 
@@ -108,7 +109,8 @@ static int64_t count_words(uint64_t v)
 typedef struct Words {
     const char **w;
     unsigned n;
-    char text[1024], fd[16], mask[24];
+    char text[1024], fd[16], mask[24], filters[16];
+    int filters_fd;
 } Words;
 
 static void add(Words *s, const char *word)
@@ -140,6 +142,12 @@ static int build(Thread *t, Words *s, const ExecPlan *plan, const char *execfn, 
     add(s, "-armx-exec-mask");
     snprintf(s->mask, sizeof s->mask, "%llu", (unsigned long long)t->mask);
     add(s, s->mask);
+    if (t->seccomp) {
+        s->filters_fd = seccomp_save(t);
+        snprintf(s->filters, sizeof s->filters, "%d", s->filters_fd + 1);
+        add(s, "-armx-exec-seccomp");
+        add(s, s->filters);
+    }
     add(s, "-armx-exec-name");
     add(s, execfn);
     uint64_t argv0 = 0;
@@ -163,7 +171,7 @@ static int build(Thread *t, Words *s, const ExecPlan *plan, const char *execfn, 
 
 static int64_t run(Thread *t, const ExecPlan *plan, const char *execfn, uint64_t argv, uint64_t envp)
 {
-    Words s = {.n = 0};
+    Words s = {.filters_fd = -1};
     int64_t r = build(t, &s, plan, execfn, argv);
     if (r == 0) {
         uint64_t mask = signals_block_all();
@@ -173,6 +181,9 @@ static int64_t run(Thread *t, const ExecPlan *plan, const char *execfn, uint64_t
                                  : raw_call(__NR_execve, "/proc/self/exe", s.w, envp);
         signals_exec_failed(t);
         signals_restore(mask);
+    }
+    if (s.filters_fd >= 0) {
+        raw_call(__NR_close, s.filters_fd);
     }
     if (t->scratch) {
         raw_call(__NR_munmap, t->scratch, t->scratch_size);
@@ -245,6 +256,9 @@ static int64_t exec_with(Thread *t, ExecNames *n, int dirfd, uint64_t path, uint
     }
     if (r == 0 && n->plan.kind == FILE_ARM64) {
         r = image_precheck(n->plan.fd);
+    }
+    if (r == 0 && n->plan.kind == FILE_HOST && t->seccomp_mode) {
+        r = -EACCES; /* the filter knows the guest's numbers only */
     }
     if (r == 0) {
         r = n->plan.kind == FILE_HOST ? run_host(t, n->host, argv, envp) : run(t, &n->plan, n->shown, argv, envp);

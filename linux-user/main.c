@@ -10,6 +10,7 @@
 
 #include "exec.h"
 #include "log.h"
+#include "seccomp.h"
 #include "perf.h"
 #include "sig.h"
 #include "sys.h"
@@ -256,6 +257,9 @@ int main(int argc, char **argv, char **envp)
     o->exec_name = NULL;
     o->exec_fd = 0;
     crash_init();
+    if (o->exec_seccomp && seccomp_load(t, (int)o->exec_seccomp - 1) < 0) {
+        die(126, "filters of system calls were lost");
+    }
     signals_init(t);
     thread_first(t, run, t);
     return 0;

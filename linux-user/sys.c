@@ -4,6 +4,7 @@
 #include "sys.h"
 
 #include "log.h"
+#include "seccomp.h"
 #include "sig.h"
 
 static const SysRow table[SYS_MAX] = {
@@ -114,7 +115,10 @@ int64_t sys_dispatch(Thread *t, uint64_t nr, const uint64_t args[6])
     if (log) {
         strace_enter(t, nr, a, line, sizeof line);
     }
-    int64_t ret = call(t, r, nr, a);
+    int64_t ret;
+    if (LIKELY(!t->seccomp_mode) || seccomp_allows(t, nr, a, &ret)) {
+        ret = call(t, r, nr, a);
+    }
     t->has_call_mask = t->has_call_mask && (ret == NOT_MADE || ret == -EINTR);
     e->ret = ret;
     e->done = true;

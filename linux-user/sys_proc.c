@@ -3,6 +3,7 @@
 #include <sys/utsname.h>
 
 #include "exec.h"
+#include "seccomp.h"
 #include "sys.h"
 
 int64_t sys_clone(Thread *t, uint64_t a[6])
@@ -98,9 +99,12 @@ int64_t sys_prctl(Thread *t, uint64_t a[6])
     case P_SVE_GET_VL:
     case P_SME_SET_VL:
     case P_SME_GET_VL:
-    case P_SET_SECCOMP:
     case P_SET_DISPATCH:
         return -EINVAL;
+    case P_GET_SECCOMP:
+        return t->seccomp_mode;
+    case P_SET_SECCOMP:
+        return seccomp_prctl(t, a[1], a[2]);
     case P_SET_MM:
         return -EPERM;
     case P_PAC_RESET_KEYS:
@@ -216,14 +220,6 @@ int64_t sys_ptrace(Thread *t, uint64_t a[6])
     default:
         return -EPERM;
     }
-}
-
-/* As a kernel without CONFIG_SECCOMP: a filter would judge armx's own calls. */
-int64_t sys_seccomp(Thread *t, uint64_t a[6])
-{
-    (void)t;
-    (void)a;
-    return -ENOSYS;
 }
 
 /* The kernel restarts critical sections by host addresses; libc does without when it gets this. */

@@ -246,6 +246,8 @@ static Thread *child_new(Thread *parent, uint64_t flags, uint64_t stack, uint64_
     guest_clone_regs(c, parent, stack, flags & CLONE_SETTLS_, guest_tls);
     c->mask = parent->mask;
     c->tagged_addr = parent->tagged_addr;
+    c->seccomp = parent->seccomp;
+    c->seccomp_mode = parent->seccomp_mode;
     if (!(flags & CLONE_VM_) || flags & CLONE_VFORK_) {
         c->alt = parent->alt;
     } else {

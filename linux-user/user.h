@@ -45,6 +45,7 @@ typedef struct Options {
     uint64_t tb_size;       /* -tb-size, in MiB */
     uint64_t tier;          /* --tier */
     uint64_t seed;          /* -seed */
+    uint64_t exec_seccomp;  /* descriptor of its filters, plus one; 0 = none */
     uint64_t exec_mask;     /* signals that the program before a followed exec had blocked */
     uint64_t exec_fd;       /* program given as an open descriptor, plus one; 0 = none */
     bool strace, one_insn, interp, perfmap, jitdump, rtsig, have_seed;
@@ -106,6 +107,8 @@ struct Thread {
     SigInfo kept[NSYNC];   /* SIGSEGV etc. that somebody sent while the guest blocks them */
     uint32_t kept_set;     /* bit per entry */
     uint64_t host_mask;    /* what the host has blocked for us now */
+    const void *seccomp;   /* newest filter (seccomp.c) */
+    int seccomp_mode;
     uint64_t tagged_addr;  /* PR_SET_TAGGED_ADDR_CTRL */
     uint64_t clear_tid;    /* for /proc and debuggers only, the kernel has its own */
     RingEntry ring[RING];
