@@ -222,7 +222,7 @@ int options_parse(Options *o, int argc, char **argv, char **envp)
         from_environment(o, envp);
     }
     for (; k < argc && argv[k][0] == '-' && argv[k][1]; k++) {
-        const char *name = argv[k] + 1 + (argv[k][1] == '-');
+        const char *shown = argv[k], *name = shown + 1 + (shown[1] == '-');
         if (!*name) {
             k++;
             break;
@@ -240,7 +240,7 @@ int options_parse(Options *o, int argc, char **argv, char **envp)
         } else if (!r || eq) {
             die(126, "%s: unknown option (-h lists them)", argv[k]);
         }
-        apply(o, r, argv[k], value);
+        apply(o, r, shown, value);
     }
     check(o);
     if (o->tier == 0) {
