@@ -90,6 +90,7 @@ struct Space {
     /* Strict exclusive monitors, see frontend/aarch64/tr_atomic.c: the last number given out, and by granule of
      * 16 bytes (address >> 4, modulo the size) the number of who opened a monitor or stored there last. */
     uint64_t last_ticket;
+    uint64_t kernel_writes; /* system calls so far that may have written to guest memory, once there was a ticket */
     uint64_t store_marks[1 << STORE_MARK_BITS];
 };
 

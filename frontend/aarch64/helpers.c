@@ -151,6 +151,7 @@ void h_excl_open(CpuA64 *cpu, uint64_t address, uint64_t space)
 {
     Space *s = (Space *)(uintptr_t)space;
     cpu->excl_ticket = __atomic_add_fetch(&s->last_ticket, 1, __ATOMIC_SEQ_CST);
+    cpu->excl_writes = __atomic_load_n(&s->kernel_writes, __ATOMIC_SEQ_CST);
     __atomic_store_n(mark_of(s->store_marks, address), cpu->excl_ticket, __ATOMIC_SEQ_CST);
     __atomic_store_n(mark_of(s->store_marks, address - 16), cpu->excl_ticket, __ATOMIC_SEQ_CST);
 }
@@ -186,8 +187,10 @@ static bool monitor_take(CpuA64 *cpu, uint64_t address, uint64_t bytes, uint64_t
     if (open && cpu->excl_ticket) {
         __atomic_fetch_or((uint8_t *)guest_ptr(address), 0, __ATOMIC_RELAXED);
         *lock = strict_lock(address);
+        const Space *s = (const Space *)((const uint8_t *)marks - offsetof(Space, store_marks));
         open = __atomic_load_n(own, __ATOMIC_SEQ_CST) == cpu->excl_ticket &&
-               __atomic_load_n(before, __ATOMIC_SEQ_CST) == cpu->excl_ticket;
+               __atomic_load_n(before, __ATOMIC_SEQ_CST) == cpu->excl_ticket &&
+               __atomic_load_n(&s->kernel_writes, __ATOMIC_SEQ_CST) == cpu->excl_writes;
     } else if (open) {
         __atomic_store_n(own, 0, __ATOMIC_SEQ_CST); /* this store breaks the strict monitors of others */
     }

@@ -2,7 +2,7 @@
  *
  * Every LSE operation and every exclusive, in all sizes and pairs, on one location, with an invariant that a lost
  * update, a torn access or a wrong old value breaks. `aba`: a store-exclusive after another thread's stores to the
- * granule must fail, also when they left the old value there. Where a load-exclusive and its store-exclusive have
+ * granule must fail, also when they left the old value there; `kernel`: after those of its system calls. Where a load-exclusive and its store-exclusive have
  * other accesses between them, the architecture promises no progress; here they must make some.
  */
 #define _GNU_SOURCE
@@ -595,6 +595,19 @@ static void store_way(unsigned way, uint64_t v)
     }
     case 7: __asm__ volatile("ldadd xzr, %0, [%1]" : "=&r"(junk) : "r"(cell) : "memory"); break; /* adds nothing */
     case 8: __asm__ volatile("ldp x9, x10, [%0]\n stp x9, x10, [%0]" : : "r"(cell) : "x9", "x10", "memory"); break;
+    case 9: __asm__ volatile("ldr q16, [%0]\n st1 {v16.16b}, [%0]" : : "r"(cell) : "v16", "memory"); break;
+    case 10: __asm__ volatile("ldp q16, q17, [%0]\n stp q16, q17, [%0]" : : "r"(cell) : "v16", "v17", "memory"); break;
+    case 11: { /* by the kernel */
+        int p[2];
+        if (pipe(p) || write(p[1], &v, 8) != 8 || read(p[0], cell, 8) != 8) {
+            FAIL("pipe");
+        }
+        close(p[0]);
+        close(p[1]);
+        break;
+    }
+    case 12: __asm__ volatile("dc zva, %0\n str %1, [%0]" : : "r"(cell), "r"(v) : "memory"); break;
+    case 13: __asm__ volatile("dc zva, %0" : : "r"(cell) : "memory"); break; /* zero it was: aba_value() */
     default: {
         uint64_t lo = v, hi;
         memcpy(&hi, cell + 8, 8);
@@ -603,9 +616,15 @@ static void store_way(unsigned way, uint64_t v)
     }
     }
 }
-enum { WAYS = 10 };
+enum { WAYS = 15, WAY_KERNEL = 11, WAY_ZERO = 13 };
 static const char *const way_names[WAYS] = {"STR B, STR A", "STLR B, STLR A", "SWPAL B, SWPAL A", "STR A", "STRB", "STR Q",
-                                            "LDXR, STXR", "LDADD 0", "STP", "CASP"};
+                                            "LDXR, STXR", "LDADD 0", "STP", "ST1", "STP Q", "read(2)",
+                                            "DC ZVA, STR", "DC ZVA of zeros", "CASP"};
+
+static uint64_t aba_value(unsigned way)
+{
+    return way == WAY_ZERO ? 0 : 0x1111;
+}
 static unsigned current_way;
 
 static void *aba_other(void *arg)
@@ -614,7 +633,7 @@ static void *aba_other(void *arg)
         while (__atomic_load_n(&step, __ATOMIC_ACQUIRE) != 2 * i + 1) {
             sched_yield();
         }
-        store_way(current_way, 0x1111);
+        store_way(current_way, aba_value(current_way));
         __atomic_store_n(&step, 2 * i + 2, __ATOMIC_RELEASE);
     }
     return arg;
@@ -643,14 +662,17 @@ ABA_FN(aba_pair8, "ldaxp x10, x11, [%[p]]", "stlxp %w[fail], x10, x11, [%[p]]")
 static bool (*const aba_fns[])(unsigned) = {aba_1, aba_2, aba_4, aba_8, aba_pair4, aba_pair8};
 static const char *const aba_names[] = {"LDXRB", "LDXRH", "LDAXR W", "LDXR X", "LDXP W", "LDAXP X"};
 
-static void test_aba(void)
+static void aba_ways(unsigned first, unsigned end)
 {
     aba_rounds = rounds / 1000 < 50 ? 50 : rounds / 1000;
     for (unsigned kind = 0; kind < sizeof aba_fns / sizeof aba_fns[0]; kind++) {
-        for (current_way = 0; current_way < WAYS; current_way++) {
+        for (current_way = first; current_way < end; current_way++) {
             pthread_t t;
             unsigned won = 0;
-            fill(0x1111);
+            fill(aba_value(current_way));
+            if (current_way == WAY_ZERO) {
+                memset(cell, 0, sizeof cell);
+            }
             step = 0;
             pthread_create(&t, NULL, aba_other, NULL);
             for (unsigned i = 0; i < aba_rounds; i++) {
@@ -665,10 +687,21 @@ static void test_aba(void)
     }
 }
 
+static void test_aba(void)
+{
+    aba_ways(0, WAY_KERNEL);
+    aba_ways(WAY_KERNEL + 1, WAYS);
+}
+
+static void test_kernel(void)
+{
+    aba_ways(WAY_KERNEL, WAY_KERNEL + 1);
+}
+
 static const struct {
     const char *name;
     void (*fn)(void);
-} tests[] = {{"lse", test_lse}, {"cas", test_cas}, {"excl", test_excl}, {"torn", test_torn}, {"aba", test_aba}};
+} tests[] = {{"lse", test_lse}, {"cas", test_cas}, {"excl", test_excl}, {"torn", test_torn}, {"aba", test_aba}, {"kernel", test_kernel}};
 
 int main(int argc, char **argv)
 {
