@@ -8,6 +8,7 @@
 #include "exec.h"
 
 #include <stdio.h>
+#include <sys/auxv.h>
 
 #include "image.h"
 #include "seccomp.h"
@@ -15,7 +16,7 @@
 #include "sys.h"
 
 enum { AT_FDCWD_ = -100, AT_EMPTY = 0x1000, NOFOLLOW = 0x100, EACCESS = 0x200, X_OK_ = 1, O_CLOEXEC_ = 02000000,
-       O_NOFOLLOW_ = 0400000, F_SETFD_ = 2, S_IFMT_ = 0170000, S_IFREG_ = 0100000, MAX_WORDS = 96, ST_NOEXEC_ = 8 };
+       O_NOFOLLOW_ = 0400000, F_SETFD_ = 2, FD_CLOEXEC_ = 1, F_DUPFD_CLOEXEC_ = 1030, S_IFMT_ = 0170000, S_IFREG_ = 0100000, MAX_WORDS = 96, ST_NOEXEC_ = 8 };
 
 void exec_keep_self(void)
 {
@@ -23,9 +24,22 @@ void exec_keep_self(void)
     mutex_lock(&lock);
     if (process.self_fd < 0) {
         int64_t fd = raw_call(__NR_open, "/proc/self/exe", O_CLOEXEC_, 0);
+        if (fd < 0) {
+            fd = raw_call(__NR_open, getauxval(AT_EXECFN), O_CLOEXEC_, 0);
+        }
         process.self_fd = fd >= 0 ? fd_hide((int)fd) : -1;
     }
     mutex_unlock(&lock);
+}
+
+void exec_find_self(void)
+{
+    if (process.opt.exec_self) {
+        process.self_fd = fd_hide((int)process.opt.exec_self - 1);
+        process.opt.exec_self = 0;
+    } else if (raw_call(__NR_access, "/proc/self/exe", 0) < 0) {
+        exec_keep_self();
+    }
 }
 
 int exec_allowed(int fd)
@@ -109,7 +123,7 @@ static int64_t count_words(uint64_t v)
 typedef struct Words {
     const char **w;
     unsigned n;
-    char text[1024], fd[16], mask[24], filters[16];
+    char text[1024], fd[16], mask[24], filters[16], self[16];
     int filters_fd;
 } Words;
 
@@ -139,6 +153,11 @@ static int build(Thread *t, Words *s, const ExecPlan *plan, const char *execfn, 
     snprintf(s->fd, sizeof s->fd, "%d", plan->fd + 1);
     add(s, "-armx-exec-fd");
     add(s, s->fd);
+    if (process.self_fd >= 0) {
+        snprintf(s->self, sizeof s->self, "%d", process.self_fd + 1);
+        add(s, "-armx-exec-self");
+        add(s, s->self);
+    }
     add(s, "-armx-exec-mask");
     snprintf(s->mask, sizeof s->mask, "%llu", (unsigned long long)t->mask);
     add(s, s->mask);
@@ -176,9 +195,11 @@ static int64_t run(Thread *t, const ExecPlan *plan, const char *execfn, uint64_t
     if (r == 0) {
         uint64_t mask = signals_block_all();
         raw_call(__NR_fcntl, plan->fd, F_SETFD_, 0);
+        raw_call(__NR_fcntl, process.self_fd, F_SETFD_, 0);
         signals_for_exec(t, false);
         r = process.self_fd >= 0 ? raw_call(__NR_execveat, process.self_fd, "", s.w, envp, AT_EMPTY)
                                  : raw_call(__NR_execve, "/proc/self/exe", s.w, envp);
+        raw_call(__NR_fcntl, process.self_fd, F_SETFD_, FD_CLOEXEC_);
         signals_exec_failed(t);
         signals_restore(mask);
     }
@@ -215,7 +236,8 @@ static int64_t open_program(int dirfd, const char *path, int flags, char shown[4
         }
         snprintf(shown, 4160, "/dev/fd/%d", dirfd);
         snprintf(host, 4096, "/proc/self/fd/%d", dirfd);
-        return raw_call(__NR_open, host, O_CLOEXEC_, 0);
+        int64_t fd = raw_call(__NR_open, host, O_CLOEXEC_, 0);
+        return fd == -ENOENT ? raw_call(__NR_fcntl, dirfd, F_DUPFD_CLOEXEC_, 0) : fd; /* without /proc */
     }
     if (dirfd != AT_FDCWD_ && *path != '/') {
         snprintf(shown, 4160, "/dev/fd/%d/%s", dirfd, path);

@@ -22,5 +22,7 @@ int exec_resolve(ExecPlan *plan, const char *name, char *why, size_t size);
 int exec_allowed(int fd);
 /* Keeps armx's own file open, for the time when /proc/self/exe is no longer to be had. */
 void exec_keep_self(void);
+/* At start: takes over the descriptor that a followed exec hands on, or keeps the file when there is no /proc. */
+void exec_find_self(void);
 
 #endif

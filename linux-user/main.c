@@ -243,6 +243,7 @@ int main(int argc, char **argv, char **envp)
         die(126, "-D %s: cannot be written", o->log_file);
     }
     log_mask |= o->strace ? LOG_strace : 0;
+    exec_find_self();
     Thread *t = thread_new();
     plan.fd = open_program(o, name);
     load_program(t, &plan, name);
