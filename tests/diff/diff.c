@@ -1,10 +1,10 @@
 /* diff.c - the differential test: random blocks in every engine and under oracles, compared bit for bit.
  *
- *     diff [-s SEED] [-n BLOCKS] [-g GUEST] [-o NAME=COMMAND]... [-r ROWS] [-w WAIVERS] [-m N|all] [-k N] [-R ROW] [-d ITEMS] [-i] [-v]
+ *     diff [-s SEED] [-n BLOCKS] [-g GUEST] [-o NAME=COMMAND]... [-r ROWS] [-w WAIVERS] [-m N|all] [-k N] [-R ROW] [-d ITEMS] [-c CPU] [-i] [-v]
  *
  * -o adds an oracle: COMMAND runs the guest program GUEST (guest.c). -r runs the fixed rows first. -m plants error N in
  * the front end and expects to find it. -k stops after N differences (default 5). -R runs one row and shows what
- * every engine makes of it; -d dumps as armx-user -d does. -i uses the interpreter only.
+ * every engine makes of it; -d dumps as armx-user -d does. -i uses the interpreter only; -c takes another CPU model than max.
  * A run depends on nothing but its arguments and the engines. Differences are printed as rows (rows.c) that can be
  * added to rows.txt as they are. The last line counts; the status is 1 when anything differed, 0 with -m when found.
  *
@@ -24,10 +24,10 @@ typedef unsigned long long ull;
 static struct {
     uint64_t seed;
     unsigned long blocks;
-    const char *guest, *rows, *waivers, *row;
+    const char *guest, *rows, *waivers, *row, *cpu;
     unsigned mutation, stop;
     bool all_mutations, interp_only, verbose;
-} opt = {.seed = 1, .blocks = 20000, .stop = 5};
+} opt = {.seed = 1, .blocks = 20000, .stop = 5, .cpu = "max"};
 
 static Oracle oracles[4];
 static unsigned noracles;
@@ -507,7 +507,7 @@ static int run_mutations(void)
 static void parse(int argc, char **argv)
 {
     int c;
-    while ((c = getopt(argc, argv, "s:n:g:o:r:w:m:k:R:d:iv")) >= 0) {
+    while ((c = getopt(argc, argv, "s:n:g:o:r:w:m:k:R:d:c:iv")) >= 0) {
         switch (c) {
         case 's': opt.seed = strtoull(optarg, NULL, 0); break;
         case 'n': opt.blocks = strtoul(optarg, NULL, 0); break;
@@ -518,6 +518,7 @@ static void parse(int argc, char **argv)
         case 'R': opt.row = optarg; break;
         case 'i': opt.interp_only = true; break;
         case 'v': opt.verbose = true; break;
+        case 'c': opt.cpu = optarg; break;
         case 'd':
             if (log_parse(optarg, &(const char *){NULL}) == 0) {
                 break;
@@ -560,7 +561,7 @@ int main(int argc, char **argv)
     }
     start_oracles();
     unit_broke = broke;
-    units_init(!opt.interp_only);
+    units_init(!opt.interp_only, opt.cpu);
     unsigned missing = probe(opt.verbose ? stderr : fopen("/dev/null", "w"));
     gen_init();
     memset(row_runs, 0, sizeof row_runs);

@@ -58,7 +58,7 @@ extern const Case *running;
 /* Called, in a signal handler, when a unit breaks down in case `running`; NULL: just leave with status 3. */
 extern void (*unit_broke)(Unit *u);
 
-void units_init(bool jit);
+void units_init(bool jit, const char *cpu);
 /* The image of a seed. */
 void image_make(uint64_t memseed, uint8_t image[DIFF_IMAGE_SIZE]);
 /* From here on cases start from this image and find this code. */

@@ -485,10 +485,13 @@ static void unit_add(const char *name, bool jit, bool one_insn, uint32_t no_opt)
     unit_renew(u);
 }
 
-void units_init(bool jit)
+void units_init(bool jit, const char *cpu)
 {
     the_frontend = a64_frontend;
-    the_model = a64_model("max");
+    the_model = a64_model(cpu);
+    if (!the_model) {
+        BUG("no CPU model %s", cpu);
+    }
     units = calloc(MAX_TARGETS, sizeof *units);
     scratch = aligned_alloc(64, ALIGN_UP(ir_interp_bytes(IR_ROOM), 64));
     code_rw = map_twice(DIFF_CODE, DIFF_CODE_SIZE);
