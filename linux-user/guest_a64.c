@@ -144,6 +144,15 @@ static void system_call(Thread *t)
     }
 }
 
+/* Of the accesses that must be aligned: one that only writes (STLR, STXR, STLUR, STILP), for WnR of a data abort. */
+static bool is_ordered_store(uint64_t pc)
+{
+    uint32_t w = 0;
+    get_user(&w, pc, 4);
+    bool exclusive = (w & 0x3f400000) == 0x08000000, cas = (w & 0x00a07c00) == 0x00a07c00, casp = (w & 0x80a07c00) == 0x00207c00;
+    return (exclusive && !cas && !casp) || (w & 0x3fe00000) == 0x19000000;
+}
+
 static void exception(Thread *t, ExcKind kind)
 {
     CpuA64 *c = cpu_a64(t);
@@ -175,7 +184,8 @@ static void exception(Thread *t, ExcKind kind)
         signal_fault(t, BUS, ADRALN, c->sp, 0x9a000000);
         break;
     case EXC_ALIGN:
-        signal_fault(t, BUS, ADRALN, (uint64_t)bits_sext(c->h.exit_addr, 56), 0x92000021); /* untagged_addr() */
+        signal_fault(t, BUS, ADRALN, (uint64_t)bits_sext(c->h.exit_addr, 56), /* untagged_addr() */
+                     0x92000021 | (is_ordered_store(c->pc) ? 0x40 : 0));
         break;
     case EXC_FETCH:
         fetch_fault(t, c->pc);

@@ -313,6 +313,7 @@ static void access_at(const Form *f, Bad b, uint64_t ea, uint64_t bad_at, uint64
         expect_regs(&c.r, &r, 0, 0);
         expect("ESR.EC", c.esr >> 26, EC_DATA);
         expect("ESR.DFSC", c.esr & 0x3f, 0x21);
+        expect("ESR.WnR", c.esr >> 6 & 1, f->kind == ST);
         check_memory(b, 0, 0);
     } else if (bad_at) {
         uint64_t addr = f->kind == ZVA && c.addr / 64 == bad_at / 64 ? c.addr : bad_at;
