@@ -1,7 +1,9 @@
 /* log.c - parsing and writing behind log.h. */
+#define _GNU_SOURCE
 #include "log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,7 +85,7 @@ int log_parse_ranges(const char *s)
     return 0;
 }
 
-int log_open(const char *path)
+int log_open(const char *path, bool append)
 {
     char buf[4096];
     const char *d = strstr(path, "%d");
@@ -91,13 +93,23 @@ int log_open(const char *path)
         snprintf(buf, sizeof buf, "%.*s%d%s", (int)(d - path), path, (int)getpid(), d + 2);
         path = buf;
     }
-    FILE *f = fopen(path, "w");
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_APPEND | (append ? 0 : O_TRUNC), 0666);
+    if (fd < 0) {
+        return -errno;
+    }
+    /* the low numbers are the program's */
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, 200);
+    if (high >= 0) {
+        close(fd);
+        fd = high;
+    }
+    FILE *f = fdopen(fd, "a");
     if (!f) {
         return -errno;
     }
     setvbuf(f, NULL, _IOLBF, 0);
     stream = f;
-    return 0;
+    return fd;
 }
 
 void *log_stream(void)

@@ -45,8 +45,8 @@ bool log_on_at(uint32_t item, Gva pc);
 int log_parse(const char *items, const char **bad);
 /* Comma-separated ranges START..END, START+SIZE, START-SIZE (hex or decimal); 0 or -1. */
 int log_parse_ranges(const char *ranges);
-/* Where dumps go (default stderr); %d becomes the process id. 0 or -errno. */
-int log_open(const char *path);
+/* Where dumps go (default stderr); %d becomes the process id. The descriptor or -errno. append: keep what is there. */
+int log_open(const char *path, bool append);
 void log_printf(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void *log_stream(void); /* FILE *, for printers that take one */
 void log_help(void *file);

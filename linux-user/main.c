@@ -239,8 +239,12 @@ int main(int argc, char **argv, char **envp)
     process.model = a64_model(o->cpu);
     prefix_init(o->prefix);
     vma_init();
-    if (o->log_file && log_open(o->log_file) < 0) {
-        die(126, "-D %s: cannot be written", o->log_file);
+    if (o->log_file) {
+        int fd = log_open(o->log_file, o->exec_fd != 0);
+        if (fd < 0) {
+            die(126, "-D %s: %s", o->log_file, strerror(-fd));
+        }
+        fd_own(fd);
     }
     log_mask |= o->strace ? LOG_strace : 0;
     exec_find_self();

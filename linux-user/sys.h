@@ -43,7 +43,8 @@ uint64_t open_flags_to_guest(uint64_t flags);
 
 /* Takes armx's own descriptors out of the guest's reach. */
 bool sys_fd_is_ours(uint64_t fd);
-/* A descriptor of armx's own: moved high, close-on-exec. */
+/* A descriptor of armx's own: noted; moved high, close-on-exec, and noted. */
+void fd_own(int fd);
 int fd_hide(int fd);
 
 #define SYS(name, nr, host, kind, args, fn) SYS_DECL_##kind(fn)

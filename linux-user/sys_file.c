@@ -128,6 +128,13 @@ bool sys_fd_is_ours(uint64_t fd)
     return false;
 }
 
+void fd_own(int fd)
+{
+    if (nhidden < MAX_HIDDEN) {
+        hidden[nhidden++] = fd;
+    }
+}
+
 int fd_hide(int fd)
 {
     enum { RLIMIT_NOFILE_ = 7, DUPFD_CLOEXEC = 1030 };
@@ -139,9 +146,7 @@ int fd_hide(int fd)
         raw_call(__NR_close, fd);
         fd = (int)n;
     }
-    if (nhidden < MAX_HIDDEN) {
-        hidden[nhidden++] = fd;
-    }
+    fd_own(fd);
     return fd;
 }
 
