@@ -7,7 +7,7 @@
 scenario()
 {
     # Left out: what looks at the machine (a virtual machine has a VSOCK that nobody answers).
-    p python3 -B -m test -q --timeout 250 "test_$PART" \
-        -i '*gdb*' -i '*large*' -i '*huge*' -i '*VSOCK*' 2>&1 | tail -n 60
+    p python3 -B -m test -q -W --timeout 250 "test_$PART" \
+        -i '*gdb*' -i '*large*' -i '*huge*' -i '*VSOCK*' 2>&1 | tail -n 200
     return "${PIPESTATUS[0]}"
 }
