@@ -196,6 +196,10 @@ static void start_engine(Thread *t)
         die(126, "%s: %s", path, strerror(-r));
     }
     process.engine = engine_new(&cfg);
+    for (unsigned mib = 64; !process.engine && !o->tb_size && mib >= 4; mib /= 4) { /* under ulimit -v */
+        cfg.cache_bytes = (size_t)mib << 20;
+        process.engine = engine_new(&cfg);
+    }
     if (!process.engine || engine_cpu_init(process.engine, &t->cpu.head) < 0) {
         die(126, "no memory for translated code");
     }
