@@ -16,6 +16,8 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "place.h"
+
 enum { THREADS = 4, HWCAP_USCAT_BIT = 25, HWCAP_ATOMICS_BIT = 8 };
 
 static unsigned rounds = 100000;
@@ -129,6 +131,7 @@ static unsigned ready;
 static void *start(void *arg)
 {
     Job *j = arg;
+    take_processor(j->id);
     __atomic_add_fetch(&ready, 1, __ATOMIC_SEQ_CST);
     while (__atomic_load_n(&ready, __ATOMIC_ACQUIRE) < THREADS) {
         sched_yield();

@@ -15,6 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "place.h"
+
 enum { THREADS = 4, BATCH = 1024, FORBIDDEN = 0, ALLOWED = 1 };
 
 typedef struct Slot {
@@ -181,6 +183,7 @@ static void collect(Worker *w)
 static void *work(void *arg)
 {
     Worker *w = arg;
+    take_processor(w->id);
     uint32_t rng = w->id + 1;
     for (unsigned n = 0; n < w->batches; n++) {
         meet(w->row->threads);
