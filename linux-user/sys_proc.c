@@ -5,6 +5,7 @@
 #include "exec.h"
 #include "seccomp.h"
 #include "sys.h"
+#include "vma.h"
 
 int64_t sys_clone(Thread *t, uint64_t a[6])
 {
@@ -129,8 +130,7 @@ int64_t sys_prctl(Thread *t, uint64_t a[6])
 
 /* -- resource limits: armx's own memory counts on the host, the guest does not see it ---------------------------- */
 
-enum { RLIM_DATA = 2, RLIM_AS = 9, RLIM_COUNT = 16 };
-#define OWN_MEMORY (1ull << 30) /* more than armx maps: twice its code memory, and what threads need */
+enum { RLIM_DATA = 2, RLIM_COUNT = 16 };
 
 static bool limits_memory(uint64_t resource)
 {
@@ -168,6 +168,10 @@ int64_t sys_prlimit64(Thread *t, uint64_t a[6])
         to_host(set);
     }
     int64_t r = sys_host(t, __NR_prlimit64, 0, a[1], a[2] ? (uint64_t)set : 0, a[3] ? (uint64_t)old : 0);
+    if (r == 0 && a[2]) {
+        to_guest(set);
+        mm_limit((uint32_t)a[1], set[0]);
+    }
     if (r == 0 && a[3]) {
         to_guest(old);
         return put_user(a[3], old, sizeof old) < 0 ? -EFAULT : 0;

@@ -32,6 +32,7 @@ static uint64_t brk_start, brk_now;
 static uint64_t next_object = 1;
 static uint64_t zone_top, zone_next; /* the next mapping ends here at most */
 static bool lock_future; /* mlockall(MCL_FUTURE): later mappings are locked */
+static uint64_t as_limit = ~(uint64_t)0; /* RLIMIT_AS, of the guest's own */
 static bool exec_objects[4096]; /* by a hash: has the object ever had an executable mapping? */
 
 static bool failed(int64_t r)
@@ -63,8 +64,25 @@ void mm_fork_done(bool child)
     }
 }
 
+void mm_limit(uint32_t resource, uint64_t bytes)
+{
+    if (resource == RLIM_AS) {
+        mm_lock();
+        as_limit = bytes;
+        mm_unlock();
+    }
+}
+
+static bool too_much(uint64_t more)
+{
+    return more > as_limit || tree.bytes > as_limit - more;
+}
+
 void vma_init(void)
 {
+    uint64_t as[2];
+    raw_call(__NR_prlimit64, 0, RLIM_AS, NULL, as);
+    as_limit = as[0] == ~(uint64_t)0 || as[0] < OWN_MEMORY ? as_limit : as[0] - OWN_MEMORY;
     tree.seed = (uint32_t)(uintptr_t)&tree | 1;
     process.space.fetch = space_fetch;
     process.space.guarded = space_guarded;
@@ -300,6 +318,9 @@ static int64_t map_locked(uint64_t addr, uint64_t len, uint64_t prot, uint64_t f
         return -EINVAL;
     }
     if (len > VA_END || (len = PAGE_UP(len)) == 0 || (fixed && addr > VA_END - len)) {
+        return -ENOMEM;
+    }
+    if (too_much(len) && !(replace && vma_covers(addr, len))) {
         return -ENOMEM;
     }
     if (!(flags & MAP_ANON_)) {
@@ -582,6 +603,9 @@ static int64_t remap_locked(uint64_t old, uint64_t old_len, uint64_t new_len, ui
     new_len = PAGE_UP(new_len);
     if (!vma_find(old, &v)) {
         return -EFAULT;
+    }
+    if (new_len > old_len && too_much(new_len - old_len)) {
+        return -ENOMEM;
     }
     bool holes = false;
     if (flags & MREMAP_FIXED_) {

@@ -47,6 +47,11 @@ int64_t mm_mprotect(uint64_t addr, uint64_t len, uint64_t prot);
 int64_t mm_mremap(uint64_t old, uint64_t old_len, uint64_t new_len, uint64_t flags, uint64_t new_addr);
 int64_t mm_madvise(uint64_t addr, uint64_t len, int advice);
 int64_t mm_brk(uint64_t addr);
+/* armx's own share of limits of memory: more than it maps, which is four times its code memory and what threads need. */
+#define OWN_MEMORY (2ull << 30)
+enum { RLIM_AS = 9 };
+/* The guest's limit of a resource; of RLIM_AS, all mappings together. What armx needs later is beyond it. */
+void mm_limit(uint32_t resource, uint64_t bytes);
 void mm_brk_init(uint64_t start);
 uint64_t mm_brk_start(void);
 int64_t mm_shmat(int id, uint64_t addr, int flags);
