@@ -264,8 +264,6 @@ int main(int argc, char **argv, char **envp)
     set_comm(o->exec_name);
     tell_kernel();
     o->exec_name = NULL;
-    o->exec_fd = 0;
-    crash_init();
     if (o->exec_seccomp && seccomp_load(t, (int)o->exec_seccomp - 1) < 0) {
         die(126, "filters of system calls were lost");
     }
