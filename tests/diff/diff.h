@@ -45,6 +45,7 @@ static inline uint64_t slot_address(uint64_t pc)
 typedef struct Unit {
     const char *name;
     bool one_insn, jit;
+    bool threads; /* barriers, locks and monitors as with several threads */
     uint32_t no_opt;
     Engine *engine;
     CpuA64 *cpu;
@@ -127,7 +128,7 @@ bool waived_word(const char *kind, uint32_t word);
 /* May this difference between the reference and the oracle stand? Counts it. */
 bool waived_result(const Case *c, const DiffResult *ref, const DiffResult *oracle);
 /* The same between the reference and another engine of ours. */
-bool waived_ours(const DiffResult *ref, const DiffResult *other);
+bool waived_ours(const Case *c, const DiffResult *ref, const DiffResult *other);
 void waivers_report(FILE *f);
 
 /* -- shrink.c ---------------------------------------------------------------------------------------------------- */

@@ -395,6 +395,10 @@ void unit_renew(Unit *u)
     if (err < 0) {
         BUG("engine %s: %d", u->name, err);
     }
+    if (u->threads) {
+        engine_second_thread(u->engine);
+        engine_add_key(u->engine, KEY_STRICT);
+    }
 }
 
 /* A fault in translated code or in the engine's own interpreter; false: neither. */
@@ -478,10 +482,10 @@ void image_make(uint64_t memseed, uint8_t image[DIFF_IMAGE_SIZE])
     }
 }
 
-static void unit_add(const char *name, bool jit, bool one_insn, uint32_t no_opt)
+static void unit_add(Unit as)
 {
     Unit *u = &units[nunits++];
-    *u = (Unit){.name = name, .jit = jit, .one_insn = one_insn, .no_opt = no_opt};
+    *u = as;
     unit_renew(u);
 }
 
@@ -502,13 +506,14 @@ void units_init(bool jit, const char *cpu)
         BUG("mmap: %d", errno);
     }
     catch_signals();
-    unit_add("interp", false, false, 0);
-    unit_add("interp-one", false, true, 0);
+    unit_add((Unit){.name = "interp"});
+    unit_add((Unit){.name = "interp-one", .one_insn = true});
     if (jit) {
-        unit_add("jit", true, false, 0);
-        unit_add("jit-one", true, true, 0);
-        unit_add("jit-avx2", true, false, OFF_AVX512);
-        unit_add("jit-nocrypto", true, false, OFF_CRYPTO);
-        unit_add("jit-nochain", true, false, OFF_CHAIN);
+        unit_add((Unit){.name = "jit", .jit = true});
+        unit_add((Unit){.name = "jit-one", .jit = true, .one_insn = true});
+        unit_add((Unit){.name = "jit-avx2", .jit = true, .no_opt = OFF_AVX512});
+        unit_add((Unit){.name = "jit-nocrypto", .jit = true, .no_opt = OFF_CRYPTO});
+        unit_add((Unit){.name = "jit-nochain", .jit = true, .no_opt = OFF_CHAIN});
+        unit_add((Unit){.name = "jit-threads", .jit = true, .threads = true});
     }
 }
