@@ -9,6 +9,8 @@
  *   fork     fork while other threads run, allocate and take signals; the child runs code, fresh code too, and exits
  *   pages    threads write to pages that another thread takes away; the handler gives them back, while timers tick
  *   pipes    bytes through pipes, sleeps and futexes under a hail of signals: nothing is lost, doubled or stuck
+ *   jump     the handler leaves by siglongjmp, out of loops and deep recursion; what is not in its way is kept
+ *   threads  threads come and go under signals to the whole process and to each of them
  *   churn    so much code that code memory runs full again and again, by several threads
  * A round is a hundred or so of these; all must end well.
  */
@@ -16,6 +18,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -650,11 +653,122 @@ static void part_pipes(void)
     }
 }
 
+/* -- leaving by a jump ------------------------------------------------------------------------------------------------- */
+
+static sigjmp_buf way_out;
+static volatile sig_atomic_t armed;
+
+static void on_jump(int sig)
+{
+    (void)sig;
+    ticks = ticks + 1;
+    if (armed) {
+        armed = 0;
+        spoil();
+        siglongjmp(way_out, 1);
+    }
+}
+
+/* Never comes back by itself: calls, returns and indirect calls at every depth. */
+static __attribute__((noinline)) uint64_t deep(uint64_t n, unsigned depth);
+static uint64_t (*volatile deep_pointer)(uint64_t, unsigned) = deep;
+
+static uint64_t deep(uint64_t n, unsigned depth)
+{
+    for (;;) {
+        n = n * 3 + depth;
+        if (depth < 200 && (n >> 7 & 1 || depth < 2)) {
+            n ^= n & 256 ? deep(n, depth + 1) : deep_pointer(n, depth + 1);
+        }
+        if (depth > 2 && n >> 13 & 1) {
+            return n;
+        }
+    }
+}
+
+static void part_jump(void)
+{
+    uint64_t rng = 3;
+    struct itimerval once = {{0, 0}, {0, 0}}, off = {{0, 0}, {0, 0}};
+    struct sigaction sa = {.sa_handler = on_jump};
+    sigemptyset(&sa.sa_mask);
+    sigaction(SIGALRM, &sa, NULL);
+    for (volatile unsigned i = 0; i < rounds * 10; i++) {
+        volatile uint64_t kept = random_of(&rng);
+        uint64_t copy = kept;
+        once.it_value.tv_usec = 1 + (long)(random_of(&rng) >> 44 & 511);
+        armed = 1;
+        if (sigsetjmp(way_out, 1) == 0) {
+            setitimer(ITIMER_REAL, &once, NULL);
+            if (i & 1) {
+                deep(i, 0);
+            } else {
+                for (;;) {
+                    hold_once(&rng, 50);
+                }
+            }
+        }
+        if (kept != copy) {
+            FAIL("round %u: a variable changed", i);
+        }
+        hold_once(&rng, 20);
+    }
+    setitimer(ITIMER_REAL, &off, NULL);
+}
+
+/* -- threads that come and go --------------------------------------------------------------------------------------------- */
+
+static __thread uint64_t own[8];
+
+static void *short_life(void *arg)
+{
+    uint64_t rng = (uintptr_t)arg;
+    for (unsigned i = 0; i < 8; i++) {
+        if (own[i]) {
+            FAIL("a new thread's variable is not zero");
+        }
+        own[i] = random_of(&rng);
+    }
+    hold_once(&rng, 100);
+    rng = (uintptr_t)arg;
+    for (unsigned i = 0; i < 8; i++) {
+        if (own[i] != random_of(&rng)) {
+            FAIL("a thread's variable changed");
+        }
+    }
+    return (void *)((uintptr_t)arg + 1);
+}
+
+static void part_threads(void)
+{
+    uint64_t rng = 4;
+    start_timer(211);
+    for (unsigned i = 0; i < rounds * 4; i++) {
+        pthread_t t[6];
+        for (uintptr_t k = 0; k < 6; k++) {
+            if (pthread_create(&t[k], NULL, short_life, (void *)(i * 8 + k + 1))) {
+                FAIL("round %u: no thread, errno %d", i, errno);
+                return;
+            }
+            if (random_of(&rng) >> 62 == 0) {
+                pthread_kill(t[k], SIGUSR1);
+            }
+        }
+        for (uintptr_t k = 0; k < 6; k++) {
+            void *result;
+            if (pthread_join(t[k], &result) || (uintptr_t)result != i * 8 + k + 2) {
+                FAIL("round %u: a thread's result", i);
+            }
+        }
+    }
+    start_timer(0);
+}
+
 static const struct {
     const char *name;
     void (*fn)(void);
 } parts[] = {{"regs", part_regs}, {"modify", part_modify}, {"remap", part_remap}, {"fork", part_fork}, {"pages", part_pages},
-             {"pipes", part_pipes}, {"churn", part_churn}};
+             {"pipes", part_pipes}, {"jump", part_jump}, {"threads", part_threads}, {"churn", part_churn}};
 
 int main(int argc, char **argv)
 {
