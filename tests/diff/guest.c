@@ -6,7 +6,7 @@
  * It lives in its signal handler. Every case ends with a signal; the handler takes the result out of the signal
  * frame, writes the next case's state into it, and returns into that case. What the frame does not hold, TPIDR_EL0
  * and the exclusive monitor, it sets itself.
- * Build: aarch64-linux-gnu-gcc -O2 -ffreestanding -fno-stack-protector -mgeneral-regs-only -nostdlib -static
+ * tests/diff/run builds it.
  */
 #include <asm/sigcontext.h>
 #include <asm/siginfo.h>
