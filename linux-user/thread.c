@@ -61,19 +61,33 @@ static size_t tls_room(void)
     return ALIGN_UP(tls.mem_size, tls.align) + tls.align + TCB_ALIGN + TCB_ROOM;
 }
 
-/* Builds the block at room (zeroed) as the x86-64 ABI's variant II wants it; returns the thread pointer. The fields
- * of the control block that code of the compiler and of libc reads are copied or set. */
-static void *tls_build(uint8_t *room)
+#ifdef ARMX_FOREIGN_MALLOC
+/* With the sanitizers' libraries armx is linked dynamically, and the block is the dynamic linker's. */
+extern void *_dl_allocate_tls(void *);
+static uint64_t *tls_block(uint8_t *room)
+{
+    (void)room;
+    return _dl_allocate_tls(NULL);
+}
+#else
+static uint64_t *tls_block(uint8_t *room)
 {
     static uint64_t no_vectors[4];
     uint64_t before = ALIGN_UP(tls.mem_size, tls.align);
     uint64_t tp = ALIGN_UP((uint64_t)room + before, tls.align > TCB_ALIGN ? tls.align : TCB_ALIGN);
     memcpy((void *)(tp - before), tls.image, tls.file_size);
+    ((uint64_t *)tp)[1] = (uint64_t)&no_vectors[1];
+    return (uint64_t *)tp;
+}
+#endif
+
+/* Builds the block at room (zeroed) as the x86-64 ABI's variant II wants it; returns the thread pointer. The fields
+ * of the control block that code of the compiler and of libc reads are copied or set. */
+static void *tls_build(uint8_t *room)
+{
     const uint64_t *own = __builtin_thread_pointer();
-    uint64_t *w = (uint64_t *)tp;
-    w[0] = tp;                     /* tcb */
-    w[1] = (uint64_t)&no_vectors[1];
-    w[2] = tp;                     /* self */
+    uint64_t *w = tls_block(room);
+    w[0] = w[2] = (uint64_t)w;     /* tcb, self */
     w[3] = 1;                      /* multiple threads */
     w[5] = own[5];                 /* stack guard */
     w[6] = own[6];                 /* pointer guard */
@@ -138,8 +152,20 @@ static Thread *block_new(void)
     return t;
 }
 
+/* AddressSanitizer is told that nothing of the frames on the C stack is left, for who maps that memory next. */
+static void stack_forget(const Thread *t)
+{
+#ifdef __SANITIZE_ADDRESS__
+    extern void __asan_unpoison_memory_region(const volatile void *at, size_t n);
+    __asan_unpoison_memory_region(t->block, t->block_size);
+#else
+    (void)t;
+#endif
+}
+
 static void block_free(Thread *t)
 {
+    stack_forget(t);
     raw_call(__NR_munmap, t->block, t->block_size);
 }
 
@@ -448,6 +474,7 @@ void thread_exit(Thread *t, int status)
         host_exit(__NR_exit, status);
     }
     sighand_drop(t->sighand);
+    stack_forget(t);
     raw_unmap_and_exit(t->block, t->block_size, status);
 }
 
