@@ -2,8 +2,10 @@
  *
  * Layout of the reservation:  [ code, rx | data, private rw ]  and, elsewhere, [ code, rw ]. Translated code
  * reaches its data (Exits) relative to rip. No page is ever writable and executable in the same mapping.
- * fork: the memory object is shared by both processes, so each copies it before its first write (the lock is
- * held); threads that run there meanwhile see the same bytes under the same addresses.
+ * fork: the memory object is shared by both processes from then on, and neither writes to it any more. At its first write
+ * a process maps a new object as its rw view; a block is copied there, and rx remapped, when something in it is to be
+ * written (codebuf_writable). Threads that run there meanwhile see the same bytes under the same addresses. So rx
+ * becomes a mosaic of objects; when it has many pieces, all is copied into one again.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -27,10 +29,10 @@ static int object(size_t size)
     return fd;
 }
 
-static int map_views(CodeBuf *c, int fd, int fixed)
+static int map_views(CodeBuf *c, int fd)
 {
     void *rx = mmap(c->rx, c->size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0);
-    void *rw = mmap(c->rw, c->size, PROT_READ | PROT_WRITE, MAP_SHARED | fixed, fd, 0);
+    void *rw = mmap(NULL, c->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (rx == MAP_FAILED || rw == MAP_FAILED) {
         return -errno;
     }
@@ -46,12 +48,11 @@ int codebuf_init(CodeBuf *c, size_t size)
         return -errno;
     }
     c->data = c->rx + c->size;
-    c->rw = NULL;
     int fd = object(c->size);
     if (fd < 0) {
         return fd;
     }
-    int r = map_views(c, fd, 0);
+    int r = map_views(c, fd);
     close(fd);
     if (r < 0) {
         return r;
@@ -63,14 +64,28 @@ int codebuf_init(CodeBuf *c, size_t size)
     c->nchunks = (uint32_t)((c->size - STUB_BYTES) / CODE_CHUNK);
     c->used = 0;
     c->chunks = calloc(c->nchunks, sizeof *c->chunks);
-    return c->chunks ? 0 : -ENOMEM;
+    c->own = calloc(c->size / CODE_BLOCK / 64 + 1, sizeof *c->own);
+    return c->chunks && c->own ? 0 : -ENOMEM;
+}
+
+static void take_blocks(CodeBuf *c, const uint8_t *at, size_t len, bool keep);
+
+static bool owned(const CodeBuf *c, size_t block)
+{
+    return c->own[block / 64] >> block % 64 & 1;
+}
+
+/* Where a chunk goes on after a fork: not in a block that would have to be copied. */
+static uint8_t *new_block(const CodeBuf *c, uint8_t *code)
+{
+    size_t off = (size_t)(code - c->rw);
+    return off % CODE_BLOCK && (c->old_rw || !owned(c, off / CODE_BLOCK)) ? c->rw + ALIGN_UP(off, CODE_BLOCK) : code;
 }
 
 CodeChunk *codebuf_take(Engine *e)
 {
     CodeBuf *c = &e->code;
     engine_lock(e);
-    codebuf_writable(c);
     CodeChunk *ch = c->idle;
     if (ch) {
         c->idle = ch->next;
@@ -83,6 +98,10 @@ CodeChunk *codebuf_take(Engine *e)
         __atomic_store_n(&c->used, c->used + 1, __ATOMIC_RELEASE);
     }
     c->taken += ch != NULL;
+    if (ch && UNLIKELY(c->shared)) {
+        ch->code = new_block(c, ch->code);
+        take_blocks(c, ch->code, (size_t)(ch->code_end - ch->code), false);
+    }
     engine_unlock(e);
     return ch;
 }
@@ -116,28 +135,96 @@ void codebuf_reset(CodeBuf *c)
 {
     c->used = 0;
     c->idle = NULL;
+    if (c->shared) {
+        take_blocks(c, c->rw, STUB_BYTES, true);
+        take_blocks(c, c->rw + STUB_BYTES, c->size - STUB_BYTES, false);
+        c->shared = false;
+        c->pieces = 0;
+    }
 }
 
-void codebuf_writable(CodeBuf *c)
+/* -- after a fork ------------------------------------------------------------------------------------------- */
+
+enum { PIECES_MAX = 64, /* of the mosaic */ LINKS_SKIPPED = 128 };
+
+void codebuf_forked(CodeBuf *c)
 {
-    if (LIKELY(!c->shared)) {
-        return;
-    }
-    int fd = object(c->size);
-    if (fd < 0) {
-        BUG("no memory for a copy of the code after fork");
-    }
-    size_t used = STUB_BYTES + (size_t)c->used * CODE_CHUNK, done = 0;
-    while (done < used) { /* write, not a third mapping; only what is in use */
-        ssize_t n = pwrite(fd, c->rw + done, used - done, (off_t)done);
-        if (n <= 0) {
-            BUG("cannot copy the code after fork: %d", errno);
-        }
-        done += (size_t)n;
-    }
-    if (map_views(c, fd, MAP_FIXED) < 0) {
+    c->shared = c->old_rw = true;
+    c->links_skipped = 0;
+    memset(c->own, 0, sizeof(uint64_t) * (c->size / CODE_BLOCK / 64 + 1));
+}
+
+/* The rx view of [off, off + len) becomes that of the new object. Duplicated elsewhere and moved there in one step. */
+static void show(CodeBuf *c, size_t off, size_t len)
+{
+    void *p = mremap(c->rw + off, 0, len, MREMAP_MAYMOVE);
+    if (p == MAP_FAILED || mprotect(p, len, PROT_READ | PROT_EXEC) < 0 ||
+        mremap(p, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, c->rx + off) == MAP_FAILED) {
         BUG("cannot map the copy of the code after fork: %d", errno);
     }
+    for (size_t b = off / CODE_BLOCK; b < (off + len) / CODE_BLOCK; b++) {
+        c->own[b / 64] |= (uint64_t)1 << b % 64;
+    }
+    c->pieces++;
+}
+
+static void copy(CodeBuf *c, size_t off, size_t len)
+{
+    size_t used = STUB_BYTES + (size_t)c->used * CODE_CHUNK, n = off < used ? used - off : 0;
+    n = n < len ? n : len;
+    if (n) {
+        madvise(c->rw + off, n, MADV_POPULATE_WRITE);
+        memcpy(c->rw + off, c->rx + off, n);
+    }
+    show(c, off, len);
+}
+
+/* A new object under rw; nothing of it is shown yet. */
+static void begin(CodeBuf *c)
+{
+    int fd = object(c->size);
+    if (fd < 0 || mmap(c->rw, c->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+        BUG("no memory for a copy of the code after fork");
+    }
     close(fd);
-    c->shared = false;
+    c->old_rw = false;
+    if (c->pieces > PIECES_MAX) {
+        copy(c, 0, c->size);
+        c->pieces = 0;
+        c->shared = false;
+    }
+}
+
+/* The blocks of [at, at + len); keep = false: what is in them is of no use. */
+static void take_blocks(CodeBuf *c, const uint8_t *at, size_t len, bool keep)
+{
+    if (c->old_rw) {
+        begin(c);
+    }
+    size_t b = (size_t)(at - c->rw) / CODE_BLOCK, end = ((size_t)(at - c->rw) + len - 1) / CODE_BLOCK + 1;
+    while (c->shared && b < end) {
+        size_t n = 0;
+        while (b + n < end && !owned(c, b + n)) {
+            n++;
+        }
+        if (n) {
+            keep ? copy(c, b * CODE_BLOCK, n * CODE_BLOCK) : show(c, b * CODE_BLOCK, n * CODE_BLOCK);
+        }
+        b += n + 1;
+    }
+}
+
+void codebuf_writable(CodeBuf *c, const uint8_t *at)
+{
+    if (UNLIKELY(c->shared)) {
+        take_blocks(c, at, 4, true);
+    }
+}
+
+bool codebuf_links(CodeBuf *c, const uint8_t *at)
+{
+    if (LIKELY(!c->shared) || (!c->old_rw && owned(c, (size_t)(at - c->rw) / CODE_BLOCK))) {
+        return true;
+    }
+    return ++c->links_skipped > LINKS_SKIPPED;
 }

@@ -9,8 +9,8 @@ static uint8_t *rw(Engine *e, const uint8_t *rx)
 void tb_link(Engine *e, Exit *x, Tb *to)
 {
     engine_lock(e);
-    if (!x->to && !to->dead) {
-        codebuf_writable(&e->code);
+    if (!x->to && !to->dead && codebuf_links(&e->code, x->at)) {
+        codebuf_writable(&e->code, x->at);
         x->to = to;
         x->next_in = to->in;
         to->in = x;
@@ -20,10 +20,11 @@ void tb_link(Engine *e, Exit *x, Tb *to)
     engine_unlock(e);
 }
 
-void tb_unlink_in(Tb *tb)
+void tb_unlink_in(Engine *e, Tb *tb)
 {
     for (Exit *x = tb->in; x;) {
         Exit *next = x->next_in;
+        codebuf_writable(&e->code, x->at);
         target_link(x, x->stub);
         x->to = NULL;
         x->next_in = NULL;

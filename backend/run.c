@@ -530,7 +530,6 @@ static void invalidate_list(Engine *e, Tb *tb, uint64_t start, uint64_t last)
     while (tb) {
         Tb *next = tb->place_next;
         if (overlaps(tb, start, last)) {
-            codebuf_writable(&e->code);
             tb_remove(e, tb);
         }
         tb = next;
@@ -584,7 +583,6 @@ void engine_flush(Engine *e, CpuHead *cpu)
         engine_unlock(e);
         usleep(50);
     }
-    codebuf_writable(&e->code);
     tb_forget_all(e);
     for (unsigned k = 0; k < e->ncpus; k++) {
         clear_jumps(e->cpus[k]);
@@ -637,7 +635,6 @@ void engine_second_thread(Engine *e)
         for (Tb *tb = e->places->lists[k], *next; tb; tb = next) {
             next = tb->place_next;
             if (tb->one_thread) {
-                codebuf_writable(&e->code);
                 tb_remove(e, tb);
             }
         }
@@ -677,7 +674,9 @@ void engine_fork_prepare(Engine *e)
         usleep(20);
         engine_lock(e);
     }
-    e->code.shared = !e->cfg.interp;
+    if (!e->cfg.interp) {
+        codebuf_forked(&e->code);
+    }
 }
 
 void engine_fork_parent(Engine *e)

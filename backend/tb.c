@@ -125,7 +125,7 @@ void tb_remove(Engine *e, Tb *tb)
     drop(place_list(e->places, tb->pc), tb, offsetof(Tb, place_next));
     e->ntbs--;
     __atomic_store_n(&tb->dead, true, __ATOMIC_SEQ_CST); /* before the jump caches are looked at: engine_run */
-    tb_unlink_in(tb);
+    tb_unlink_in(e, tb);
     for (unsigned k = 0; k < e->ncpus; k++) {
         JumpEntry *j = &e->cpus[k]->jumps[jump_hash(tb->pc)];
         if (__atomic_load_n(&j->pc, __ATOMIC_SEQ_CST) == tb->pc) {

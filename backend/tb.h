@@ -82,6 +82,7 @@ typedef struct CodeChunk {
 enum {
     STUB_BYTES = 16 * 1024,  /* at the start of code memory and of data */
     CODE_CHUNK = 256 * 1024, /* bytes of code per chunk; the same of data */
+    CODE_BLOCK = 16 * 1024,  /* what is copied at once after a fork */
     CODE_AHEAD = 32 * 1024,  /* pages come from the kernel in runs of this size, cheaper than one by one */
     HASH_BITS = 11,          /* of the table of Tbs at first; it grows fourfold when it is full */
     PLACE_BITS = 8,          /* guest bytes whose regions share a list for invalidation, a power of 2 */
@@ -102,7 +103,11 @@ typedef struct CodeBuf {
     uint32_t nchunks, used; /* chunks there are, handed out */
     CodeChunk *chunks, *idle;
     unsigned taken;        /* chunks that are being written */
-    bool shared;           /* forked since the last write: copy before writing */
+    bool shared;           /* with a forked process, in blocks that are not `own` */
+    bool old_rw;           /* nothing was written since the fork */
+    uint64_t *own;         /* bit per block: in this process's newest object */
+    unsigned pieces;       /* of rx, from different objects */
+    unsigned links_skipped;
 } CodeBuf;
 
 typedef struct EngineStats {
@@ -187,7 +192,7 @@ const Fault *tb_fault(const Tb *tb, uint32_t off);          /* the entry exactly
 
 /* link.c */
 void tb_link(Engine *e, Exit *x, Tb *to);  /* takes the lock */
-void tb_unlink_in(Tb *tb);                 /* lock held: all exits that go to tb back to their stubs */
+void tb_unlink_in(Engine *e, Tb *tb);      /* lock held: all exits that go to tb back to their stubs */
 
 /* codebuf.c */
 int codebuf_init(CodeBuf *c, size_t size);
@@ -195,7 +200,11 @@ CodeChunk *codebuf_take(Engine *e);        /* an idle chunk, or NULL when the me
 void codebuf_give(CodeBuf *c, CodeChunk *ch, bool full); /* lock held: back to the idle ones, or to nobody */
 void codebuf_ahead(CodeChunk *ch);         /* there are pages for what is written next */
 void codebuf_reset(CodeBuf *c);            /* all chunks are free again */
-void codebuf_writable(CodeBuf *c);         /* lock held: ends sharing with a forked process */
+/* Lock held. After a fork: the block of `at` (rw) may be written. */
+void codebuf_writable(CodeBuf *c, const uint8_t *at);
+/* Is a link worth the copy of a block? A forked process often runs another program before it has repeated anything. */
+bool codebuf_links(CodeBuf *c, const uint8_t *at);
+void codebuf_forked(CodeBuf *c);           /* lock held, in both processes */
 static inline uint8_t *codebuf_rx(const CodeBuf *c, const uint8_t *rw)
 {
     return c->rx + (rw - c->rw);
