@@ -18,7 +18,8 @@ static IrType type_of(const IrBuild *b, IrRef r)
     return ir_result_type(at(b, r));
 }
 
-static IrRef append(IrBuild *b, IrIns i)
+/* Inline, so that the fields go to their places one by one: read back in one piece from a copy they would stall. */
+static inline __attribute__((always_inline)) IrRef append(IrBuild *b, IrIns i)
 {
     IrRegion *r = b->r;
     if (UNLIKELY(r->n >= r->cap)) {
@@ -143,7 +144,7 @@ static bool fold_unary(const IrIns *i, uint64_t a, uint64_t *v)
 }
 
 /* x op constant (or x op x) that is one of its operands or 0; 0 = no. */
-static IrRef fold_identity(IrBuild *b, const IrIns *i)
+static inline IrRef fold_identity(IrBuild *b, const IrIns *i)
 {
     uint64_t c;
     if (i->a == i->b && (i->op == OP_and || i->op == OP_or)) {
@@ -192,8 +193,10 @@ static IrRef fold_convert(IrBuild *b, const IrIns *i)
     }
 }
 
-IrRef ir_emit(IrBuild *b, IrIns i)
+IrRef ir_emit_words(IrBuild *b, uint32_t head, IrRef a, IrRef c, IrRef d, int32_t imm)
 {
+    IrIns i = {.op = (uint8_t)head, .ty = (uint8_t)(head >> 8), .x = (uint8_t)(head >> 16), .y = (uint8_t)(head >> 24), .a = a,
+               .b = c, .c = d, .imm = imm};
     uint64_t x, y, v;
     if ((i.op == OP_f_to_i && i.ty == I64) || (i.op == OP_i_to_f && type_of(b, i.a) == I64)) {
         i.y |= FPI_64;

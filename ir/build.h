@@ -29,8 +29,12 @@ void ir_begin(IrBuild *b, IrRegion *r, IrIns *ins, uint32_t cap, const IrSlot *s
 unsigned ir_new_block(IrBuild *b); /* opens the next block (ends the current one), returns its number */
 void ir_end(IrBuild *b);           /* closes the last block */
 
-/* The general form that all others end in; folds. */
-IrRef ir_emit(IrBuild *b, IrIns i);
+/* The general form that all others end in; folds. The op in registers: op, ty, x, y from the low byte up, then the rest. */
+IrRef ir_emit_words(IrBuild *b, uint32_t head, IrRef a, IrRef c, IrRef d, int32_t imm);
+static inline IrRef ir_emit(IrBuild *b, IrIns i)
+{
+    return ir_emit_words(b, i.op | (uint32_t)i.ty << 8 | (uint32_t)i.x << 16 | (uint32_t)i.y << 24, i.a, i.b, i.c, i.imm);
+}
 
 IrRef ir_iconst(IrBuild *b, IrType ty, uint64_t v); /* I32, I64, F16, F32, F64 (bits) */
 IrRef ir_vconst(IrBuild *b, uint64_t lo, uint64_t hi);
