@@ -394,6 +394,7 @@ static V128 memory_op(Run *x, const IrIns *i)
     if (i->op == OP_load || i->op == OP_store) {
         address += (v[i->b].d[0] << (i->y & MEM_SCALE)) + (uint64_t)(int64_t)i->imm;
     }
+    x->cpu->exit_addr = address; /* where the host does not say where a fault was */
     if (!(address >> 55 & 1)) {
         address &=
             bits_mask(56); /* the tag of a 64-bit user address is ignored; others have none */

@@ -12,9 +12,11 @@
 
 #include "isa_a64.h"
 
-/* Host address of a guest address; the top byte is ignored (TBI). */
-static void *guest_ptr(uint64_t address)
+/* Host address of a guest address; the top byte is ignored (TBI). The host does not say where an access beyond its
+ * address space went: exit_addr does (engine_tbi_trap). */
+static void *guest_ptr(CpuA64 *cpu, uint64_t address)
 {
+    cpu->h.exit_addr = address;
     return (void *)(uintptr_t)(address & bits_mask(56));
 }
 
@@ -22,8 +24,7 @@ static void *guest_ptr(uint64_t address)
 
 void h_dc_zva(CpuA64 *cpu, uint64_t address)
 {
-    (void)cpu;
-    memset(guest_ptr(address & ~(uint64_t)63), 0, 64);
+    memset(guest_ptr(cpu, address & ~(uint64_t)63), 0, 64);
 }
 
 void h_ic_ivau(CpuA64 *cpu, uint64_t address)
@@ -185,7 +186,7 @@ static bool monitor_take(CpuA64 *cpu, uint64_t address, uint64_t bytes, uint64_t
     uint64_t *own = mark_of(marks, address), *before = mark_of(marks, address - 16);
     *lock = NULL;
     if (open && cpu->excl_ticket) {
-        __atomic_fetch_or((uint8_t *)guest_ptr(address), 0, __ATOMIC_RELAXED);
+        __atomic_fetch_or((uint8_t *)guest_ptr(cpu, address), 0, __ATOMIC_RELAXED);
         *lock = strict_lock(address);
         const Space *s = (const Space *)((const uint8_t *)marks - offsetof(Space, store_marks));
         open = __atomic_load_n(own, __ATOMIC_SEQ_CST) == cpu->excl_ticket &&
@@ -214,7 +215,7 @@ uint32_t h_excl_store(CpuA64 *cpu, uint64_t address, uint64_t value, uint64_t ma
     uint32_t *lock;
     bool open = monitor_take(cpu, address, UINT64_C(1) << log2size,
                              (uint64_t *)(uintptr_t)(marks_and_size & ~(uint64_t)7), &lock);
-    bool stored = open && store_if(guest_ptr(address), cpu->excl_lo, value, log2size);
+    bool stored = open && store_if(guest_ptr(cpu, address), cpu->excl_lo, value, log2size);
     strict_unlock(lock);
     return !stored;
 }
@@ -237,15 +238,14 @@ WITH_CAS16 uint32_t h_excl_store_pair(CpuA64 *cpu, uint64_t address, const V128 
     uint32_t *lock;
     bool open = monitor_take(cpu, address, 16, (uint64_t *)(uintptr_t)marks, &lock);
     Wide old = (Wide)cpu->excl_hi << 64 | cpu->excl_lo;
-    bool stored = open && __sync_bool_compare_and_swap((Wide *)guest_ptr(address), old, wide(value));
+    bool stored = open && __sync_bool_compare_and_swap((Wide *)guest_ptr(cpu, address), old, wide(value));
     strict_unlock(lock);
     return !stored;
 }
 
 WITH_CAS16 void h_rmw128(CpuA64 *cpu, V128 *old, uint64_t address, const V128 *value, uint32_t op)
 {
-    (void)cpu;
-    Wide *p = guest_ptr(address), seen = 0, v = wide(value), was;
+    Wide *p = guest_ptr(cpu, address), seen = 0, v = wide(value), was;
     for (;;) {
         Wide next = op == RMW_SWP ? v : op == RMW_SET ? seen | v : seen & ~v;
         was = __sync_val_compare_and_swap(p, seen, next);
