@@ -8,7 +8,8 @@
 
 #include "user.h"
 
-enum { AT_FDCWD_ = -100, F_OK_ = 0, AT_SYMLINK_NOFOLLOW_ = 0x100, O_PATH_CLOEXEC = 010000000 | 02000000,
+enum { AT_FDCWD_ = -100, F_OK_ = 0, AT_SYMLINK_NOFOLLOW_ = 0x100, S_IFMT_ = 0170000,
+       S_IFLNK_ = 0120000, O_PATH_CLOEXEC = 010000000 | 02000000,
        O_DIR = 0200000, RESOLVE_IN_ROOT_ = 0x10, PATH_SIZE = 4096 };
 
 static char prefix[PATH_SIZE];
@@ -92,10 +93,13 @@ const char *prefix_path(const char *path, char *buf)
     }
     memcpy(buf, prefix, prefix_len);
     memcpy(buf + prefix_len, path, n + 1);
-    if (raw_call(__NR_faccessat, AT_FDCWD_, buf, F_OK_) == 0) {
+    uint32_t st[36];
+    if (raw_call(__NR_newfstatat, AT_FDCWD_, buf, st, AT_SYMLINK_NOFOLLOW_) < 0) {
+        return path; /* most names that are asked for do not exist: one call for those */
+    }
+    bool link = (st[6] & S_IFMT_) == S_IFLNK_;
+    if (!link || raw_call(__NR_faccessat, AT_FDCWD_, buf, F_OK_) == 0) {
         return buf;
     }
-    uint8_t st[144];
-    bool link = raw_call(__NR_newfstatat, AT_FDCWD_, buf, st, AT_SYMLINK_NOFOLLOW_) == 0;
-    return link && in_root(path, buf) ? buf : path;
+    return in_root(path, buf) ? buf : path;
 }
