@@ -11,33 +11,28 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "tb.h"
 
-static int object(size_t size)
+/* A memory object, mapped rw at `at` or anywhere; MAP_FAILED. It has a name for /proc and perf, unless the limit on file
+ * sizes (ulimit -f) forbids: then a shared mapping without a file does. */
+static void *object(void *at, size_t size)
 {
-    int fd = memfd_create("armx-code", MFD_CLOEXEC);
-    if (fd < 0) {
-        return -errno;
-    }
-    if (ftruncate(fd, (off_t)size) < 0) {
-        int e = errno;
+    struct rlimit lim;
+    bool named = getrlimit(RLIMIT_FSIZE, &lim) == 0 && lim.rlim_cur >= size;
+    int fd = named ? memfd_create("armx-code", MFD_CLOEXEC) : -1;
+    if (fd >= 0 && ftruncate(fd, (off_t)size) < 0) {
         close(fd);
-        return -e;
+        fd = -1;
     }
-    return fd;
-}
-
-static int map_views(CodeBuf *c, int fd)
-{
-    void *rx = mmap(c->rx, c->size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0);
-    void *rw = mmap(NULL, c->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (rx == MAP_FAILED || rw == MAP_FAILED) {
-        return -errno;
+    void *p = mmap(at, size, PROT_READ | PROT_WRITE,
+                   MAP_SHARED | (at ? MAP_FIXED : 0) | (fd < 0 ? MAP_ANONYMOUS | MAP_NORESERVE : 0), fd, 0);
+    if (fd >= 0) {
+        close(fd);
     }
-    c->rw = rw;
-    return 0;
+    return p;
 }
 
 int codebuf_init(CodeBuf *c, size_t size)
@@ -48,15 +43,12 @@ int codebuf_init(CodeBuf *c, size_t size)
         return -errno;
     }
     c->data = c->rx + c->size;
-    int fd = object(c->size);
-    if (fd < 0) {
-        return fd;
+    void *rw = object(NULL, c->size);
+    if (rw == MAP_FAILED || mremap(rw, 0, c->size, MREMAP_MAYMOVE | MREMAP_FIXED, c->rx) == MAP_FAILED ||
+        mprotect(c->rx, c->size, PROT_READ | PROT_EXEC) < 0) {
+        return -errno;
     }
-    int r = map_views(c, fd);
-    close(fd);
-    if (r < 0) {
-        return r;
-    }
+    c->rw = rw;
     if (mmap(c->data, c->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) ==
         MAP_FAILED) {
         return -errno;
@@ -182,11 +174,9 @@ static void copy(CodeBuf *c, size_t off, size_t len)
 /* A new object under rw; nothing of it is shown yet. */
 static void begin(CodeBuf *c)
 {
-    int fd = object(c->size);
-    if (fd < 0 || mmap(c->rw, c->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+    if (object(c->rw, c->size) == MAP_FAILED) {
         BUG("no memory for a copy of the code after fork");
     }
-    close(fd);
     c->old_rw = false;
     if (c->pieces > PIECES_MAX) {
         copy(c, 0, c->size);
