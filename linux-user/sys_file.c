@@ -237,6 +237,18 @@ static void follow(uint64_t *path, int dirfd, char buf[PATH_SIZE])
     sys_path(path, buf);
 }
 
+/* The host's folder first: names of files to be made there are the host's, too. */
+int64_t sys_chdir(Thread *t, uint64_t a[6])
+{
+    char buf[PATH_SIZE];
+    int64_t r = sys_host(t, __NR_chdir, a[0]);
+    if (r == -ENOENT) {
+        sys_path(&a[0], buf);
+        r = sys_host(t, __NR_chdir, a[0]);
+    }
+    return r;
+}
+
 int64_t sys_newfstatat(Thread *t, uint64_t a[6])
 {
     enum { NOFOLLOW = 0x100 };
