@@ -257,6 +257,9 @@ static bool enough(void)
  * translated anew. */
 static unsigned times_of(unsigned u, unsigned i)
 {
+    if (units[u].interp) {
+        return i % 4 == 0;
+    }
     return !units[u].jit ? 1 : i % 64 == u ? 60 : 1 + (i + u) % 2;
 }
 

@@ -44,7 +44,8 @@ static inline uint64_t slot_address(uint64_t pc)
 
 typedef struct Unit {
     const char *name;
-    bool one_insn, jit;
+    bool one_insn, jit; /* jit: by engine_run(), */
+    bool interp;        /* which interprets */
     bool threads; /* barriers, locks and monitors as with several threads */
     uint32_t no_opt;
     Engine *engine;

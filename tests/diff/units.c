@@ -382,7 +382,7 @@ NORETURN static void die(const char *what, int sig)
 
 void unit_renew(Unit *u)
 {
-    EngineConfig cfg = {.fe = &the_frontend, .cpu_model = the_model, .space = &space, .interp = !u->jit,
+    EngineConfig cfg = {.fe = &the_frontend, .cpu_model = the_model, .space = &space, .interp = !u->jit || u->interp,
                         .one_insn = u->one_insn, .no_opt = u->no_opt, .cache_bytes = 16 << 20};
     u->engine = engine_new(&cfg);
     u->cpu = aligned_alloc(64, ALIGN_UP(sizeof *u->cpu, 64));
@@ -514,6 +514,7 @@ void units_init(bool jit, const char *cpu)
         unit_add((Unit){.name = "jit-avx2", .jit = true, .no_opt = OFF_AVX512});
         unit_add((Unit){.name = "jit-nocrypto", .jit = true, .no_opt = OFF_CRYPTO});
         unit_add((Unit){.name = "jit-nochain", .jit = true, .no_opt = OFF_CHAIN});
+        unit_add((Unit){.name = "engine-interp", .jit = true, .interp = true});
         unit_add((Unit){.name = "jit-threads", .jit = true, .threads = true});
     }
 }
