@@ -149,7 +149,7 @@ static void take_xmm0(Lower *l)
         l->lock |= (uint64_t)1 << XMM0;
     }
     l_fix(l, XMM0);
-    if (move && !had) {
+    if (move && !had && l->val[v].reg != NOREG) {
         unlock(l, l->val[v].reg);
     }
 }
