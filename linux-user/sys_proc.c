@@ -196,12 +196,45 @@ int64_t sys_setrlimit(Thread *t, uint64_t a[6])
 
 /* -- what armx does not let through -------------------------------------------------------------------------------- */
 
-/* A tracer would see armx's registers, so those requests fail, and attaching with them. What a parent does with a
- * child that asked to be traced is let through: stops, signals and memory are the same on both sides. */
+/* Tracing. What a parent does with a child that asked to be traced is let through: stops, signals and memory are the same
+ * on both sides. Registers, and so attaching, only work towards a task that shares our memory (LeakSanitizer's helper
+ * looks at its parent's threads so): of others a tracer would see armx's registers. */
+static Thread *task_here(uint64_t tid)
+{
+    mutex_lock(&process.threads_lock);
+    Thread *o = process.threads;
+    while (o && o->tid != (int)tid) {
+        o = o->next;
+    }
+    mutex_unlock(&process.threads_lock);
+    return o;
+}
+
+/* PTRACE_GETREGSET of a stopped task: what its last exit from translated code left. */
+static int64_t get_registers(const Thread *o, uint64_t kind, uint64_t where)
+{
+    enum { PRSTATUS = 1 };
+    uint64_t iov[2], regs[34];
+    const CpuA64 *c = &o->cpu.a64;
+    if (kind != PRSTATUS) {
+        return -EINVAL;
+    }
+    if (get_user(iov, where, sizeof iov) < 0) {
+        return -EFAULT;
+    }
+    memcpy(regs, c->x, sizeof c->x);
+    regs[31] = c->sp;
+    regs[32] = c->pc;
+    regs[33] = a64_nzcv(c);
+    iov[1] = iov[1] < sizeof regs ? iov[1] : sizeof regs;
+    return put_user(iov[0], regs, iov[1]) < 0 || put_user(where, iov, sizeof iov) < 0 ? -EFAULT : 0;
+}
+
 int64_t sys_ptrace(Thread *t, uint64_t a[6])
 {
-    enum { TRACEME, PEEKTEXT, PEEKDATA, POKETEXT = 4, POKEDATA, CONT = 7, KILL, DETACH = 17, SYSCALL = 24, SETOPTIONS = 0x4200,
-           GETEVENTMSG, GETSIGINFO, SETSIGINFO, LISTEN = 0x4208, PEEKSIGINFO, GETSIGMASK, SETSIGMASK };
+    enum { TRACEME, PEEKTEXT, PEEKDATA, POKETEXT = 4, POKEDATA, CONT = 7, KILL, ATTACH = 16, DETACH,
+           SYSCALL = 24, SETOPTIONS = 0x4200, GETEVENTMSG, GETSIGINFO, SETSIGINFO, GETREGSET,
+           SEIZE = 0x4206, INTERRUPT, LISTEN, PEEKSIGINFO, GETSIGMASK, SETSIGMASK };
     switch (a[0]) {
     case TRACEME:
     case PEEKTEXT:
@@ -222,8 +255,16 @@ int64_t sys_ptrace(Thread *t, uint64_t a[6])
     case SETSIGMASK:
         return sys_host6(t, __NR_ptrace, a);
     default:
+        break;
+    }
+    const Thread *o = task_here(a[1]);
+    if (!o) {
         return -EPERM;
     }
+    if (a[0] == GETREGSET) {
+        return get_registers(o, a[2], a[3]);
+    }
+    return a[0] == ATTACH || a[0] == SEIZE || a[0] == INTERRUPT ? sys_host6(t, __NR_ptrace, a) : -EIO;
 }
 
 /* The kernel restarts critical sections by host addresses; libc does without when it gets this. */
