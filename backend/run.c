@@ -297,6 +297,7 @@ static ExcKind run_interp(Engine *e, CpuHead *cpu)
 {
     Thread *t = cpu->code_chunk;
     if (_setjmp(t->interp_out)) {
+        frames_left();
         return (ExcKind)cpu->exit_kind;
     }
     t->interp_runs = true;
@@ -343,6 +344,7 @@ static ExcKind interpret_one(Engine *e, CpuHead *cpu, uint64_t key)
     make_ir(e, t->work, *pc_of(cpu), key, 1, &r);
     if (!e->cfg.interp) {
         if (_setjmp(t->interp_out)) {
+            frames_left();
             t->interp_runs = false;
             return (ExcKind)cpu->exit_kind;
         }
@@ -359,6 +361,7 @@ ExcKind engine_step(CpuHead *cpu)
     Thread *t = cpu->code_chunk;
     if (e->cfg.interp) {
         if (_setjmp(t->interp_out)) {
+            frames_left();
             return (ExcKind)cpu->exit_kind;
         }
         t->interp_runs = true;
@@ -486,6 +489,7 @@ ExcKind engine_run(CpuHead *cpu)
         }
         cpu->last_exit = NULL;
         target_enter(e, cpu, tb->entry);
+        frames_left(); /* of a helper that faulted */
         from = cpu->last_exit;
         if (UNLIKELY(cpu->exit_kind >= EXC_COUNT)) {
             uint32_t kind = cpu->exit_kind;

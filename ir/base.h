@@ -106,6 +106,14 @@ void __tsan_release(void *p);
 #define sync_released(p) ((void)(p))
 #endif
 
+/* Tells AddressSanitizer that a jump has left the frames below the caller's. */
+#ifdef __SANITIZE_ADDRESS__
+void __asan_unpoison_memory_region(const volatile void *at, size_t n);
+#define frames_left() __asan_unpoison_memory_region((uint8_t *)__builtin_frame_address(0) - (64 << 10), 64 << 10)
+#else
+#define frames_left() ((void)0)
+#endif
+
 #define ASSERT(c)                                                                                  \
     do {                                                                                           \
         if (UNLIKELY(!(c))) {                                                                      \
