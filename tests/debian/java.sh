@@ -42,7 +42,8 @@ S
     fi
     [ "$(wc -l <out)" = 9 ]
     p java -XX:+UseSerialGC -Xint -version
-    for gc in UseG1GC UseParallelGC; do
+    for gc in UseG1GC UseParallelGC UseZGC UseShenandoahGC; do
         p java -XX:+$gc -Xmx128m X | cmp - out
     done
+    p java -XX:-TieredCompilation -Xmx128m X | cmp - out
 }

@@ -29,6 +29,50 @@ S
     cat out
     [ "$(wc -l <out)" = 12 ]
     tail -n 1 out | grep -qx 42
+    cat >y.js <<'S'
+// A module of two functions that trap: div(a, b) and ld(address).
+const code = new Uint8Array([0,97,115,109,1,0,0,0,1,12,2,96,2,127,127,1,127,96,1,127,1,127,3,3,2,0,1,5,3,1,0,1,7,12,2,3,100,105,118,0,0,2,108,100,0,1,10,17,2,7,0,32,0,32,1,109,11,7,0,32,0,40,2,0,11]);
+const { div, ld } = new WebAssembly.Instance(new WebAssembly.Module(code)).exports;
+let traps = 0;
+for (let i = 0; i < 5000; i++) {
+  try { div(i, i % 5 ? 3 : 0) } catch (e) { traps++ }
+  try { ld(i % 3 ? 16 : 0x7ffffff0) } catch (e) { traps += 1000 }
+}
+console.log(traps);
+function* squares(n) { for (let i = 0; i < n; i++) yield i * i }
+let q = 0; for (const x of squares(300000)) q = (q + x) % 1000003; console.log(q);
+const proxy = new Proxy({}, { get: (t, k) => k.length });
+let pl = 0; for (let i = 0; i < 100000; i++) pl += proxy['k' + i]; console.log(pl);
+let depth = 0; try { (function f() { depth++; f() })() } catch (e) { console.log(depth > 1000, e instanceof RangeError) }
+const { Worker } = require('worker_threads');
+const shared = new Int32Array(new SharedArrayBuffer(1024));
+Promise.all([...Array(8)].map(() => new Promise((ok, no) => {
+  const w = new Worker(`const { workerData: a, parentPort } = require('worker_threads');
+    for (let i = 0; i < 50000; i++) {
+      Atomics.add(a, 0, 1);
+      while (Atomics.compareExchange(a, 1, 0, 1) !== 0) Atomics.wait(a, 1, 1, 1);
+      a[2]++;
+      Atomics.store(a, 1, 0);
+      if (i % 16 == 0) Atomics.notify(a, 1, 1);
+    }
+    parentPort.postMessage(0)`, { eval: true, workerData: shared });
+  w.on('message', ok); w.on('error', no) }))).then(() => {
+  console.log(shared[0], shared[2]);
+  const http = require('http'), server = http.createServer((q, a) => a.end('x'.repeat(1000) + q.url));
+  server.listen('socket', async () => {
+    let n = 0;
+    for (let k = 0; k < 20; k++) await Promise.all([...Array(20)].map((_, i) => new Promise(ok =>
+      http.get({ socketPath: 'socket', path: '/' + i }, r => { r.on('data', d => n += d.length); r.on('end', ok) }))));
+    console.log(n); server.close();
+  });
+});
+S
+    p node y.js >out
+    cat out
+    printf '%s\n' 1668000 266000 588890 'true true' '400000 400000' 401000 | cmp - out
+    for option in --always-opt --stress-compaction --always-sparkplug --no-lazy-feedback-allocation; do
+        p node $option y.js | cmp - out
+    done
     mkdir pkg
     echo '{"name":"local-package","version":"1.2.3","main":"i.js"}' >pkg/package.json
     echo 'module.exports = () => "from the package";' >pkg/i.js
