@@ -52,8 +52,14 @@ static bool fetch(Tr *t)
 void tr_region(const Frontend *fe, const TrGuest *g, const void *model, Space *s, Gva pc, uint64_t key,
                unsigned max_insns, IrRegion *r, IrIns *ins, uint32_t cap)
 {
-    Tr tr = {.guest = g, .model = model, .space = s, .key = key, .pc = pc.v, .start = pc.v, .top = pc.v, .max_insns = max_insns};
-    Tr *t = &tr;
+    Tr tr, *t = &tr;
+    memset(t, 0, offsetof(Tr, b_));
+    t->guest = g;
+    t->model = model;
+    t->space = s;
+    t->key = key;
+    t->pc = t->start = t->top = pc.v;
+    t->max_insns = max_insns;
     t->b = &t->b_;
     ir_begin(t->b, r, ins, cap, fe->slots, fe->helpers);
     if (g->begin) {

@@ -13,7 +13,6 @@
 typedef struct Tr Tr;
 typedef struct TrGuest TrGuest;
 struct Tr {
-    IrBuild b_; /* the builder; translators use t->b */
     IrBuild *b;
     const TrGuest *guest;
     const void *model;
@@ -29,6 +28,7 @@ struct Tr {
     unsigned body; /* instructions of the loop that is the region, once its end was reached; else 0 */
     bool ended; /* the translator has written an exit that nothing may follow */
     IrRef unsettled; /* the guest's own: a value that `settle` has to look at once the instruction is done */
+    IrBuild b_; /* the builder; translators use t->b. Last: ir_begin clears what is to be cleared */
 };
 
 /* What a guest gives to the loop. */
