@@ -132,6 +132,7 @@ SigHand *sighand_copy(SigHand *from, bool clear)
 {
     SigHand *s = malloc(sizeof *s);
     if (!s) {
+        __atomic_add_fetch(&from->refs, 1, __ATOMIC_RELAXED);
         return from;
     }
     mutex_lock(&from->lock);
