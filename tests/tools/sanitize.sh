@@ -2,9 +2,9 @@
 # sanitize.sh - unit tests, decoder, bad input, golden vectors and guest programs with AddressSanitizer and
 # UndefinedBehaviorSanitizer; the engine under threads with ThreadSanitizer.
 # What is left out: of guests, those that limit the address space (AddressSanitizer's shadow is far beyond any limit)
-# or that fork while threads allocate (its lock stays taken), and faults under the interpreter (a jump out of a signal
-# handler leaves marks of dead frames on a stack of armx's own).  ThreadSanitizer knows no threads but pthreads, and its
-# runtime changes vector registers, which translated code keeps across calls: so no guest programs.
+# or that fork while threads allocate (its lock stays taken), and most under the interpreter, which is slow.
+# ThreadSanitizer knows no threads but pthreads, and its runtime changes vector registers, which translated code keeps
+# across calls: so no guest programs.
 set -eu
 . "$(dirname "$0")/common.sh"
 cd "$TOP"
