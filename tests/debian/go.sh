@@ -1,5 +1,5 @@
 # go.sh - Go: build and run; goroutines with asynchronous pre-emption, channels, maps, GC.
-# test: long guest secs=900 packages=golang-go,libc-bin,libc6-dev,gcc
+# test: long guest secs=1800 packages=golang-go,libc-bin,libc6-dev,gcc
 
 scenario()
 {
@@ -36,5 +36,10 @@ S
     grep -q 'recovered: runtime error: invalid memory address' out
     grep -q 'child x' out
     grep -q pre-empted out
+    # Go's own tests.
+    ENVIRONMENT+=(GO_TEST_TIMEOUT_SCALE=10)
+    p go test -short sync sync/atomic math math/big math/bits strconv sort crypto/sha256 crypto/aes crypto/elliptic hash/crc32 encoding/json >log || { cat log; false; }
+    grep -c '^ok' log
+    p go test -short -run 'Preempt|Goroutine|GC|Finalizer|Stack|Select|Chan|Sig|Panic|Defer|Lock|Map|Profil' runtime
     rm -rf cache
 }
