@@ -281,6 +281,25 @@ Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key)
     }
 }
 
+/* -d exec and -d cpu: a region is entered through the look-up. */
+static void dump_entry(const Engine *e, const CpuHead *cpu, uint64_t pc)
+{
+    if (log_on_at(LOG_exec, gva(pc))) {
+        log_printf("Trace %#llx\n", (unsigned long long)pc);
+    }
+    for (unsigned k = 0, n = 0; log_on_at(LOG_cpu, gva(pc)) && k < e->fe->nslots; k++) {
+        const IrSlot *slot = &e->fe->slots[k];
+        uint64_t value;
+        if (slot->type == I64 && slot->offset >= sizeof *cpu) {
+            memcpy(&value, (const uint8_t *)cpu + slot->offset, sizeof value);
+            log_printf("%-9s %016llx%s", slot->name, (unsigned long long)value, ++n % 4 ? "  " : "\n");
+        }
+    }
+    if (log_on_at(LOG_cpu, gva(pc))) {
+        log_printf("\n");
+    }
+}
+
 /* -- the loop -------------------------------------------------------------------------------------------------- */
 
 /* The exits that the engine sees to itself; true = go on. */
@@ -484,8 +503,8 @@ ExcKind engine_run(CpuHead *cpu)
             tb_link(e, from, tb);
         }
         tb_remember(cpu, tb);
-        if (UNLIKELY(log_mask & LOG_exec) && log_on_at(LOG_exec, gva(*pc))) {
-            log_printf("Trace %#llx\n", (unsigned long long)*pc);
+        if (UNLIKELY(log_mask & (LOG_exec | LOG_cpu))) {
+            dump_entry(e, cpu, *pc);
         }
         cpu->last_exit = NULL;
         target_enter(e, cpu, tb->entry);

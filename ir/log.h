@@ -11,14 +11,11 @@
 #define LOG_ITEMS(_)                                                                               \
     _(in, "in_asm", "guest instructions of each region when it is translated")                    \
     _(ir, "op", "IR of each region as the translators made it")                                   \
-    _(opt, "op_opt", "IR after the passes")                                                       \
     _(out, "out_asm", "host code of each region")                                                 \
     _(exec, "exec", "each region when it is entered through the engine's look-up")                \
     _(cpu, "cpu", "guest registers at the same places")                                           \
     _(int, "int", "guest exceptions and signals")                                                 \
-    _(page, "page", "the guest's address space when it changes")                                  \
     _(strace, "strace", "system calls")                                                           \
-    _(unimp, "unimp", "what the guest asked for and armx cannot do")                              \
     _(stats, "stats", "counters at exit")
 
 enum {
