@@ -147,14 +147,17 @@ static bool flags_blind(uint32_t w)
 
 static bool flags_dead(const uint8_t *code, uint32_t avail)
 {
+    static const uint64_t none[2]; /* these instructions need no feature */
     for (unsigned i = 0; i < 4 && avail >= 4; i++, code += 4, avail -= 4) {
         uint32_t w;
+        A64 a;
         memcpy(&w, code, 4);
-        if (sets_flags(w)) {
-            return true;
+        bool sets = sets_flags(w);
+        if (!(sets || flags_blind(w)) || !a64_decode(w, none, &a)) {
+            return false; /* an UNALLOCATED word of these classes faults */
         }
-        if (!flags_blind(w)) {
-            return false;
+        if (sets) {
+            return true;
         }
     }
     return false;
