@@ -89,7 +89,7 @@ CodeChunk *codebuf_take(Engine *e)
                           .code_ready = c->rw + off, .data_ready = c->data + off};
         __atomic_store_n(&c->used, c->used + 1, __ATOMIC_RELEASE);
     }
-    c->taken += ch != NULL;
+    __atomic_store_n(&c->taken, c->taken + (ch != NULL), __ATOMIC_SEQ_CST);
     if (ch && UNLIKELY(c->shared)) {
         ch->code = new_block(c, ch->code);
         take_blocks(c, ch->code, (size_t)(ch->code_end - ch->code), false);
@@ -116,7 +116,7 @@ void codebuf_ahead(CodeChunk *ch)
 
 void codebuf_give(CodeBuf *c, CodeChunk *ch, bool full)
 {
-    c->taken--;
+    __atomic_store_n(&c->taken, c->taken - 1, __ATOMIC_RELEASE);
     if (!full) {
         ch->next = c->idle;
         c->idle = ch;

@@ -565,6 +565,9 @@ void engine_invalidate(Engine *e, Gva start, uint64_t len)
         return;
     }
     uint64_t last = start.v + len - 1;
+    if (len <= 4096 && !tb_is_near(e, start.v, last)) {
+        return;
+    }
     engine_lock(e);
     __atomic_add_fetch(&e->seq, 1, __ATOMIC_RELEASE);
     /* a region is in the list of its first byte: look as far back as the longest one reaches */

@@ -28,13 +28,42 @@ int tb_init(Engine *e)
 {
     e->hash = table_new(HASH_BITS);
     e->places = table_new(HASH_BITS - PLACES_BITS);
-    return e->hash && e->places ? 0 : -ENOMEM;
+    e->lines = mmap(NULL, LINES * sizeof *e->lines, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return e->hash && e->places && e->lines != MAP_FAILED ? 0 : -ENOMEM;
+}
+
+/* Counts a region of the tables, or no longer. */
+static void count_lines(Engine *e, const Tb *tb, int n)
+{
+    uint64_t last = tb->pc + (tb->nbytes ? tb->nbytes - 1 : 0);
+    for (uint64_t line = tb->pc >> LINE_BITS; line <= last >> LINE_BITS; line++) {
+        uint16_t *l = &e->lines[line % LINES];
+        if (*l != UINT16_MAX) {
+            __atomic_store_n(l, (uint16_t)(*l + n), __ATOMIC_RELAXED);
+        }
+    }
+}
+
+bool tb_is_near(Engine *e, uint64_t start, uint64_t last)
+{
+    /* A thread that compiles has taken its chunk before it read the code, and gives it back after the region was counted. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&e->code.taken, __ATOMIC_SEQ_CST)) {
+        return true;
+    }
+    for (uint64_t line = start >> LINE_BITS; line <= last >> LINE_BITS; line++) {
+        if (__atomic_load_n(&e->lines[line % LINES], __ATOMIC_RELAXED)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void tb_forget_all(Engine *e)
 {
     table_clear(e->hash);
     table_clear(e->places);
+    memset(e->lines, 0, LINES * sizeof *e->lines);
     e->ntbs = 0;
 }
 
@@ -105,6 +134,7 @@ void tb_publish(Engine *e, Tb *tb)
     e->longest = tb->nbytes > e->longest ? tb->nbytes : e->longest;
     tb->place_next = *p;
     *p = tb;
+    count_lines(e, tb, 1);
     tb->hash_next = *h;
     __atomic_store_n(h, tb, __ATOMIC_RELEASE);
 }
@@ -124,6 +154,7 @@ void tb_remove(Engine *e, Tb *tb)
     drop(tb_list(e->hash, tb->pc, tb->key), tb, offsetof(Tb, hash_next));
     drop(place_list(e->places, tb->pc), tb, offsetof(Tb, place_next));
     e->ntbs--;
+    count_lines(e, tb, -1);
     __atomic_store_n(&tb->dead, true, __ATOMIC_SEQ_CST); /* before the jump caches are looked at: engine_run */
     tb_unlink_in(e, tb);
     for (unsigned k = 0; k < e->ncpus; k++) {

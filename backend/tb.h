@@ -86,6 +86,8 @@ enum {
     CODE_AHEAD = 32 * 1024,  /* pages come from the kernel in runs of this size, cheaper than one by one */
     HASH_BITS = 11,          /* of the table of Tbs at first; it grows fourfold when it is full */
     PLACE_BITS = 8,          /* guest bytes whose regions share a list for invalidation, a power of 2 */
+    LINE_BITS = 6,           /* guest bytes whose regions are counted together (Engine.lines), a power of 2 */
+    LINES = 1 << 16,         /* counters; addresses that far apart share one */
     PLACES_BITS = 1,         /* the table of these lists is that much smaller (a power of 2) */
     IR_CAP = 4096,           /* IR ops per region */
     REGION_INSNS = 48,       /* guest instructions per tier-1 region */
@@ -146,6 +148,7 @@ struct Engine {
     uint32_t flushing;      /* a full flush is under way: nobody may enter translated code */
     TbTable *hash, *places;
     unsigned ntbs;          /* in the tables */
+    uint16_t *lines;        /* regions in the tables by lines of guest code; one that was full stays so: tb_is_near */
     uint32_t longest;       /* guest bytes of the longest region so far */
     CpuHead **cpus;
     unsigned ncpus, cpus_cap;
@@ -186,6 +189,9 @@ Tb *tb_find(Engine *e, uint64_t pc, uint64_t key);          /* lock-free */
 const void *tb_lookup(CpuHead *cpu, uint64_t pc);
 void tb_remember(CpuHead *cpu, const Tb *tb);               /* puts it into the thread's jump cache */
 void tb_publish(Engine *e, Tb *tb);                         /* lock held */
+/* May there be a region of guest code at [start, last], or one be made from what stood there before the caller's
+ * last store? Lock-free. */
+bool tb_is_near(Engine *e, uint64_t start, uint64_t last);
 void tb_remove(Engine *e, Tb *tb);                          /* lock held: from lists, links, jump caches */
 Tb *tb_of_host(Engine *e, const void *rx);                  /* the Tb whose code holds rx, or NULL; signal-safe */
 const Fault *tb_fault(const Tb *tb, uint32_t off);          /* the entry exactly at off, or NULL */

@@ -52,7 +52,7 @@ struct CpuHead {
     void *ret_base;      /* its bottom (highest address) */
     void *last_exit;     /* exit site to be chained by the engine, or NULL */
     uint64_t key;        /* current state key */
-    uint64_t exit_addr;  /* address operand of the last exit (EXC_ICACHE, EXC_ALIGN, EXC_DATA) */
+    uint64_t exit_addr;  /* address operand of the last exit (EXC_ALIGN, EXC_DATA) */
     int32_t exit_imm;    /* .imm of the last exit_exc */
     uint32_t exit_kind;  /* ExcKind of the last exit */
     uint32_t in_helper;  /* translated code is inside a C helper that may fault; state is in the structure */
@@ -83,6 +83,9 @@ struct Space {
      * their immediate. It may read and write slots, but not pc, and must not fault. NULL = no such page. */
     void (*call)(CpuHead *cpu, uint32_t imm);
     uint64_t call_page;
+    /* IC IVAU for the line of addr: the code there may have changed. Runs inside of translated code, which it does not
+     * leave (ISB does), and must not fault. NULL = code never changes. */
+    void (*code_changed)(CpuHead *cpu, Gva addr);
     /* Is the page guarded: may indirect branches enter it only at landing pads? NULL = no page is. */
     bool (*guarded)(Space *s, Gva pc);
     /* Guest address + base = host address on the fast path. */

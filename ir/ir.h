@@ -104,7 +104,6 @@ typedef enum ExcKind {
     EXC_DATA,      /* data access fault (reported by the engine, never by exit_exc) */
     EXC_SYSTRAP,   /* trapped MRS / MSR / SYS; .imm = the word */
     EXC_HINT,      /* WFI WFE YIELD: .imm = hint number; pc = next instruction */
-    EXC_ICACHE,    /* IC IVAU: cpu head's exit_addr = address; pc = next instruction */
     EXC_PENDING,   /* a poll saw `pending` */
     EXC_STEP,      /* one instruction done (debugger) */
     EXC_FPAC,      /* failed pointer authentication, CPU with FEAT_FPAC */

@@ -190,9 +190,6 @@ static void exception(Thread *t, ExcKind kind)
     case EXC_FETCH:
         fetch_fault(t, c->pc);
         break;
-    case EXC_ICACHE:
-        mm_icache(c->h.exit_addr);
-        break;
     case EXC_HINT:
         raw_call(__NR_sched_yield);
         break;

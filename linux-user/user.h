@@ -82,6 +82,14 @@ typedef struct AltStack {
 /* Signals that armx needs itself: SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV. */
 enum { NSYNC = 5 };
 
+/* What has to be done for IC IVAU in [start, start + size), as long as the table of mappings is of that version: code
+ * is executed at address + delta[k]. */
+typedef struct CodeWindow {
+    uint64_t start, size, version;
+    uint64_t delta[4];
+    unsigned n;
+} CodeWindow;
+
 struct Thread {
     union {
         CpuHead head;
@@ -114,7 +122,7 @@ struct Thread {
     uint64_t clear_tid;    /* for /proc and debuggers only, the kernel has its own */
     RingEntry ring[RING];
     unsigned ring_pos;
-    uint64_t data_start, data_size, data_version; /* a mapping that no code comes from, mm_icache() */
+    CodeWindow code_window; /* where IC IVAU was used last */
     unsigned strace_open;  /* a line of -strace without its result is out */
     uint8_t *block;        /* mapping with stack, TLS and this structure; NULL for the first thread */
     size_t block_size;

@@ -86,6 +86,7 @@ void vma_init(void)
     tree.seed = (uint32_t)(uintptr_t)&tree | 1;
     process.space.fetch = space_fetch;
     process.space.guarded = space_guarded;
+    process.space.code_changed = mm_code_changed;
     process.space.base = 0;
     int64_t own = raw_call(__NR_mmap, 0, PAGE, 0, 0x22, -1, 0);
     raw_call(__NR_munmap, own, PAGE);
@@ -772,37 +773,56 @@ int64_t mm_shmdt(uint64_t addr)
 
 enum { ICACHE_LINE = 64 };
 
-void mm_icache(uint64_t addr)
+/* Fills w for the stretch around addr in which the same mappings show the same memory: programs clean whole buffers
+ * line by line. False when nothing is mapped there. */
+static bool code_window(uint64_t addr, CodeWindow *w)
 {
-    VmaInfo v;
-    Thread *t = this_thread;
-    addr = ALIGN_DOWN(addr, ICACHE_LINE);
-    uint64_t version = __atomic_load_n(&tree_version, __ATOMIC_ACQUIRE);
-    if (addr - t->data_start < t->data_size && t->data_version == version) {
-        return; /* programs clean whole buffers line by line */
-    }
+    VmaInfo v, n;
+    w->version = __atomic_load_n(&tree_version, __ATOMIC_ACQUIRE);
+    w->n = 0;
     if (!vma_find(addr, &v)) {
-        return;
+        return false;
     }
+    uint64_t lo = v.offset, hi = v.offset + (v.end - v.start), off = v.offset + (addr - v.start);
     if (v.prot & G_EXEC) {
-        forget_code(addr, addr + ICACHE_LINE);
+        w->delta[w->n++] = 0;
     }
-    if (!v.ino || !*exec_object(&v)) {
-        if (!(v.prot & G_EXEC)) {
-            t->data_start = v.start;
-            t->data_size = v.end - v.start;
-            t->data_version = version;
+    bool aliases = v.ino && *exec_object(&v);
+    for (uint64_t at = 0; aliases && vma_next(at, &n); at = n.end) {
+        uint64_t from = n.offset, to = n.offset + (n.end - n.start);
+        if (n.ino != v.ino || n.dev != v.dev || !(n.prot & G_EXEC) || n.start == v.start) {
+            continue;
         }
+        if (off < from) {
+            hi = from < hi ? from : hi;
+        } else if (off >= to) {
+            lo = to > lo ? to : lo;
+        } else if (w->n < LEN(w->delta)) {
+            lo = from > lo ? from : lo;
+            hi = to < hi ? to : hi;
+            w->delta[w->n++] = n.start - n.offset - (v.start - v.offset);
+        } else {
+            forget_code(n.start + (off - from), n.start + (off - from) + ICACHE_LINE);
+            lo = off; /* too many to remember: this line only */
+            hi = off + 1;
+        }
+    }
+    w->start = addr - (off - lo);
+    w->size = hi - lo;
+    return true;
+}
+
+void mm_code_changed(CpuHead *cpu, Gva where)
+{
+    CodeWindow *w = &((Thread *)cpu->user)->code_window;
+    uint64_t addr = ALIGN_DOWN(where.v, ICACHE_LINE);
+    uint64_t version = __atomic_load_n(&tree_version, __ATOMIC_ACQUIRE);
+    if ((addr - w->start >= w->size || w->version != version) && !code_window(addr, w)) {
+        w->size = 0;
         return;
     }
-    uint64_t off = v.offset + (addr - v.start);
-    VmaInfo n;
-    for (uint64_t at = 0; vma_next(at, &n); at = n.end) {
-        if (n.ino == v.ino && n.dev == v.dev && n.prot & G_EXEC && n.offset <= off &&
-            off - n.offset < n.end - n.start && n.start + (off - n.offset) != addr) {
-            uint64_t alias = n.start + (off - n.offset);
-            forget_code(alias, alias + ICACHE_LINE);
-        }
+    for (unsigned k = 0; k < w->n; k++) {
+        forget_code(addr + w->delta[k], addr + w->delta[k] + ICACHE_LINE);
     }
 }
 

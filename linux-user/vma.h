@@ -65,8 +65,8 @@ int64_t mm_map_special(uint64_t addr, uint64_t len, uint64_t prot, uint64_t map_
 /* Takes a range from the guest that stays taken: nobody can map or touch anything there. */
 int mm_hide(uint64_t addr, uint64_t len);
 
-/* IC IVAU: drops translations of the 64 bytes at addr, through whatever mapping of the same memory. */
-void mm_icache(uint64_t addr);
+/* IC IVAU: drops translations of the line of addr, through whatever mapping of the same memory (Space.code_changed). */
+void mm_code_changed(CpuHead *cpu, Gva where);
 
 /* Changes host protection of one page for armx's own purposes; the guest's protection stays. */
 int mm_watch_page(uint64_t page, bool watch);

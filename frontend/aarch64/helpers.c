@@ -27,9 +27,12 @@ void h_dc_zva(CpuA64 *cpu, uint64_t address)
     memset(guest_ptr(cpu, address & ~(uint64_t)63), 0, 64);
 }
 
-void h_ic_ivau(CpuA64 *cpu, uint64_t address)
+void h_ic_ivau(CpuA64 *cpu, uint64_t address, uint64_t space)
 {
-    cpu->h.exit_addr = address & bits_mask(56);
+    const Space *s = (const Space *)(uintptr_t)space;
+    if (s->code_changed) {
+        s->code_changed(&cpu->h, gva(address & bits_mask(56)));
+    }
 }
 
 /* One count is a nanosecond: CNTFRQ_EL0 in sysregs.def. */

@@ -5,7 +5,7 @@
 #include "cpu.h"
 
 void h_dc_zva(CpuA64 *cpu, uint64_t address);
-void h_ic_ivau(CpuA64 *cpu, uint64_t address);
+void h_ic_ivau(CpuA64 *cpu, uint64_t address, uint64_t space);
 uint64_t h_cntvct(CpuA64 *cpu);
 void h_space_call(CpuA64 *cpu, uint64_t space, uint32_t imm);
 uint64_t h_rndr(CpuA64 *cpu);

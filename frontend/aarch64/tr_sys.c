@@ -254,8 +254,7 @@ static void sys_dc_zva(Tr *t, IrRef address)
 
 static void sys_ic_ivau(Tr *t, IrRef address)
 {
-    ir_call(t->b, H_ic_ivau, address, 0, 0);
-    tr_exc(t, EXC_ICACHE, 0, t->next);
+    ir_call(t->b, H_ic_ivau, address, ir_iconst(t->b, I64, (uintptr_t)t->space), 0);
 }
 
 /* -- the tables -------------------------------------------------------------------------------------------------------- */

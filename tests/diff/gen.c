@@ -475,7 +475,7 @@ static unsigned pointers(void)
 
 static bool leaves(const Step *s)
 {
-    return s->kind != EXC_NONE && s->kind != EXC_HINT && s->kind != EXC_ICACHE;
+    return s->kind != EXC_NONE && s->kind != EXC_HINT;
 }
 
 /* May the candidate, which has just run, stay? */
@@ -485,7 +485,6 @@ static bool accept(Gen *e, const Draw *d, const Step *s, unsigned had_pointers)
     switch (s->kind) {
     case EXC_NONE:
     case EXC_HINT:
-    case EXC_ICACHE:
         if (!in_slot(e, pc)) {
             return (pc & bits_mask(56)) - DIFF_CODE >= DIFF_CODE_SIZE && rng_one_in(e->g, 8);
         }

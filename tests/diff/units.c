@@ -193,7 +193,7 @@ static void save_result(CpuA64 *cpu, ExcKind kind, DiffResult *r)
 
 static bool goes_on(ExcKind kind)
 {
-    return kind == EXC_NONE || kind == EXC_HINT || kind == EXC_ICACHE;
+    return kind == EXC_NONE || kind == EXC_HINT;
 }
 
 /* -- the reference ---------------------------------------------------------------------------------------------- */

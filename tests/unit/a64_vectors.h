@@ -221,7 +221,7 @@ static ExcKind vec_run(VecMachine *m)
             abort();
         }
         ExcKind kind = ir_interp_run(&a64_frontend, &r, h, 0, m->scratch);
-        if ((kind != EXC_NONE && kind != EXC_HINT && kind != EXC_ICACHE) || steps++ > 32) {
+        if ((kind != EXC_NONE && kind != EXC_HINT) || steps++ > 32) {
             return kind;
         }
     }

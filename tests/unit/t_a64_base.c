@@ -63,7 +63,7 @@ static const struct Exit {
     {"max", "yield", 0xd503203f, EXC_HINT, 1, 4},
     {"max", "wfe", 0xd503205f, EXC_HINT, 2, 4},
     {"max", "wfi", 0xd503207f, EXC_HINT, 3, 4},
-    {"max", "ic ivau, x1", 0xd50b7521, EXC_ICACHE, 0, 4},
+    {"max", "ic ivau, x1", 0xd50b7521, EXC_NONE, 0, 4},
     {"max", "msr fpcr, x1", 0xd51b4401, EXC_NONE, 0, 4},
     {"max", "b .-4", 0x17ffffff, EXC_NONE, 0, -4},
     {"max", "bl .+0x10", 0x94000004, EXC_NONE, 0, 0x10},
