@@ -221,6 +221,10 @@ IrRef ir_emit_words(IrBuild *b, uint32_t head, IrRef a, IrRef c, IrRef d, int32_
             return same;
         }
     }
+    if (i.op == OP_clz && at(b, i.a)->op == OP_rbit) { /* how A64 counts trailing zeros */
+        i.op = OP_ctz;
+        i.a = at(b, i.a)->a;
+    }
     IrRef folded = fold_convert(b, &i);
     return folded ? folded : append(b, i);
 }
@@ -343,6 +347,11 @@ void ir_store128_atomic(IrBuild *b, IrRef addr, IrRef v)
 {
     before_store(b, addr, 0, 0, 0);
     append(b, (IrIns){.op = OP_store128_atomic, .ty = TV128, .a = addr, .b = v});
+}
+
+void ir_prefetch(IrBuild *b, unsigned kind, IrRef base, IrRef index, unsigned scale, int32_t disp)
+{
+    append(b, (IrIns){.op = OP_prefetch, .x = (uint8_t)kind, .y = (uint8_t)scale, .a = base, .b = index, .imm = disp});
 }
 
 void ir_fence(IrBuild *b, FenceOp f)

@@ -53,6 +53,7 @@ IrRef ir_cas(IrBuild *b, IrType ty, MemType m, IrRef addr, IrRef expected, IrRef
 IrRef ir_cas128(IrBuild *b, IrRef addr, IrRef expected, IrRef v);
 IrRef ir_load128_atomic(IrBuild *b, IrRef addr);
 void ir_store128_atomic(IrBuild *b, IrRef addr, IrRef v);
+void ir_prefetch(IrBuild *b, unsigned kind, IrRef base, IrRef index, unsigned scale, int32_t disp);
 void ir_fence(IrBuild *b, FenceOp f);
 
 IrRef ir_extr(IrBuild *b, IrType ty, IrRef a, IrRef c, unsigned lsb);

@@ -636,6 +636,7 @@ ExcKind ir_interp_run(const Frontend *fe, const IrRegion *r, CpuHead *cpu, uint6
             switch (i->op) {
             case OP_nop:
             case OP_v_const_hi:
+            case OP_prefetch:
                 break;
             case OP_insn:
                 x.pc = ir_imm64(i);

@@ -29,6 +29,7 @@ enum { MEM_SCALE = 7, MEM_ACQUIRE = 8, MEM_RELEASE = 16 };
 typedef enum RmwOp { RMW_ADD, RMW_CLR, RMW_EOR, RMW_SET, RMW_SMAX, RMW_SMIN, RMW_UMAX, RMW_UMIN, RMW_SWP } RmwOp;
 typedef enum CmpOp { CMP_EQ, CMP_NE, CMP_ULT, CMP_ULE, CMP_SLT, CMP_SLE, CMP_UGT, CMP_UGE, CMP_SGT, CMP_SGE } CmpOp;
 typedef enum FcmpOp { FCMP_EQ, FCMP_GE, FCMP_GT } FcmpOp;
+enum { PREFETCH_L1, PREFETCH_L2, PREFETCH_L3, PREFETCH_STREAM, PREFETCH_STORE };
 typedef enum FenceOp { FENCE_LD, FENCE_ST, FENCE_FULL } FenceOp;
 
 /* Rounding of conversions (.y), with FPI_UNSIGNED for integers without sign; f_to_i and i_to_f also carry FPI_64

@@ -18,10 +18,11 @@ static const char *const cmp_names[] = {"eq",  "ne",  "ult", "ule", "slt", "sle"
                                         "ugt", "uge", "sgt", "sge", NULL};
 static const char *const fcmp_names[] = {"eq", "ge", "gt", NULL};
 static const char *const fence_names[] = {"ld", "st", "full", NULL};
+static const char *const prefetch_names[] = {"l1", "l2", "l3", "stream", "store", NULL};
 static const char *const cond_names[] = {"eq", "ne", "cs", "cc", "mi", "pl", "vs", "vc", "hi",
                                          "ls", "ge", "lt", "gt", "le", "al", "nv", NULL};
 static const char *const exc_names[] = {
-    "none",  "svc",  "undef",   "brk",  "hlt",    "bti",     "pc_align", "sp_align", "align",
+    "none",  "svc",  "undef",   "brk",  "hlt",    "bti",     "pc_align", "sp_align", "rekey", "align",
     "fetch", "data", "systrap", "hint", "pending", "step",     "fpac",     "debug", NULL};
 
 /* Shapes of ops.def (build.h): does .x hold an elem, and is it the one that .ty implies? */
@@ -124,6 +125,8 @@ const char *const *text_names(unsigned op, char field)
         return cmp_names;
     case OP_test_flags:
         return cond_names;
+    case OP_prefetch:
+        return prefetch_names;
     case OP_fence:
         return fence_names;
     case OP_exit_exc:

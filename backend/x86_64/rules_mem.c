@@ -119,6 +119,21 @@ static void own_store(Lower *l, IrRef i)
     }
 }
 
+/* Never faults, not even at a tagged or unmapped address. */
+static void own_prefetch(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    Asm *a = &l->a;
+    Mem m = l_addr(l, in);
+    switch (in->x) {
+    case PREFETCH_L1: x_prefetcht0_m(a, 0, m); break;
+    case PREFETCH_L2: x_prefetcht1_m(a, 0, m); break;
+    case PREFETCH_L3: x_prefetcht2_m(a, 0, m); break;
+    case PREFETCH_STREAM: x_prefetchnta_m(a, 0, m); break;
+    default: x_prefetchw_m(a, 0, m); break;
+    }
+}
+
 static void own_fence(Lower *l, IrRef i)
 {
     if (l_ins(l, i)->x == FENCE_FULL) {
@@ -351,6 +366,7 @@ const Rule rules_mem[] = {
     OWN(load, 0, 0, own_load)
     OWN(store, 0, 0, own_store)
     OWN(fence, 0, 0, own_fence)
+    OWN(prefetch, 0, 0, own_prefetch)
     OWN(check_align, 0, 0, own_check_align)
     OWN(cas, 0, 0, own_cas)
     OWN(rmw, 0, 0, own_rmw)

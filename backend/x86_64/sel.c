@@ -75,7 +75,7 @@ static inline void use(Lower *l, IrRef u, IrRef pos, int kind)
 static bool clobbers(const Lower *l, const IrIns *i)
 {
     switch (i->op) {
-    case OP_nop: case OP_insn: case OP_const: case OP_get: case OP_set: case OP_load: case OP_store:
+    case OP_nop: case OP_insn: case OP_const: case OP_get: case OP_set: case OP_load: case OP_store: case OP_prefetch:
     case OP_add: case OP_not: case OP_shl: case OP_lshr: case OP_ashr: case OP_ror: case OP_mulh_u: case OP_bswap:
     case OP_sext32: case OP_zext32: case OP_trunc: case OP_test_flags: case OP_fl_const: case OP_fl_unpack:
     case OP_bits_to_f: case OP_f_to_bits: case OP_s_to_v: case OP_v_to_s: case OP_v_const: case OP_v_const_hi:

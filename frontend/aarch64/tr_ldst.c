@@ -115,6 +115,41 @@ void tr_ldr_lit(Tr *t, const A64 *a, int k)
     tr_set_reg(t, a->rt, ir_load(t->b, load_type(a, k), (MemType)k, 0, address, 0, 0, 0));
 }
 
+/* PRFM, PRFUM: the hint in rt, type 4:3, level 2:1, streaming 0. Instructions are not fetched ahead, and SP need not
+ * be aligned. */
+static void prefetch(Tr *t, const A64 *a, IrRef base, IrRef index, unsigned scale, int32_t disp)
+{
+    unsigned type = (unsigned)a->rt >> 3, level = (unsigned)a->rt >> 1 & 3;
+    if ((type == 0 || type == 2) && level < 3) {
+        unsigned kind = type == 2 ? PREFETCH_STORE : a->rt & 1 ? PREFETCH_STREAM : PREFETCH_L1 + level;
+        ir_prefetch(t->b, kind, base, index, scale, disp);
+    }
+}
+
+void tr_prfm_ui(Tr *t, const A64 *a, int k)
+{
+    (void)k;
+    prefetch(t, a, tr_reg_or_sp(t, a->rn, I64), 0, 0, (int32_t)a->imm12 << 3);
+}
+
+void tr_prfm_unscaled(Tr *t, const A64 *a, int k)
+{
+    (void)k;
+    prefetch(t, a, tr_reg_or_sp(t, a->rn, I64), 0, 0, (int32_t)a->imm9);
+}
+
+void tr_prfm_reg(Tr *t, const A64 *a, int k)
+{
+    (void)k;
+    prefetch(t, a, tr_reg_or_sp(t, a->rn, I64), index_reg(t, a), a->S ? 3 : 0, 0);
+}
+
+void tr_prfm_lit(Tr *t, const A64 *a, int k)
+{
+    (void)k;
+    prefetch(t, a, ir_iconst(t->b, I64, t->pc + ((uint64_t)(int64_t)a->imm19 << 2)), 0, 0, 0);
+}
+
 /* LDRAA, LDRAB: the base authenticated with key A or B of data and modifier 0. */
 void tr_ldra(Tr *t, const A64 *a, int k)
 {
