@@ -4,6 +4,7 @@
  * System registers and maintenance operations are rows of sysregs.def; here are the few that are code (HOOK rows).
  * What EL0 may not do ends in EXC_UNDEF or, where EL1 could have allowed it, in EXC_SYSTRAP.
  */
+#include "sysregs.h"
 #include "tr.h"
 
 /* -- hints ------------------------------------------------------------------------------------------------ */
@@ -260,10 +261,7 @@ static void sys_ic_ivau(Tr *t, IrRef address)
 /* -- the tables -------------------------------------------------------------------------------------------------------- */
 
 enum { NO, RO, RW };
-enum { ALWAYS = -1 };
 enum { KIND_SLOT, KIND_FIELD, KIND_CONST, KIND_HOOK };
-
-#define SYS_ID(op0, op1, crn, crm, op2) ((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2))
 
 typedef struct SysReg {
     uint16_t id;
@@ -286,13 +284,12 @@ typedef struct SysOp {
 #define WHERE_HOOK(w) 0, mrs_##w, msr_##w
 
 static const SysReg sysregs[] = {
-#define SYSREG(name, op0, op1, crn, crm, op2, access, feat, kind, where)                            \
-    {SYS_ID(op0, op1, crn, crm, op2), access, KIND_##kind, feat, WHERE_##kind(where)},
+#define USERREG(name, access, kind, where) {SYSID_##name, access, KIND_##kind, SYSFEAT_##name, WHERE_##kind(where)},
 #include "sysregs.def"
 };
 
 static const SysOp sysops[] = {
-#define SYSOP(name, op1, crn, crm, op2, feat, what) {SYS_ID(1, op1, crn, crm, op2), feat, sys_##what},
+#define USEROP(name, what) {SYSOPID_##name, SYSOPFEAT_##name, sys_##what},
 #include "sysregs.def"
 };
 

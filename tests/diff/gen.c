@@ -13,6 +13,7 @@
 #include "diff.h"
 #include "helpers.h"
 #include "state.h"
+#include "sysregs.h"
 
 enum { TRIES = 32, GEN_STEPS = 160, FIRST_WORD_MAX = 9, LAST_WORD = SLOT_WORDS - 6, SP = 31 };
 
@@ -47,17 +48,23 @@ typedef struct Draw {
 enum { KIND_SLOT, KIND_FIELD, KIND_CONST, KIND_HOOK };
 typedef struct SysName {
     const char *name;
-    uint8_t op0, op1, crn, crm, op2, kind;
+    uint16_t id;
+    uint8_t kind;
 } SysName;
 
 static const SysName sysregs[] = {
-#define SYSREG(name, op0, op1, crn, crm, op2, access, feat, kind, where) {#name, op0, op1, crn, crm, op2, KIND_##kind},
+#define USERREG(name, access, kind, where) {#name, SYSID_##name, KIND_##kind},
 #include "sysregs.def"
 };
 static const SysName sysops[] = {
-#define SYSOP(name, op1, crn, crm, op2, feat, what) {#name, 1, op1, crn, crm, op2, 0},
+#define USEROP(name, what) {#name, SYSOPID_##name, 0},
 #include "sysregs.def"
 };
+
+static void draw_sys_id(A64 *a, unsigned id)
+{
+    a->o0 = id >> 14 & 1, a->op1 = id >> 11 & 7, a->crn = id >> 7 & 15, a->crm = id >> 3 & 15, a->op2 = id & 7;
+}
 
 /* Registers that no two runs read alike. */
 static bool is_volatile(const char *name)
@@ -69,7 +76,7 @@ static const SysName *find_sysreg(const A64 *a)
 {
     for (unsigned i = 0; i < LEN(sysregs); i++) {
         const SysName *r = &sysregs[i];
-        if (r->op0 == (2 | a->o0) && r->op1 == a->op1 && r->crn == a->crn && r->crm == a->crm && r->op2 == a->op2) {
+        if (r->id == SYS_ID(2 | a->o0, a->op1, a->crn, a->crm, a->op2)) {
             return r;
         }
     }
@@ -192,10 +199,10 @@ static void fix_system(Gen *e, A64 *a)
 {
     if (a->row == ROW_sys && !rng_one_in(e->g, 8)) {
         const SysName *s = &sysops[rng_below(e->g, LEN(sysops))];
-        a->op1 = s->op1, a->crn = s->crn, a->crm = s->crm, a->op2 = s->op2;
+        draw_sys_id(a, s->id);
     } else if ((a->row == ROW_mrs || a->row == ROW_msr) && !rng_one_in(e->g, 8)) {
         const SysName *s = &sysregs[rng_below(e->g, LEN(sysregs))];
-        a->o0 = s->op0 & 1, a->op1 = s->op1, a->crn = s->crn, a->crm = s->crm, a->op2 = s->op2;
+        draw_sys_id(a, s->id);
     }
 }
 

@@ -1,0 +1,192 @@
+/* sys.h - the AArch64 CPU above EL0: system registers, exception levels, exceptions, what softmmu hangs into it.
+ *
+ * A64Sys exists in system mode only (CpuA64.sys; NULL in armx-user). Registers of sysregs.def have their storage in reg[],
+ * by SR_name; those of kind DEV belong to devices (timers, GIC), which may use reg[] or not. Of the stack pointers, the
+ * current one is in the slot sp and the others in reg[SR_SP_EL0] .. and sp_el3.
+ *
+ * PSTATE without NZCV and BTYPE is the slot pstate_misc, its bits where SPSR_ELx has them: M[3:0] (EL, SPSel), DAIF 9:6, SSBS 12,
+ * IL 20, SS 21, PAN 22, UAO 23, DIT 24, TCO 25. Whoever changes M, PAN or UAO, or a register that translation or the key depends on,
+ * calls a64_context_changed afterwards (all of the functions here do).
+ *
+ * A CPU belongs to its thread; `lines` alone is written by others (vcpu_set_line).
+ */
+#ifndef ARMX_FRONTEND_AARCH64_SYS_H
+#define ARMX_FRONTEND_AARCH64_SYS_H
+
+#include "cpu.h"
+#include "sysregs.h"
+
+enum {
+    PS_SPSEL = 1 << 0, PS_EL_SHIFT = 2, PS_M = 31, PS_F = 1 << 6, PS_I = 1 << 7, PS_A = 1 << 8, PS_D = 1 << 9, PS_DAIF = 15 << 6,
+    PS_SSBS = 1 << 12, PS_ALLINT = 1 << 13, PS_IL = 1 << 20, PS_SS = 1 << 21, PS_PAN = 1 << 22, PS_UAO = 1 << 23, PS_DIT = 1 << 24,
+    PS_TCO = 1 << 25
+};
+
+/* State key above KEY_SP_ODD: what a translation depends on. */
+enum {
+    KEY_EL_SHIFT = 8,           /* two bits: PSTATE.EL */
+    KEY_E2H = 1 << 10,          /* EL2 with HCR_EL2.E2H, or EL0 of that regime (E2H and TGE) */
+    KEY_SPSEL = 1 << 11,
+    KEY_FP_SHIFT = 12,          /* two bits: level that FP and SIMD instructions trap to, 0 = they do not */
+    KEY_SLOW_SYS = 1 << 14,     /* some trap may hit a SLOT register, SVC or ERET: all go through the helper */
+    KEY_TBI0 = 1 << 15,         /* top byte ignored for data addresses with bit 55 clear, set; TBID: for instructions */
+    KEY_TBI1 = 1 << 16,
+    KEY_TBII0 = 1 << 17,
+    KEY_TBII1 = 1 << 18,
+    KEY_PAC_SHIFT = 19,         /* four bits: keys PAC_IA .. PAC_DB that are enabled at this level */
+    KEY_PAC_TRAP_SHIFT = 23,    /* two bits: level that instructions with an enabled key trap to */
+    KEY_BT = 1 << 25,           /* SCTLR_ELx.BT: PACIASP is no landing pad for BTYPE 3 */
+    KEY_SP_CHECK = 1 << 26,     /* SCTLR_ELx.SA: SP as a base must be aligned */
+    KEY_ALIGN_CHECK = 1 << 27,  /* SCTLR_ELx.A */
+    KEY_EL0_COUNTER = 1 << 28,  /* CNTVCT_EL0 can be read at this level */
+    KEY_MMU_ON = 1 << 29,       /* stage 1 is on */
+    KEY_WATCH = 1 << 30         /* breakpoints or watchpoints are enabled: none of the short cuts */
+};
+
+/* Fault of a memory access: what ESR_ELx.ISS is made of (DDI 0487 D17.2.37, aarch64/exceptions/aborts). */
+typedef enum A64FaultType {
+    FAULT_NONE, FAULT_ADDRESS_SIZE, FAULT_TRANSLATION, FAULT_ACCESS_FLAG, FAULT_PERMISSION, FAULT_ALIGNMENT, FAULT_EXTERNAL,
+    FAULT_EXTERNAL_WALK, FAULT_TLB_CONFLICT, FAULT_UNSUPPORTED_ATOMIC, FAULT_DEBUG, FAULT_TAG_CHECK
+} A64FaultType;
+
+typedef struct A64Fault {
+    uint64_t va;       /* FAR_ELx */
+    uint64_t ipa;      /* HPFAR_EL2 when stage2 */
+    uint8_t type;      /* A64FaultType */
+    int8_t level;      /* -1 .. 3 */
+    bool stage2;       /* found at stage 2: goes to EL2 */
+    bool s1ptw;        /* on a stage 2 walk for a stage 1 table */
+    bool write;        /* ESR.WnR; cache maintenance and AT say true too */
+    bool fetch;        /* instruction abort */
+    bool cache;        /* by a cache maintenance instruction, AT or DC ZVA-like: ESR.CM */
+    bool assured;      /* AssuredOnly, TopLevel...: not used yet by any feature: 0 */
+    bool secure_ipa;   /* HPFAR_EL2.NS = !secure_ipa in Secure state */
+} A64Fault;
+
+/* Exception classes (ESR_ELx.EC). */
+enum {
+    EC_UNKNOWN = 0x00, EC_WFX = 0x01, EC_FP = 0x07, EC_PAC = 0x09, EC_BTI = 0x0d, EC_ILLEGAL = 0x0e, EC_SVC = 0x15, EC_HVC = 0x16, EC_SMC = 0x17,
+    EC_SYS = 0x18, EC_SVE = 0x19, EC_ERET = 0x1a, EC_FPAC = 0x1c, EC_INSN_LOWER = 0x20, EC_INSN_SAME = 0x21, EC_PC_ALIGN = 0x22,
+    EC_DATA_LOWER = 0x24, EC_DATA_SAME = 0x25, EC_SP_ALIGN = 0x26, EC_FP_TRAP = 0x2c, EC_SERROR = 0x2f, EC_BREAK_LOWER = 0x30,
+    EC_BREAK_SAME = 0x31, EC_STEP_LOWER = 0x32, EC_STEP_SAME = 0x33, EC_WATCH_LOWER = 0x34, EC_WATCH_SAME = 0x35, EC_BRK = 0x3c
+};
+enum { VEC_SYNC = 0, VEC_IRQ = 0x80, VEC_FIQ = 0x100, VEC_SERROR = 0x180 };
+
+/* What softmmu gives. All run on the CPU's thread; NULL = nothing to do, reads as 0. */
+typedef struct A64Hooks {
+    /* Registers of kind DEV; traps are decided, VHE redirection is done. */
+    uint64_t (*read)(CpuA64 *cpu, A64Sr sr);
+    void (*write)(CpuA64 *cpu, A64Sr sr, uint64_t value);
+    /* A register of kind VM, HCR_EL2 or SCR_EL3 was written (old: before), or sr = SR_COUNT: EL, SPSel, PAN or UAO changed. */
+    void (*mmu_changed)(CpuA64 *cpu, A64Sr sr, uint64_t old);
+    /* Instructions by word (rt is its low five bits) with the value of Xt; A64So says which. May raise a data abort. */
+    void (*tlbi)(CpuA64 *cpu, A64So op, uint64_t arg);
+    void (*at)(CpuA64 *cpu, A64So op, uint64_t arg); /* leaves PAR_EL1 in reg[] */
+    void (*cache)(CpuA64 *cpu, A64So op, uint64_t arg);
+    /* HVC or SMC that firmware takes (PSCI conduit): true = done, X0.. hold the answer. */
+    bool (*firmware)(CpuA64 *cpu, bool smc);
+    /* WFE, WFI: sleeps; until = value of the virtual counter at the latest, ~0 = no limit. SEV. */
+    void (*wait)(CpuA64 *cpu, bool wfi, uint64_t until);
+    void (*send_event)(CpuA64 *cpu);
+    /* Level of the PMU's interrupt. */
+    void (*pmu_line)(CpuA64 *cpu, bool level);
+} A64Hooks;
+
+typedef struct A64Sys {
+    uint64_t reg[SR_COUNT];
+    uint64_t sp_el3;
+    volatile uint64_t lines;   /* interrupt inputs, bit LINE_x (softmmu/vcpu.h); nonzero makes unmasking leave translated code */
+    const A64Hooks *hooks;
+    void *vcpu;                /* struct Vcpu of softmmu */
+    void *mmu;                 /* softmmu's own */
+    void *gic, *timer;         /* the same as in Vcpu, for hooks */
+    uint64_t counter_offset;   /* virtual count as translated code reads it: see a64_counter */
+    A64Fault fault;            /* of the last EXC_DATA or EXC_FETCH */
+    uint64_t mpidr;
+    uint64_t reset_pc;         /* RVBAR */
+    bool el2, el3;             /* implemented */
+    bool secure;               /* current security state */
+    uint8_t vtimer_ctl;        /* generic timers' own */
+    bool event;                /* event register of WFE */
+    bool os_lock;
+    uint8_t claim;             /* DBGCLAIM tags */
+    struct A64Pmu *pmu;
+} A64Sys;
+
+/* A CPU structure with its system part behind it: what system mode allocates. */
+typedef struct A64Machine {
+    CpuA64 cpu;
+    A64Sys sys;
+} A64Machine;
+
+extern const Frontend a64_system_frontend;
+
+static inline unsigned a64_el(const CpuA64 *cpu)
+{
+    return (unsigned)cpu->pstate_misc >> PS_EL_SHIFT & 3;
+}
+
+static inline bool a64_has(const CpuA64 *cpu, unsigned feat)
+{
+    return cpu->model->feats[feat / 64] >> (feat % 64) & 1;
+}
+
+/* Is EL2 there for the current security state (EL2Enabled)? HCR_EL2 as it acts there, 0 without EL2 (E2H, TGE, ...: bits below). */
+bool a64_el2_enabled(const CpuA64 *cpu);
+uint64_t a64_hcr(const CpuA64 *cpu);
+enum {
+    HCR_VM = 0, HCR_SWIO = 1, HCR_PTW = 2, HCR_FMO = 3, HCR_IMO = 4, HCR_AMO = 5, HCR_VF = 6, HCR_VI = 7, HCR_VSE = 8, HCR_FB = 9, HCR_DC = 12,
+    HCR_TWI = 13, HCR_TWE = 14, HCR_TID0 = 15, HCR_TID1 = 16, HCR_TID2 = 17, HCR_TID3 = 18, HCR_TSC = 19, HCR_TIDCP = 20, HCR_TACR = 21,
+    HCR_TSW = 22, HCR_TPC = 23, HCR_TPU = 24, HCR_TTLB = 25, HCR_TVM = 26, HCR_TGE = 27, HCR_TDZ = 28, HCR_HCD = 29, HCR_TRVM = 30, HCR_RW = 31,
+    HCR_CD = 32, HCR_ID = 33, HCR_E2H = 34, HCR_TLOR = 35, HCR_TERR = 36, HCR_TEA = 37, HCR_APK = 40, HCR_API = 41, HCR_NV = 42, HCR_NV1 = 43,
+    HCR_AT = 44, HCR_NV2 = 45, HCR_FWB = 46, HCR_FIEN = 47, HCR_TID4 = 49, HCR_TICAB = 50, HCR_AMVOFFEN = 51, HCR_TOCU = 52,
+    HCR_ENSCXT = 53, HCR_TTLBIS = 54, HCR_TTLBOS = 55, HCR_ATA = 56, HCR_DCT = 57, HCR_TID5 = 58
+}; /* bit numbers */
+static inline bool a64_hcr_bit(const CpuA64 *cpu, unsigned bit)
+{
+    return a64_hcr(cpu) >> bit & 1;
+}
+/* The EL1&0 regime's place is taken by EL2&0: HCR_EL2.E2H, and TGE at EL0 (ELIsInHost). */
+bool a64_in_host(const CpuA64 *cpu, unsigned el);
+/* Level whose registers translate for el: 1, 2 or 3 (S1TranslationRegime). */
+unsigned a64_regime(const CpuA64 *cpu, unsigned el);
+/* SCTLR_ELx of the regime. */
+uint64_t a64_sctlr(const CpuA64 *cpu, unsigned el);
+
+/* Reads and writes register sr without looking for traps, side effects included (debugger, firmware, tests). */
+uint64_t a64_sysreg(CpuA64 *cpu, A64Sr sr);
+void a64_set_sysreg(CpuA64 *cpu, A64Sr sr, uint64_t value);
+const char *a64_sysreg_name(unsigned sr);
+
+/* Architected reset of a zeroed structure whose model, sys, hooks are set: highest implemented level, MMU off, pc = reset_pc. */
+void a64_reset(CpuA64 *cpu);
+/* PSTATE as SPSR_ELx would hold it. */
+uint64_t a64_spsr(const CpuA64 *cpu);
+/* Switches to level el with SPSel = sp, banks SP; for resets, firmware and kernels that are entered directly. */
+void a64_set_el(CpuA64 *cpu, unsigned el, bool sp);
+/* Key and hooks after a change of what they depend on. */
+void a64_context_changed(CpuA64 *cpu);
+
+/* Takes an exception: ESR_ELx = ec, iss; ELR_ELx = pc; vector offset VEC_*. target: 1, 2 or 3. */
+void a64_take(CpuA64 *cpu, unsigned target, unsigned vector, unsigned ec, uint32_t iss, uint64_t ret);
+/* The same to where synchronous exceptions of the current level go (AArch64.UndefinedFault's routing). */
+void a64_take_sync(CpuA64 *cpu, unsigned ec, uint32_t iss);
+/* Data or instruction abort by sys->fault; pc = the instruction. */
+void a64_abort(CpuA64 *cpu, const A64Fault *f);
+/* From inside a helper or a hook that translated code called: leaves it with the abort, precisely. */
+NORETURN void a64_raise_abort(CpuA64 *cpu, const A64Fault *f);
+/* Exception return (ERET) to ELR and SPSR of the current level. */
+void a64_eret(CpuA64 *cpu);
+/* Takes a pending interrupt if lines, PSTATE and HCR_EL2, SCR_EL3 let it; true = pc is the vector now. */
+bool a64_interrupt(CpuA64 *cpu);
+/* Would an interrupt that is pending end WFI (masked or not)? */
+bool a64_wakes(const CpuA64 *cpu);
+/* What engine_run returned as the guest's exception: takes it. False: not the CPU's business (EXC_PENDING, ...). */
+bool a64_exception(CpuA64 *cpu, ExcKind kind);
+/* One instruction done under software step: advances PSTATE.SS. True when step is active before an instruction at pc. */
+bool a64_step_active(const CpuA64 *cpu);
+
+/* Virtual count that translated code reads inline: host TSC-free; ns of CLOCK_MONOTONIC scaled by softmmu. */
+uint64_t a64_counter(CpuA64 *cpu);
+
+#endif
