@@ -7,7 +7,7 @@ set -eu
 . "$(dirname "$0")/common.sh"
 
 declare -A group=(
-    [build]="gcc libc6-dev cmake ninja-build pkg-config libcapstone-dev libffi-dev libzstd-dev"
+    [build]="gcc libc6-dev cmake ninja-build pkg-config libcapstone-dev libffi-dev libzstd-dev zlib1g-dev"
     [cross]="gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross binutils-aarch64-linux-gnu binutils g++"
     [apt]="apt dpkg debian-archive-keyring ca-certificates xz-utils zstd"
     # libcriterion's own dependencies come with it; the programs are the native side of tests/debian.
