@@ -36,6 +36,7 @@ void ir_begin(IrBuild *b, IrRegion *r, IrIns *ins, uint32_t cap, const IrSlot *s
     b->helpers = helpers;
     b->overflow = false;
     b->on_store = NULL;
+    b->store_by = NULL;
     r->ins = ins;
     r->cap = cap;
     r->n = 0;
@@ -311,6 +312,10 @@ static void before_store(IrBuild *b, IrRef base, IrRef index, unsigned scale, in
 void ir_store(IrBuild *b, MemType m, unsigned flags, IrRef base, IrRef index, unsigned scale, int32_t disp, IrRef v)
 {
     before_store(b, base, index, scale, disp);
+    if (UNLIKELY(b->store_by != NULL)) {
+        b->store_by(b, m, base, index, scale, disp, v);
+        return;
+    }
     append(b, (IrIns){.op = OP_store, .ty = (uint8_t)type_of(b, v), .x = (uint8_t)m, .y = (uint8_t)(flags | scale), .a = base,
                       .b = index, .c = v, .imm = disp});
 }
@@ -346,6 +351,10 @@ IrRef ir_load128_atomic(IrBuild *b, IrRef addr)
 void ir_store128_atomic(IrBuild *b, IrRef addr, IrRef v)
 {
     before_store(b, addr, 0, 0, 0);
+    if (UNLIKELY(b->store_by != NULL)) {
+        b->store_by(b, M128, addr, 0, 0, 0, v);
+        return;
+    }
     append(b, (IrIns){.op = OP_store128_atomic, .ty = TV128, .a = addr, .b = v});
 }
 

@@ -22,6 +22,9 @@ typedef struct IrBuild {
      * ops of its own; NULL = nothing. */
     void (*on_store)(struct IrBuild *b, IrRef base, IrRef index, unsigned scale, int32_t disp);
     const void *on_store_arg;
+    /* Called instead of appending a plain store; NULL = appends it. */
+    void (*store_by)(struct IrBuild *b, MemType m, IrRef base, IrRef index, unsigned scale, int32_t disp, IrRef v);
+    const void *store_by_arg;
 } IrBuild;
 
 /* Starts a region in memory given by the caller (ins[cap]); opens block 0. */

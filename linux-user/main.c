@@ -12,6 +12,7 @@
 #include "log.h"
 #include "seccomp.h"
 #include "perf.h"
+#include "rseq.h"
 #include "sig.h"
 #include "sys.h"
 #include "vma.h"
@@ -240,6 +241,7 @@ int main(int argc, char **argv, char **envp)
         o->argv0 = argv[++first]; /* binfmt_misc with the P flag */
     }
     __libc_single_threaded = 0;
+    rseq_init();
     process.model = a64_model(o->cpu);
     prefix_init(o->prefix);
     vma_init();

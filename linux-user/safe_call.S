@@ -59,6 +59,45 @@ user_copy_fault:
         .cfi_endproc
         .size   user_copy, . - user_copy
 
+/* int rseq_store_N(uint64_t *field, uint64_t armed, uint64_t address, uint64_t low, uint64_t high): rseq.c. Interrupted
+ * from 1 to 2, the kernel goes on at rseq_lost, before which stands the signature of the guest's registration. */
+        .macro  rseq_store n, store:vararg
+        .globl  rseq_store_\n
+        .type   rseq_store_\n, @function
+rseq_store_\n:
+        .cfi_startproc
+        mov     %rsi, %rax
+        lea     rseq_cs_\n(%rip), %r9
+        movq    %rcx, %xmm0
+        movq    %r8, %xmm1
+        punpcklqdq %xmm1, %xmm0
+        cmpxchg %r9, (%rdi)
+1:      jne     rseq_lost
+        \store
+2:      mov     %r9, %rax
+        cmpxchg %rsi, (%rdi)
+        xor     %eax, %eax
+        ret
+        .cfi_endproc
+        .size   rseq_store_\n, . - rseq_store_\n
+        .pushsection .data.rel.ro, "aw"
+        .balign 32
+rseq_cs_\n:
+        .long   0, 0
+        .quad   1b, 2b - 1b, rseq_lost
+        .popsection
+        .endm
+
+        rseq_store 0, mov %cl, (%rdx)
+        rseq_store 1, mov %cx, (%rdx)
+        rseq_store 2, mov %ecx, (%rdx)
+        rseq_store 3, mov %rcx, (%rdx)
+        rseq_store 4, movups %xmm0, (%rdx)
+        .long   0xd428bc00
+rseq_lost:
+        mov     $1, %eax
+        ret
+
 /* int64_t raw_thread(flags, stack_top, ptid, ctid, tls, fn, arg on the stack) */
         .globl  raw_thread
         .type   raw_thread, @function

@@ -11,6 +11,7 @@
 #include <ucontext.h>
 
 #include "log.h"
+#include "rseq.h"
 #include "sys.h"
 #include "altstack.h"
 #include "vma.h"
@@ -384,6 +385,7 @@ static void deliver(Thread *t, const SigInfo *info, bool forced)
         return;
     }
     uint64_t now = t->has_call_mask ? t->call_mask : t->mask;
+    rseq_signal(t);
     if (frame_enter(t, &sa, info, t->mask) < 0) {
         SigInfo segv = {.signo = SIGSEGV_, .code = SI_KERNEL_};
         if (signo == SIGSEGV_) {

@@ -11,7 +11,7 @@
 #ifndef AT_MINSIGSTKSZ
 #define AT_MINSIGSTKSZ 51
 #endif
-enum { AT_HWCAP3_ = 29, STACK_MIN = 128 * 1024, GUARD = 1 << 20, RLIMIT_STACK_ = 3,
+enum { AT_RSEQ_FEATURE_SIZE_ = 27, AT_RSEQ_ALIGN_ = 28, AT_HWCAP3_ = 29, STACK_MIN = 128 * 1024, GUARD = 1 << 20, RLIMIT_STACK_ = 3,
        M_NORESERVE = 0x4000, M_STACK = 0x20000,
        MINSIGSTKSZ_A64 = 4720 }; /* what Linux says for a CPU without SVE */
 #define STACK_DEFAULT (8ull << 20)
@@ -82,6 +82,10 @@ static void fill_auxv(const Image *im, uint64_t random, uint64_t platform, uint6
     put_aux(AT_RANDOM, random);
     put_aux(AT_HWCAP2, a64_hwcap(process.model, 1));
     put_aux(AT_HWCAP3_, a64_hwcap(process.model, 2));
+    if (getauxval(AT_RSEQ_FEATURE_SIZE_) && !process.opt.gdb) {
+        put_aux(AT_RSEQ_FEATURE_SIZE_, getauxval(AT_RSEQ_FEATURE_SIZE_));
+        put_aux(AT_RSEQ_ALIGN_, getauxval(AT_RSEQ_ALIGN_));
+    }
     put_aux(AT_EXECFN, execfn);
     put_aux(AT_PLATFORM, platform);
     put_aux(AT_NULL, 0);

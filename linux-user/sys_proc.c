@@ -267,14 +267,6 @@ int64_t sys_ptrace(Thread *t, uint64_t a[6])
     return a[0] == ATTACH || a[0] == SEIZE || a[0] == INTERRUPT ? sys_host6(t, __NR_ptrace, a) : -EIO;
 }
 
-/* The kernel restarts critical sections by host addresses; libc does without when it gets this. */
-int64_t sys_rseq(Thread *t, uint64_t a[6])
-{
-    (void)t;
-    (void)a;
-    return -ENOSYS;
-}
-
 int64_t sys_nfsservctl(Thread *t, uint64_t a[6])
 {
     (void)t;

@@ -20,7 +20,7 @@ static void *guest_ptr(CpuA64 *cpu, uint64_t address)
     return (void *)(uintptr_t)(address & bits_mask(56));
 }
 
-/* -- caches, time, random numbers ----------------------------------------------------------------------- */
+/* -- caches ----------------------------------------------------------------------- */
 
 void h_dc_zva(CpuA64 *cpu, uint64_t address)
 {
@@ -34,6 +34,27 @@ void h_ic_ivau(CpuA64 *cpu, uint64_t address, uint64_t space)
         s->code_changed(&cpu->h, gva(address & bits_mask(56)));
     }
 }
+
+/* -- restartable sequences (tr_critical.c) ----------------------------------------------------------------- */
+
+static uint32_t critical_store(CpuA64 *cpu, uint64_t address, const uint64_t value[2], uint64_t critical_and_size)
+{
+    const Critical *c = (const Critical *)(uintptr_t)(critical_and_size & ~(uint64_t)7);
+    return !c->store(&cpu->h, c, (uintptr_t)guest_ptr(cpu, address), value, critical_and_size & 7);
+}
+
+uint32_t h_critical_store(CpuA64 *cpu, uint64_t address, uint64_t value, uint64_t critical_and_size)
+{
+    const uint64_t v[2] = {value, 0};
+    return critical_store(cpu, address, v, critical_and_size);
+}
+
+uint32_t h_critical_store_v(CpuA64 *cpu, uint64_t address, const V128 *value, uint64_t critical_and_size)
+{
+    return critical_store(cpu, address, value->d, critical_and_size);
+}
+
+/* -- time, random numbers ------------------------------------------------------------------------------------ */
 
 /* One count is a nanosecond: CNTFRQ_EL0 in sysregs.def. */
 uint64_t h_cntvct(CpuA64 *cpu)

@@ -7,6 +7,8 @@
 void h_dc_zva(CpuA64 *cpu, uint64_t address);
 void h_ic_ivau(CpuA64 *cpu, uint64_t address, uint64_t space);
 uint64_t h_cntvct(CpuA64 *cpu);
+uint32_t h_critical_store(CpuA64 *cpu, uint64_t address, uint64_t value, uint64_t critical_and_size);
+uint32_t h_critical_store_v(CpuA64 *cpu, uint64_t address, const V128 *value, uint64_t critical_and_size);
 void h_space_call(CpuA64 *cpu, uint64_t space, uint32_t imm);
 uint64_t h_rndr(CpuA64 *cpu);
 void h_fpcr_write(CpuA64 *cpu, uint32_t fpcr);
