@@ -120,6 +120,7 @@ struct Thread {
     int seccomp_mode;
     uint64_t tagged_addr;  /* PR_SET_TAGGED_ADDR_CTRL */
     uint64_t rseq;         /* address of the guest's struct rseq, 0 = not registered */
+    uint64_t uring[16];    /* inodes of the rings registered by the thread (uring.c) */
     uint64_t clear_tid;    /* for /proc and debuggers only, the kernel has its own */
     RingEntry ring[RING];
     unsigned ring_pos;
