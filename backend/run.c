@@ -81,9 +81,8 @@ static void first_jumps(CpuHead *cpu)
 
 static void clear_jumps(CpuHead *cpu)
 {
-    for (unsigned k = 0; k < 1u << JUMP_CACHE_BITS; k++) {
-        __atomic_store_n(&cpu->jumps[k].pc, jump_none(k), __ATOMIC_RELAXED);
-    }
+    madvise(cpu->jumps, sizeof(JumpEntry) << JUMP_CACHE_BITS, MADV_DONTNEED); /* few of its pages were ever touched */
+    first_jumps(cpu);
 }
 
 int engine_cpu_init(Engine *e, CpuHead *cpu)
@@ -544,8 +543,7 @@ ExcKind engine_run(CpuHead *cpu)
 
 static bool overlaps(const Tb *tb, uint64_t start, uint64_t last)
 {
-    uint64_t end = tb->pc + (tb->nbytes ? tb->nbytes - 1 : 0);
-    return tb->pc <= last && end >= start;
+    return tb_first(tb) <= last && tb_last(tb) >= start;
 }
 
 static void invalidate_list(Engine *e, Tb *tb, uint64_t start, uint64_t last)

@@ -35,8 +35,7 @@ int tb_init(Engine *e)
 /* Counts a region of the tables, or no longer. */
 static void count_lines(Engine *e, const Tb *tb, int n)
 {
-    uint64_t last = tb->pc + (tb->nbytes ? tb->nbytes - 1 : 0);
-    for (uint64_t line = tb->pc >> LINE_BITS; line <= last >> LINE_BITS; line++) {
+    for (uint64_t line = tb_first(tb) >> LINE_BITS; line <= tb_last(tb) >> LINE_BITS; line++) {
         uint16_t *l = &e->lines[line % LINES];
         if (*l != UINT16_MAX) {
             __atomic_store_n(l, (uint16_t)(*l + n), __ATOMIC_RELAXED);
@@ -76,7 +75,7 @@ static void grow(Engine *e)
     }
     for (unsigned k = 0; k < 1u << old->bits; k++) {
         for (Tb *tb = old->lists[k], *next; tb; tb = next) {
-            Tb **l = tb_list(h, tb->pc, tb->key), **q = place_list(p, tb->pc);
+            Tb **l = tb_list(h, tb->pc, tb->key), **q = place_list(p, tb_first(tb));
             next = tb->hash_next;
             tb->place_next = *q;
             *q = tb;
@@ -114,7 +113,7 @@ void tb_remember(CpuHead *cpu, const Tb *tb)
 const void *tb_lookup(CpuHead *cpu, uint64_t pc)
 {
     Engine *e = cpu->engine;
-    if (engine_pending(cpu) || log_mask || (cpu->key & KEY_ONE_INSN) || (~cpu->key & engine_added_key(e))) {
+    if (engine_pending(cpu) || (log_mask & (LOG_exec | LOG_cpu)) || (cpu->key & KEY_ONE_INSN) || (~cpu->key & engine_added_key(e))) {
         return NULL;
     }
     const Tb *tb = tb_find(e, pc, cpu->key);
@@ -130,8 +129,9 @@ void tb_publish(Engine *e, Tb *tb)
     if (++e->ntbs > 1u << e->hash->bits) {
         grow(e);
     }
-    Tb **h = tb_list(e->hash, tb->pc, tb->key), **p = place_list(e->places, tb->pc);
-    e->longest = tb->nbytes > e->longest ? tb->nbytes : e->longest;
+    Tb **h = tb_list(e->hash, tb->pc, tb->key), **p = place_list(e->places, tb_first(tb));
+    uint32_t length = tb->before + tb->nbytes;
+    e->longest = length > e->longest ? length : e->longest;
     tb->place_next = *p;
     *p = tb;
     count_lines(e, tb, 1);
@@ -152,7 +152,7 @@ static void drop(Tb **list, Tb *tb, size_t next)
 void tb_remove(Engine *e, Tb *tb)
 {
     drop(tb_list(e->hash, tb->pc, tb->key), tb, offsetof(Tb, hash_next));
-    drop(place_list(e->places, tb->pc), tb, offsetof(Tb, place_next));
+    drop(place_list(e->places, tb_first(tb)), tb, offsetof(Tb, place_next));
     e->ntbs--;
     count_lines(e, tb, -1);
     __atomic_store_n(&tb->dead, true, __ATOMIC_SEQ_CST); /* before the jump caches are looked at: engine_run */

@@ -49,10 +49,10 @@ struct Tb {
     Tb *hash_next;        /* what look-up and invalidation read comes first */
     uint8_t *entry;       /* rx */
     Tb *place_next;
-    uint32_t nbytes;      /* guest bytes [pc, pc + nbytes) */
+    uint32_t nbytes;      /* guest bytes [pc - before, pc + nbytes) */
     uint32_t size;        /* bytes of host code */
     uint16_t ninsns, nexits, nfaults;
-    uint16_t traps;       /* FP traps so far */
+    uint16_t before;
     bool dead;            /* invalidated: in no list any more */
     bool one_thread;      /* goes when the second thread comes */
     Exit *exits;
@@ -165,6 +165,17 @@ static inline Tb **tb_list(TbTable *h, uint64_t pc, uint64_t key)
     return &h->lists[((pc >> 2) * 0x9e3779b97f4a7c15u + key * 0x85ebca6bu) >> (64 - h->bits)];
 }
 
+/* First and last byte of a region's guest code. */
+static inline uint64_t tb_first(const Tb *tb)
+{
+    return tb->pc - tb->before;
+}
+static inline uint64_t tb_last(const Tb *tb)
+{
+    return tb->pc + (tb->nbytes ? tb->nbytes - 1 : 0);
+}
+
+/* The list of the regions whose first byte is near pc. */
 static inline Tb **place_list(TbTable *h, uint64_t pc)
 {
     return &h->lists[((pc >> PLACE_BITS) * 0x9e3779b97f4a7c15u) >> (64 - h->bits)];

@@ -3,13 +3,14 @@
  * A region is straight-line code with side exits. It ends at an unconditional transfer, after a backward
  * conditional branch (what follows a loop is colder), at the end of the page, or at the instruction limit.
  * A short loop whose head is the region's is repeated inside it: its flags, its poll and its jump back then cost only
- * once in several rounds.
+ * once in several rounds. A branch to a nearby indirect jump is followed. After that the direction of the region's exits
+ * says nothing about loops: all of them poll.
  */
 #include "translate.h"
 
 unsigned tr_exit_flags(const Tr *t, uint64_t target)
 {
-    unsigned f = target <= t->pc ? EXIT_POLL : 0;
+    unsigned f = target <= t->pc || t->followed ? EXIT_POLL : 0;
     uint32_t avail;
     const uint8_t *code;
     if ((target & -(uint64_t)TR_PAGE) == (t->pc & -(uint64_t)TR_PAGE)) {
@@ -37,6 +38,18 @@ bool tr_repeat_loop(Tr *t, uint64_t target)
     return true;
 }
 
+bool tr_follow(Tr *t, uint64_t target)
+{
+    bool same_page = ((target ^ t->pc) & -(uint64_t)TR_PAGE) == 0;
+    if (t->followed || !same_page || !t->guest->dispatches || t->space->stop_at || t->ninsns + TR_FOLLOW_INSNS >= t->max_insns ||
+        !t->guest->dispatches(t, target)) {
+        return false;
+    }
+    t->followed = true;
+    t->next = target;
+    return true;
+}
+
 /* Makes t->code and t->avail describe t->pc; false ends the region with the fetch fault. */
 static bool fetch(Tr *t)
 {
@@ -58,7 +71,7 @@ void tr_region(const Frontend *fe, const TrGuest *g, const void *model, Space *s
     t->model = model;
     t->space = s;
     t->key = key;
-    t->pc = t->start = t->top = pc.v;
+    t->pc = t->start = t->top = t->low = pc.v;
     t->max_insns = max_insns;
     t->b = &t->b_;
     ir_begin(t->b, r, ins, cap, fe->slots, fe->helpers);
@@ -89,13 +102,14 @@ void tr_region(const Frontend *fe, const TrGuest *g, const void *model, Space *s
             t->code += size;
             t->avail -= (uint32_t)size;
             t->pc = t->next;
+            t->low = t->pc < t->low ? t->pc : t->low;
             if (t->unsettled) {
                 ir_insn(t->b, t->pc);
                 g->settle(t);
             }
             bool leaves = (t->pc & -(uint64_t)TR_PAGE) != page || t->avail < g->min_bytes;
             if (leaves || t->ninsns >= max_insns || r->n + TR_INSN_IR_MAX > cap) {
-                ir_exit_pc(t->b, 0, t->pc);
+                ir_exit_pc(t->b, t->followed ? EXIT_POLL : 0, t->pc);
                 break;
             }
         }
@@ -103,4 +117,5 @@ void tr_region(const Frontend *fe, const TrGuest *g, const void *model, Space *s
     ir_end(t->b);
     r->ninsns = t->ninsns;
     r->nbytes = (uint32_t)(t->top - pc.v);
+    r->before = (uint32_t)(pc.v - t->low);
 }

@@ -24,8 +24,9 @@ struct Tr {
     const uint8_t *code; /* host address of the bytes at t->pc */
     uint32_t avail;      /* bytes from there that can be read without another fetch */
     unsigned ninsns, max_insns;
-    uint64_t top;  /* end of the code that was read */
+    uint64_t top, low; /* end and begin of the code that was read */
     unsigned body; /* instructions of the loop that is the region, once its end was reached; else 0 */
+    bool followed; /* a branch to another place was followed (tr_follow) */
     bool ended; /* the translator has written an exit that nothing may follow */
     IrRef unsettled; /* the guest's own: a value that `settle` has to look at once the instruction is done */
     IrBuild b_; /* the builder; translators use t->b. Last: ir_begin clears what is to be cleared */
@@ -39,12 +40,15 @@ struct TrGuest {
     void (*one)(Tr *t);
     /* Called at the next instruction's address when t->unsettled is set; clears it. */
     void (*settle)(Tr *t);
+    /* Does code at pc, in the page of t->pc, jump by a register after few instructions? NULL = not looked for. */
+    bool (*dispatches)(const Tr *t, uint64_t pc);
     /* True when code at `code` overwrites the flags before anything can see them. */
     bool (*flags_dead)(const uint8_t *code, uint32_t avail);
 };
 
 enum { TR_PAGE = 4096,       /* a region never crosses a page */
        TR_INSN_IR_MAX = 400, /* IR ops that one instruction may need */
+       TR_FOLLOW_INSNS = 16, /* an indirect jump is near when it is no farther than this */
        TR_LOOP_INSNS = 36 /* a loop shorter than half of it is repeated up to that length */ };
 
 /* Runs the loop; arguments as Frontend.translate. */
@@ -54,6 +58,11 @@ void tr_region(const Frontend *fe, const TrGuest *g, const void *model, Space *s
 /* At a branch back to where the region began: true when the loop is short enough for another copy of it. Then
  * translation goes on at the target, and what the branch does otherwise is a side exit. */
 bool tr_repeat_loop(Tr *t, uint64_t target);
+
+/* At a branch, once per region: true when a jump by a register is near the target, as where an interpreter fetches its
+ * next operation. Then translation goes on at the target: each way there gets a copy of the jump, which the host
+ * predicts better, and does without a jump to it. */
+bool tr_follow(Tr *t, uint64_t target);
 
 /* Exit to a constant address: EXIT_POLL on back edges, EXIT_FLAGS_DEAD by looking at the target's code. */
 unsigned tr_exit_flags(const Tr *t, uint64_t target);

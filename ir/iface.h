@@ -29,7 +29,7 @@ typedef struct JumpEntry {
     uint64_t pc; /* guest address; empty: jump_none() */
     void *host;  /* entry point */
 } JumpEntry;
-enum { JUMP_CACHE_BITS = 12 };
+enum { JUMP_CACHE_BITS = 14 };
 static inline unsigned jump_hash(uint64_t pc)
 {
     return (unsigned)(pc >> 2) & ((1u << JUMP_CACHE_BITS) - 1);

@@ -119,7 +119,8 @@ typedef struct IrRegion {
     unsigned nblocks;
     Gva pc;          /* guest address of the first instruction */
     uint64_t key;    /* state key: KEY_* bits (iface.h) */
-    uint32_t nbytes; /* guest bytes [pc, pc + nbytes) that were read */
+    uint32_t nbytes; /* guest bytes [pc - before, pc + nbytes) were read */
+    uint32_t before;
     uint32_t ninsns; /* guest instructions */
     bool one_thread; /* right only while the process has one thread */
 } IrRegion;

@@ -188,21 +188,27 @@ static void own_exit_ret(Lower *l, IrRef i)
     x_byte(&l->a, X_RET);
 }
 
-/* rax = the jump cache's entry for RTARGET; flags tell whether it is the right one. */
+/* A member of the jump cache's entry that probe found: an entry has four times the bytes of a guest instruction. */
+_Static_assert(sizeof(JumpEntry) == 16, "see jump_hash");
+static Mem jump_entry(size_t member)
+{
+    return (Mem){RDX, RAX, 2, (int32_t)member, 0};
+}
+
+/* rdx, rax = the entry's place (jump_entry); flags tell whether it is the right one. */
 static void probe(Asm *a)
 {
     x_mov_rr(a, 0, RAX, RTARGET);
-    x_shl_ri(a, 0, RAX, 2);
-    x_alu_ri(a, 0, ALU_AND, RAX, ((1 << JUMP_CACHE_BITS) - 1) << 4);
-    x_add_rm(a, 1, RAX, mem(RSTATE, (int32_t)offsetof(CpuHead, jumps) - STATE_BIAS));
-    x_cmp_rm(a, 1, RTARGET, mem(RAX, offsetof(JumpEntry, pc)));
+    x_alu_ri(a, 0, ALU_AND, RAX, ((1 << JUMP_CACHE_BITS) - 1) << 2);
+    x_mov_rm(a, 1, RDX, mem(RSTATE, (int32_t)offsetof(CpuHead, jumps) - STATE_BIAS));
+    x_cmp_rm(a, 1, RTARGET, jump_entry(offsetof(JumpEntry, pc)));
 }
 
 void exit_probe_jump(Asm *a, const Target *t)
 {
     probe(a);
     x_jcc_abs(a, CC_NE, t->indirect_miss);
-    x_jmp_m(a, 0, mem(RAX, offsetof(JumpEntry, host)));
+    x_jmp_m(a, 0, jump_entry(offsetof(JumpEntry, host)));
 }
 
 static void own_exit_ind(Lower *l, IrRef i)
@@ -224,7 +230,7 @@ static void own_exit_call_ind(Lower *l, IrRef i)
     Stub *s = l_stub(l, STUB_MISS);
     s->from = x_jcc(a, CC_NE);
     s->back = a->p;
-    x_call_m(a, 0, mem(RAX, offsetof(JumpEntry, host)));
+    x_call_m(a, 0, jump_entry(offsetof(JumpEntry, host)));
     return_site(l, i);
 }
 
@@ -470,7 +476,8 @@ static void one_stub(Lower *l, const Stub *s)
         leave_with(l, s->exc, s->imm, s->pc);
         break;
     case STUB_MISS:
-        x_lea(a, 1, RAX, mem_rip(l->t->miss_entry));
+        x_lea(a, 1, RDX, mem_rip(l->t->miss_entry));
+        x_xor_rr(a, 0, RAX, RAX);
         asm_link(x_jmp(a), s->back);
         break;
     case STUB_EXIT:

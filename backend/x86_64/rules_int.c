@@ -82,6 +82,8 @@ static void e_andn(Asm *a, const Sel *s)
     x_andn_rrr(a, s->w, s->d, s->s[1], s->s[0]);
 }
 
+enum { SHLX = VOPC(1, 2, 0xf7, 0, 0, N), SARX = VOPC(2, 2, 0xf7, 0, 0, N), SHRX = VOPC(3, 2, 0xf7, 0, 0, N) };
+
 static void e_shift_i(Asm *a, const Sel *s)
 {
     enc_rr(a, OPC(0, 0, 0xc1), s->w, (Reg)s->arg, s->d);
@@ -96,6 +98,10 @@ static void e_shx(Asm *a, const Sel *s)
 
 static void e_shx_i(Asm *a, const Sel *s)
 {
+    if (s->arg == SHLX && ((unsigned)s->k & 63) <= 3) {
+        x_lea(a, s->w, s->d, (Mem){NOREG, s->s[0], (uint8_t)(s->k & 3), 0, 0});
+        return;
+    }
     x_mov_ri(a, s->t[0], (unsigned)s->k & 63);
     enc_v_rr(a, s->arg | (unsigned)s->w << 14, s->d, s->t[0], s->s[0]);
 }
@@ -411,8 +417,6 @@ static void own_s_to_v(Lower *l, IrRef i)
 }
 
 /* -- the table ------------------------------------------------------------------------------------------------ */
-
-enum { SHLX = VOPC(1, 2, 0xf7, 0, 0, N), SARX = VOPC(2, 2, 0xf7, 0, 0, N), SHRX = VOPC(3, 2, 0xf7, 0, 0, N) };
 
 const Rule rules_int[] = {
     RULE(add, 0, 0, D_R, S_R, S_I, 0, R_ZX, e_lea_ri, 0)

@@ -89,7 +89,7 @@ Tb *target_compile(Engine *e, CodeChunk *ch, const IrRegion *r, void *work, size
         return l->too_big ? TB_TOO_BIG : NULL;
     }
     *tb = (Tb){.pc = r->pc.v, .key = r->key, .entry = codebuf_rx(&e->code, code), .size = (uint32_t)(l->a.p - code),
-               .nbytes = r->nbytes, .ninsns = (uint16_t)r->ninsns, .one_thread = r->one_thread, .nexits = (uint16_t)l->nexits,
+               .nbytes = r->nbytes, .before = (uint16_t)r->before, .ninsns = (uint16_t)r->ninsns, .one_thread = r->one_thread, .nexits = (uint16_t)l->nexits,
                .nfaults = (uint16_t)l->nfaults, .exits = l->exits};
     tb->faults = (Fault *)(l->exits + l->nexits);
     memcpy(tb->faults, l->faults, sizeof(Fault) * l->nfaults);

@@ -36,11 +36,41 @@ void tr_undef(Tr *t, const A64 *a)
 
 void tr_branch(Tr *t, uint64_t target)
 {
-    if (tr_repeat_loop(t, target)) {
+    if (tr_repeat_loop(t, target) || tr_follow(t, target)) {
         return;
     }
     ir_exit_pc(t->b, tr_exit_flags(t, target), target);
     t->ended = true;
+}
+
+/* Does straight-line code of at most n instructions at pc reach BR? With `fork`, by a forward branch on the way, too. */
+static bool reaches_br(const Tr *t, uint64_t pc, unsigned n, bool fork)
+{
+    for (; n && ((pc ^ t->pc) & -(uint64_t)TR_PAGE) == 0; n--, pc += 4) {
+        uint32_t w;
+        memcpy(&w, t->code + (int64_t)(pc - t->pc), 4);
+        if ((w & 0xfffffc1f) == 0xd61f0000) {
+            return true;
+        }
+        bool cond = (w & 0xff000010) == 0x54000000 || (w & 0x7e000000) == 0x34000000; /* B.cond; CBZ, CBNZ */
+        if (cond) {
+            uint64_t target = pc + (uint64_t)(bits_sext(w >> 5, 19) * 4);
+            if (target <= pc) {
+                return false;
+            }
+            if (fork && reaches_br(t, target, n / 2, false)) {
+                return true;
+            }
+        } else if ((w & 0x7c000000) == 0x14000000 || (w & 0xfe000000) == 0xd6000000 || (w & 0xff000000) == 0xd4000000) {
+            return false; /* B, BL; by register; SVC, BRK and the like */
+        }
+    }
+    return false;
+}
+
+static bool dispatches(const Tr *t, uint64_t pc)
+{
+    return reaches_br(t, pc, TR_FOLLOW_INSNS, true);
 }
 
 void tr_branch_if(Tr *t, IrRef cond, uint64_t target)
@@ -57,9 +87,15 @@ void tr_branch_if(Tr *t, IrRef cond, uint64_t target)
         ir_exit_if(t->b, tr_exit_flags(t, next), ir_invert(t->b, cond), next);
         return;
     }
+    if (t->followed && target > t->pc && reaches_br(t, target, TR_FOLLOW_INSNS / 2, false) &&
+        !reaches_br(t, next, TR_FOLLOW_INSNS, false)) { /* the way that made the region go on here */
+        ir_exit_if(t->b, tr_exit_flags(t, next), ir_invert(t->b, cond), next);
+        t->next = target;
+        return;
+    }
     ir_exit_if(t->b, tr_exit_flags(t, target), cond, target);
     if (target <= t->pc) {
-        ir_exit_pc(t->b, 0, t->next);
+        ir_exit_pc(t->b, t->followed ? EXIT_POLL : 0, t->next);
         t->ended = true;
     }
 }
@@ -185,7 +221,7 @@ static bool odd_address(Gva pc, uint64_t key, IrRegion *r, IrIns *ins, uint32_t 
     ir_end(&b);
     r->pc = pc;
     r->key = key;
-    r->nbytes = 0;
+    r->nbytes = r->before = 0;
     r->ninsns = 1;
     return true;
 }
@@ -193,7 +229,7 @@ static bool odd_address(Gva pc, uint64_t key, IrRegion *r, IrIns *ins, uint32_t 
 static void translate(const void *cpu_model, Space *s, Gva pc, uint64_t key, unsigned max_insns, IrRegion *r,
                       IrIns *ins, uint32_t cap)
 {
-    static const TrGuest guest = {.min_bytes = 4, .begin = begin, .one = one, .settle = settle, .flags_dead = flags_dead};
+    static const TrGuest guest = {.min_bytes = 4, .begin = begin, .one = one, .settle = settle, .dispatches = dispatches, .flags_dead = flags_dead};
     if (odd_address(pc, key, r, ins, cap)) {
         return;
     }
