@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-uint32_t log_mask;
+uint32_t log_mask, log_known;
 
 static FILE *stream;
 static struct {
@@ -38,6 +38,11 @@ bool log_on_at(uint32_t item, Gva pc)
     return nranges == 0;
 }
 
+static bool known(size_t item)
+{
+    return !log_known || log_known >> item & 1;
+}
+
 static bool word_is(const char *s, size_t n, const char *word)
 {
     return strlen(word) == n && memcmp(s, word, n) == 0;
@@ -50,7 +55,7 @@ int log_parse(const char *s, const char **bad)
         while (i < LEN(items) && !word_is(s, n, items[i].name) && !word_is(s, n, items[i].alias)) {
             i++;
         }
-        if (i == LEN(items)) {
+        if (i == LEN(items) || !known(i)) {
             *bad = s;
             return -1;
         }
@@ -128,6 +133,8 @@ void log_printf(const char *fmt, ...)
 void log_help(void *file)
 {
     for (size_t i = 0; i < LEN(items); i++) {
-        fprintf(file, "%-8s %-8s  %s\n", items[i].name, items[i].alias, items[i].doc);
+        if (known(i)) {
+            fprintf(file, "%-8s %-12s  %s\n", items[i].name, items[i].alias, items[i].doc);
+        }
     }
 }

@@ -15,6 +15,8 @@
     _(exec, "exec", "each region when it is entered through the engine's look-up")                \
     _(cpu, "cpu", "guest registers at the same places")                                           \
     _(int, "int", "guest exceptions and signals")                                                 \
+    _(guest, "guest_errors", "what a guest does wrong with a device")                             \
+    _(mmu, "mmu", "address translation: walks, faults, TLB maintenance")                          \
     _(strace, "strace", "system calls")                                                           \
     _(stats, "stats", "counters at exit")
 
@@ -30,6 +32,8 @@ enum {
 };
 
 extern uint32_t log_mask;
+/* The items that this program has, set before log_parse and log_help (0 = all). */
+extern uint32_t log_known;
 
 /* Is this item wanted (for guest code at pc)? */
 static inline bool log_on(uint32_t item)
