@@ -146,13 +146,22 @@ void codebuf_forked(CodeBuf *c)
     memset(c->own, 0, sizeof(uint64_t) * (c->size / CODE_BLOCK / 64 + 1));
 }
 
+/* The guest may have used up its memory or, easily, its 65 530 mappings. */
+static NORETURN void cannot_go_on(void)
+{
+    static const char line[] = "armx-user: after fork: no memory, or no mapping left, for translated code\n";
+    ssize_t n = write(STDERR_FILENO, line, sizeof line - 1);
+    (void)n;
+    _exit(126);
+}
+
 /* The rx view of [off, off + len) becomes that of the new object. Duplicated elsewhere and moved there in one step. */
 static void show(CodeBuf *c, size_t off, size_t len)
 {
     void *p = mremap(c->rw + off, 0, len, MREMAP_MAYMOVE);
     if (p == MAP_FAILED || mprotect(p, len, PROT_READ | PROT_EXEC) < 0 ||
         mremap(p, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, c->rx + off) == MAP_FAILED) {
-        BUG("cannot map the copy of the code after fork: %d", errno);
+        cannot_go_on();
     }
     for (size_t b = off / CODE_BLOCK; b < (off + len) / CODE_BLOCK; b++) {
         c->own[b / 64] |= (uint64_t)1 << b % 64;
@@ -175,7 +184,7 @@ static void copy(CodeBuf *c, size_t off, size_t len)
 static void begin(CodeBuf *c)
 {
     if (object(c->rw, c->size) == MAP_FAILED) {
-        BUG("no memory for a copy of the code after fork");
+        cannot_go_on();
     }
     c->old_rw = false;
     if (c->pieces > PIECES_MAX) {

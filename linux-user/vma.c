@@ -15,7 +15,8 @@ enum { MAP_SHARED_ = 1, MAP_PRIVATE_ = 2, MAP_TYPE_VALIDATE = 3, MAP_TYPE_ = 15,
 enum { PROT_DOWN = 0x01000000, PROT_UP = 0x02000000 };
 enum { MREMAP_MAYMOVE_ = 1, MREMAP_FIXED_ = 2, MREMAP_DONTUNMAP_ = 4 };
 enum { SHM_RND_ = 020000, SHM_REMAP_ = 040000, SHM_EXEC_ = 0100000, IPC_STAT_ = 2 };
-enum { ADVICE_DONTNEED = 4, ADVICE_FREE = 8, ADVICE_REMOVE = 9, ADVICE_DONTNEED_LOCKED = 24 };
+enum { ADVICE_DONTNEED = 4, ADVICE_FREE = 8, ADVICE_REMOVE = 9, ADVICE_DONTFORK = 10, ADVICE_DOFORK = 11, ADVICE_WIPEONFORK = 18,
+       ADVICE_KEEPONFORK = 19, ADVICE_DONTNEED_LOCKED = 24 };
 /* Where the guest's mappings go when it does not say: downwards from an address well below everything of armx's, so
  * that a guest which maps over or beside its own memory without asking does not meet armx. */
 #define ZONE_GAP (256ull << 30)
@@ -31,6 +32,7 @@ static Mutex mm_mutex;
 static uint64_t brk_start, brk_now;
 static uint64_t next_object = 1;
 static uint64_t zone_top, zone_next; /* the next mapping ends here at most */
+static bool fork_advised; /* has a mapping ever been VMA_DONTFORK or VMA_WIPEONFORK? */
 static bool lock_future; /* mlockall(MCL_FUTURE): later mappings are locked */
 static uint64_t as_limit = ~(uint64_t)0; /* RLIMIT_AS, of the guest's own */
 static bool exec_objects[4096]; /* by a hash: has the object ever had an executable mapping? */
@@ -501,6 +503,37 @@ int64_t mm_mprotect(uint64_t addr, uint64_t len, uint64_t prot)
     return r;
 }
 
+/* What fork makes of a range is noted in the table, for mm_forked. */
+static void advise_fork(uint64_t start, uint64_t end, int advice)
+{
+    switch (advice) {
+    case ADVICE_DONTFORK: table_change(start, end, ~0u, VMA_DONTFORK, 0); break;
+    case ADVICE_DOFORK: table_change(start, end, ~0u, 0, VMA_DONTFORK); break;
+    case ADVICE_WIPEONFORK: table_change(start, end, ~0u, VMA_WIPEONFORK, 0); break;
+    case ADVICE_KEEPONFORK: table_change(start, end, ~0u, 0, VMA_WIPEONFORK); break;
+    default: return;
+    }
+    fork_advised = true;
+}
+
+void mm_forked(void)
+{
+    VmaInfo v;
+    if (!fork_advised) {
+        return;
+    }
+    mm_lock();
+    for (uint64_t at = 0; vma_next(at, &v); at = v.end) {
+        if (v.flags & VMA_DONTFORK) {
+            table_remove(v.start, v.end);
+        }
+        if (v.flags & (VMA_DONTFORK | VMA_WIPEONFORK) && v.prot & G_EXEC) {
+            forget_code(v.start, v.end);
+        }
+    }
+    mm_unlock();
+}
+
 int64_t mm_madvise(uint64_t addr, uint64_t len, int advice)
 {
     if (addr % PAGE || len > VA_END || addr > VA_END - PAGE_UP(len)) {
@@ -523,6 +556,9 @@ int64_t mm_madvise(uint64_t addr, uint64_t len, int advice)
                        advice == ADVICE_DONTNEED_LOCKED;
         if (prots & G_EXEC && empties) {
             forget_code(s, e);
+        }
+        if (r == 0) {
+            advise_fork(s, e, advice);
         }
         if (r < 0 && r != -ENOMEM) {
             result = r;
@@ -722,6 +758,10 @@ int64_t mm_shmat(int id, uint64_t addr, int flags)
     }
     mm_lock();
     bool holes = at && flags & SHM_REMAP_ && !vma_covers(at, len);
+    if (too_much(len) && !(at && flags & SHM_REMAP_ && !holes)) {
+        mm_unlock();
+        return -ENOMEM;
+    }
     if (holes && (r = claim_holes(at, at + len, false)) < 0) {
         mm_unlock();
         return -EINVAL;

@@ -23,6 +23,8 @@ enum {
     VMA_VDSO = 16,
     VMA_VVAR = 32,
     VMA_WATCHED = 64, /* armx has taken write permission away (--smc=protect) */
+    VMA_DONTFORK = 128, /* as madvise said: a forked child does not have it, or has zeros there */
+    VMA_WIPEONFORK = 256,
 };
 
 typedef struct VmaInfo {
@@ -78,6 +80,8 @@ void mm_unlock(void);
 /* The tree lock around fork; the caller has the mm lock. */
 void mm_fork_prepare(void);
 void mm_fork_done(bool child);
+/* In a forked child, once all is unlocked: what the child has not inherited. */
+void mm_forked(void);
 
 bool space_guarded(Space *s, Gva pc);
 const uint8_t *space_fetch(Space *s, Gva pc, uint32_t *avail);

@@ -188,9 +188,31 @@ static void shared_memory(void)
     ok("shared");
 }
 
+/* What a forked child does not inherit, or as zeros. */
+static void fork_advice(void)
+{
+    char *m = map(4 * P, PROT_READ | PROT_WRITE);
+    memset(m, 7, 4 * P);
+    CHECK(madvise(m, 2 * P, MADV_DONTFORK) == 0 && madvise(m + P, P, MADV_DOFORK) == 0);
+    CHECK(madvise(m + 3 * P, P, MADV_WIPEONFORK) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        CHECK(!mapped(m) && mapped(m + P) && mapped(m + 3 * P));
+        CHECK(mmap(m, P, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == m);
+        CHECK(m[0] == 0 && m[P] == 7 && m[2 * P] == 7 && m[3 * P] == 0);
+        CHECK(mprotect(m, 4 * P, PROT_READ) == 0 && munmap(m, 4 * P) == 0);
+        _exit(done());
+    }
+    int status = -1;
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    CHECK(m[0] == 7 && m[3 * P] == 7 && munmap(m, 4 * P) == 0);
+    ok("fork advice");
+}
+
 int main(void)
 {
     basics();
+    fork_advice();
     remaps();
     files();
     brk_grows();
