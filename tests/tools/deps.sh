@@ -7,14 +7,15 @@ set -eu
 . "$(dirname "$0")/common.sh"
 
 declare -A group=(
-    [build]="gcc libc6-dev cmake ninja-build pkg-config libcapstone-dev libffi-dev libzstd-dev zlib1g-dev"
+    [build]="gcc libc6-dev cmake ninja-build pkg-config libcapstone-dev libffi-dev libzstd-dev zlib1g-dev
+             libfdt-dev libslirp-dev libglib2.0-dev"
     [cross]="gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross binutils-aarch64-linux-gnu binutils g++"
     [apt]="apt dpkg debian-archive-keyring ca-certificates xz-utils zstd"
     # libcriterion's own dependencies come with it; the programs are the native side of tests/debian.
     [unit]="libcriterion-dev libmpfr-dev libcapstone-dev python3-minimal gdb-multiarch"
     [native]="bash dash coreutils findutils grep sed gawk diffutils tar gzip bzip2 xz-utils zstd git make
               gcc g++ binutils python3 perl lua5.4 sqlite3 openssl bc m4 file"
-    [soak]="clang stress-ng ffmpeg default-jdk-headless"
+    [soak]="clang libllvm14 stress-ng ffmpeg default-jdk-headless"
 )
 group[demo]="${group[build]} ${group[cross]} ${group[apt]}"
 group[test]="${group[demo]} ${group[unit]} ${group[native]}"
