@@ -18,6 +18,8 @@
     _(guest, "guest_errors", "what a guest does wrong with a device")                             \
     _(mmu, "mmu", "address translation: walks, faults, TLB maintenance")                          \
     _(strace, "strace", "system calls")                                                           \
+    _(page, "page", "the guest's mappings at start")                                              \
+    _(unimp, "unimp", "what a guest wants and does not get, because armx or the host has it not")  \
     _(stats, "stats", "counters at exit")
 
 enum {

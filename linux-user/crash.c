@@ -2,8 +2,9 @@
  * itself faults.
  *
  * It says who is at fault, where, and what led there: registers, code, backtrace along the frame
- * pointers, last system calls. It goes to stderr, or to the file that ARMX_REPORT names ("none" =
- * no report). It is written line by line with system calls only; memory is read by
+ * pointers, last system calls. A guest's own death is reported where ARMX_REPORT says: a file, "full"
+ * = stderr, "none"; when it says nothing, by one line if stderr is a terminal. armx's own fault is
+ * always reported, to stderr unless there is a file. The report is written line by line with system calls only; memory is read by
  * process_vm_readv; the disassembler gets memory from an array here. So a second fault loses only
  * the rest of the report.
  */
@@ -14,6 +15,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <ucontext.h>
 
 #include "crash.h"
@@ -287,17 +289,26 @@ static void say_calls(Report *r, const Thread *t)
 /* -- the whole --------------------------------------------------------------------------------- */
 
 /* Where the report goes, -1 = nowhere. */
-static int report_fd(void)
+static int report_fd(bool armx_at_fault)
 {
     const char *path = process.opt.report;
-    if (!path || !*path) {
-        return 2;
-    }
-    if (strcmp(path, "none") == 0) {
-        return -1;
+    if (!path || !*path || strcmp(path, "none") == 0 || strcmp(path, "full") == 0) {
+        return armx_at_fault || (path && strcmp(path, "full") == 0) ? 2 : -1;
     }
     int64_t fd = raw_call(__NR_open, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     return fd < 0 ? 2 : (int)fd;
+}
+
+/* For who looks on and has not asked for a report: that there can be one. */
+static void say_short(Report *r, const Thread *t, const SigInfo *info)
+{
+    const char *name = sigabbrev_np(info->signo);
+    uint64_t size[2];
+    r->fd = 2;
+    if ((!process.opt.report || !*process.opt.report) && raw_call(__NR_ioctl, 2, TIOCGWINSZ, size) == 0) {
+        say(r, "armx-user: %s: SIG%s at %llx (ARMX_REPORT=full shows more)\n", process.exe_path, name ? name : "?",
+            (unsigned long long)guest_pc(t));
+    }
 }
 
 void crash_report(Thread *t, const SigInfo *info, bool armx_at_fault, void *ucontext)
@@ -317,8 +328,10 @@ void crash_report(Thread *t, const SigInfo *info, bool armx_at_fault, void *ucon
         }
         return;
     }
-    r->fd = report_fd();
-    if (r->fd >= 0) {
+    r->fd = report_fd(armx_at_fault);
+    if (r->fd < 0) {
+        say_short(r, t, info);
+    } else {
         say_verdict(r, t, info, armx_at_fault);
         if (!armx_at_fault) {
             say_cause(r, t, info);

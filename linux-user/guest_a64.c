@@ -166,6 +166,9 @@ static void exception(Thread *t, ExcKind kind)
         signal_fault(t, ILL, ILLOPC, c->pc, 0x02000000);
         break;
     case EXC_SYSTRAP:
+        if (log_on(LOG_unimp)) {
+            log_printf("unimplemented system instruction %08x at pc %llx\n", imm, (unsigned long long)c->pc);
+        }
         signal_fault(t, ILL, ILLOPC, c->pc, 0x62000000);
         break;
     case EXC_BTI:

@@ -263,6 +263,9 @@ int main(int argc, char **argv, char **envp)
     if (r < 0) {
         die(exit_status(r), "%s", why);
     }
+    if (log_on(LOG_page)) {
+        vma_log();
+    }
     set_comm(o->exec_name);
     tell_kernel();
     o->exec_name = NULL;

@@ -122,6 +122,9 @@ int64_t sys_dispatch(Thread *t, uint64_t nr, const uint64_t args[6])
     t->has_call_mask = t->has_call_mask && (ret == NOT_MADE || ret == -EINTR);
     e->ret = ret;
     e->done = true;
+    if (UNLIKELY(ret == -ENOSYS) && log_on(LOG_unimp)) {
+        log_printf("unimplemented system call %llu (%s) at pc %llx\n", (unsigned long long)nr, r ? r->name : "?", (unsigned long long)e->pc);
+    }
     if (log) {
         strace_leave(t, nr, ret, line);
     }

@@ -3,6 +3,7 @@
 #include <sys/utsname.h>
 
 #include "exec.h"
+#include "log.h"
 #include "seccomp.h"
 #include "sys.h"
 #include "vma.h"
@@ -259,6 +260,9 @@ int64_t sys_ptrace(Thread *t, uint64_t a[6])
     }
     const Thread *o = task_here(a[1]);
     if (!o) {
+        if (log_on(LOG_unimp)) {
+            log_printf("ptrace request 0x%llx refused: registers of another process\n", (unsigned long long)a[0]);
+        }
         return -EPERM;
     }
     if (a[0] == GETREGSET) {

@@ -11,6 +11,7 @@
  *
  * Locks: `lock` guards the table of rings.
  */
+#include "log.h"
 #include "sys.h"
 #include "vma.h"
 
@@ -79,6 +80,9 @@ int64_t sys_io_uring_setup(Thread *t, uint64_t a[6])
 {
     Params p;
     if (get_user(&p, a[1], sizeof p) == 0 && p.flags & (SETUP_SQPOLL | SETUP_REGISTERED_ONLY)) {
+        if (log_on(LOG_unimp)) {
+            log_printf("io_uring_setup flags 0x%x refused\n", p.flags);
+        }
         return p.flags & SETUP_SQPOLL ? -EPERM : -EINVAL;
     }
     int64_t fd = sys_host6(t, __NR_io_uring_setup, a);

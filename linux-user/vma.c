@@ -6,7 +6,10 @@
  */
 #include "vma.h"
 
+#include <inttypes.h>
+
 #include "image.h"
+#include "log.h"
 #include "vma_tree.h"
 
 enum { MAP_SHARED_ = 1, MAP_PRIVATE_ = 2, MAP_TYPE_VALIDATE = 3, MAP_TYPE_ = 15, MAP_FIXED_ = 0x10, MAP_ANON_ = 0x20, MAP_32BIT_ = 0x40,
@@ -127,6 +130,20 @@ unsigned vma_count(void)
 uint64_t vma_total(void)
 {
     return tree.bytes;
+}
+
+void vma_log(void)
+{
+    VmaInfo v;
+    log_printf("start            end              size             prot\n");
+    for (uint64_t at = 0; vma_next(at, &v); at = v.end) {
+        log_printf("%016" PRIx64 "-%016" PRIx64 " %016" PRIx64 " %c%c%c\n", v.start, v.end, v.end - v.start, v.prot & G_READ ? 'r' : '-',
+                   v.prot & G_WRITE ? 'w' : '-', v.prot & G_EXEC ? 'x' : '-');
+    }
+    log_printf("start_code  0x%016" PRIx64 "\nend_code    0x%016" PRIx64 "\nstart_data  0x%016" PRIx64 "\nend_data    0x%016" PRIx64
+               "\nstart_brk   0x%016" PRIx64 "\nentry       0x%016" PRIx64 "\nstart_stack 0x%016" PRIx64 "\nvdso        0x%016" PRIx64 "\n",
+               process.start_code, process.end_code, process.start_data, process.end_data, brk_start, process.entry,
+               process.start_stack, process.vdso);
 }
 
 bool vma_covers(uint64_t addr, uint64_t len)

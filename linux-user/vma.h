@@ -39,6 +39,7 @@ bool vma_find(uint64_t addr, VmaInfo *out);
 bool vma_next(uint64_t addr, VmaInfo *out);
 unsigned vma_count(void);
 uint64_t vma_total(void); /* bytes */
+void vma_log(void); /* all of them, for -d page */
 /* Is every byte of the range mapped for the guest? */
 bool vma_covers(uint64_t addr, uint64_t len);
 
