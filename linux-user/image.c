@@ -466,7 +466,8 @@ static int load(Thread *t, Elf *e, Image *im, const char *execfn)
     im->phnum = e->eh.e_phnum;
     im->phent = e->eh.e_phentsize;
     uint64_t brk = im->pie && !im->interp[0] ? dyn : PAGE_UP(e->bias + e->high);
-    mm_brk_init(brk + (random_below(1 << 13) << 12));
+    uint64_t room = (VA_END - brk) >> 12; /* randomize_page(): not beyond the end */
+    mm_brk_init(brk + (random_below(room < 1 << 13 ? (uint32_t)room + 1 : 1 << 13) << 12));
     r = vdso_map();
     if (r == 0) {
         r = stack_build(t, im, execfn, &sp);
