@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# sysroot.sh [-a ARCH] NAME PKG... - prints the path of a folder that holds Debian's packages
-# PKG... of ARCH (arm64 unless told) with all they depend on, unpacked; makes it when it is not in
-# the cache yet.
+# sysroot.sh [-a ARCH] [-r RELEASE] [-n] NAME PKG... - prints the path of a folder that holds Debian's
+# packages PKG... of ARCH (arm64 unless told) with all they depend on, unpacked; makes it when it is not
+# in the cache yet.
+#   -r  of another release than the machine's      -n  without what they depend on; PKG is then a regular
+#                                                       expression, of which the newest match counts
 #
 # apt runs on a state of its own in the cache, so nothing on the machine changes and no rights are
 # needed.  Sources are the machine's own.  No maintainer script runs: what those would have made,
@@ -11,13 +13,20 @@
 set -eu
 . "$(dirname "$0")/common.sh"
 
-arch=arm64
-[ "${1:-}" != -a ] || { arch=$2; shift 2; }
-[ $# -ge 2 ] || die "usage: sysroot.sh [-a ARCH] NAME PKG..."
+arch=arm64 release=$(codename) alone=
+while getopts a:nr: opt; do
+    case $opt in
+    a) arch=$OPTARG ;;
+    n) alone=" alone" ;;
+    r) release=$OPTARG ;;
+    *) exit 2 ;;
+    esac
+done
+shift $((OPTIND - 1))
+[ $# -ge 2 ] || die "usage: sysroot.sh [-a ARCH] [-r RELEASE] [-n] NAME PKG..."
 name=$1
 shift
-release=$(codename)
-key=$(printf '%s\n' "2 $release $arch" "$@" | sha256sum | cut -c1-12)
+key=$(printf '%s\n' "2 $release $arch$alone" "$@" | sha256sum | cut -c1-12)
 root=$CACHE/sysroot/$name-$arch-$key
 state=$CACHE/apt-$arch-$release
 
@@ -34,14 +43,15 @@ apt_private()
         -o Debug::NoLocking=1 "$@"
 }
 
-# The machine's own Debian sources, one line each.
+# The machine's own Debian sources, one line each; of another release when that is wanted.
 apt_sources()
 {
-    local uri suite component
+    local uri suite component own
+    own=$(codename)
     apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT)' \
         'Created-By: Packages' 'Origin: Debian' | sort -u |
         while read -r uri suite component; do
-            echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite $component"
+            echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri ${suite/#$own/$release} $component"
         done
 }
 
@@ -60,10 +70,27 @@ apt_update()
     apt_private apt-get update >&2
 }
 
+# As apt_fetch, of the newest package that each expression names and nothing else.
+apt_fetch_alone()
+{
+    local expression package file
+    for expression in "$@"; do
+        package=$(apt_private apt-cache pkgnames | grep -xE "$expression" | sort -V | tail -n 1)
+        [ -n "$package" ] || return 1
+        file=$(apt_private apt-get download --print-uris "$package" | awk '{ print $2 }') || return 1
+        (cd "$state/cache/archives" && apt_private apt-get download "$package" >&2) || return 1
+        echo "$state/cache/archives/$file"
+    done
+}
+
 # Prints the files of all packages wanted, downloaded.
 apt_fetch()
 {
     local list file
+    if [ -n "$alone" ]; then
+        apt_fetch_alone "$@"
+        return
+    fi
     rm -rf "$state/none"
     mkdir -p "$state/none/partial"
     # An empty archive folder makes --print-uris name all files, also those at hand.

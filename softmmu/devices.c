@@ -1,0 +1,292 @@
+/* devices.c - see devices.h: properties into configurations, the options that mean devices into -device lists. */
+#define _GNU_SOURCE
+#include "devices.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "drive.h"
+#include "net.h"
+
+#define TYPE(var) extern const DeviceType var;
+#include "devices.def"
+
+static const DeviceType *const types[] = {
+#define TYPE(var) &var,
+#include "devices.def"
+    NULL,
+};
+
+static const struct {
+    const char *name, *type;
+} aliases[] = {
+#define ALIAS(name, type) {name, type},
+#include "devices.def"
+};
+
+const DeviceType *device_type(const char *name)
+{
+    for (unsigned k = 0; k < LEN(aliases); k++) {
+        if (!strcmp(aliases[k].name, name)) {
+            name = aliases[k].type;
+        }
+    }
+    for (unsigned k = 0; types[k]; k++) {
+        if (!strcmp(types[k]->name, name)) {
+            return types[k];
+        }
+    }
+    return NULL;
+}
+
+void devices_help(const char *type)
+{
+    if (!type) {
+        for (unsigned k = 0; types[k]; k++) {
+            printf("%-24s bus %-12s %s\n", types[k]->name, types[k]->bus, types[k]->doc);
+        }
+        exit(0);
+    }
+    const DeviceType *t = device_type(type);
+    if (!t) {
+        die("-device %s: unknown device (-device help lists them)", type);
+    }
+    printf("properties of %s:\n", t->name);
+    for (const DeviceProp *p = t->props; p->name; p++) {
+        static const char *const kinds[] = {"text", "on|off", "number", "size", "MAC address", "slot[.function]", ""};
+        if (p->kind != PROP_IGNORE) {
+            printf("  %-20s %-16s %s%s%s%s\n", p->name, kinds[p->kind], p->doc ? p->doc : "", p->initial ? " (default " : "",
+                   p->initial ? p->initial : "", p->initial ? ")" : "");
+        }
+    }
+    exit(0);
+}
+
+static bool mac_parse(const char *s, uint8_t *mac)
+{
+    unsigned b[6];
+    char rest;
+    if (sscanf(s, "%2x:%2x:%2x:%2x:%2x:%2x%c", b, b + 1, b + 2, b + 3, b + 4, b + 5, &rest) != 6) {
+        return false;
+    }
+    for (unsigned k = 0; k < 6; k++) {
+        mac[k] = (uint8_t)b[k];
+    }
+    return true;
+}
+
+static bool addr_parse(const char *s, int32_t *out)
+{
+    char *end;
+    unsigned long slot = strtoul(s, &end, 16), function = 0;
+    if (end != s && *end == '.') {
+        s = end + 1;
+        function = strtoul(s, &end, 16);
+    }
+    *out = (int32_t)(slot << 3 | function);
+    return end != s && !*end && slot < 32 && function < 8;
+}
+
+/* A property's text into its field; false when it is not of its kind. */
+static bool prop_set(const DeviceProp *p, void *config, const char *text, OptList *o)
+{
+    void *field = (char *)config + p->offset;
+    uint64_t n;
+    switch (p->kind) {
+    case PROP_STR:
+        *(const char **)field = text;
+        return true;
+    case PROP_BOOL:
+        *(bool *)field = !strcmp(text, "on") || !strcmp(text, "true") || !strcmp(text, "yes");
+        return !o || *(bool *)field || !strcmp(text, "off") || !strcmp(text, "false") || !strcmp(text, "no") || !strcmp(text, "auto");
+    case PROP_U32:
+        if (!opt_number(text, false, 1, &n) || n > UINT32_MAX) {
+            return false;
+        }
+        *(uint32_t *)field = (uint32_t)n;
+        return true;
+    case PROP_SIZE:
+        return opt_number(text, true, 1, field);
+    case PROP_MAC:
+        return mac_parse(text, field);
+    case PROP_ADDR:
+        return addr_parse(text, field);
+    case PROP_IGNORE:
+        break;
+    }
+    return true;
+}
+
+/* -global DRIVER.PROP=VALUE, for this type and property; NULL: none. */
+static const char *global_value(const Machine *m, const DeviceType *t, const char *prop)
+{
+    const char *found = NULL;
+    char key[128];
+    snprintf(key, sizeof key, "%s.%s", t->name, prop);
+    for (unsigned k = 0; k < m->options->global.n; k++) {
+        OptList *l = &m->options->global.at[k];
+        const char *v = opt_look(l, key), *driver = opt_look(l, "driver"), *name = opt_look(l, "property");
+        if (driver && name && !strcmp(driver, t->name) && !strcmp(name, prop)) {
+            v = opt_look(l, "value");
+        }
+        found = v ? v : found;
+    }
+    return found;
+}
+
+void device_create(Machine *m, OptList *o)
+{
+    const char *name = opt_take(o, "driver"), *id = opt_take(o, "id");
+    char why[1000] = "cannot be made";
+    if (!name) {
+        die("%s %s: which device?", o->option, o->text);
+    }
+    const DeviceType *t = device_type(name);
+    if (!t) {
+        die("%s %s: unknown device (-device help lists them)", o->option, name);
+    }
+    void *config = calloc(1, t->config_size ? t->config_size : 1);
+    if (!config) {
+        die("no memory");
+    }
+    for (const DeviceProp *p = t->props; p->name; p++) {
+        const char *given = opt_take(o, p->name), *text = given ? given : global_value(m, t, p->name);
+        text = text ? text : p->initial;
+        if (p->kind == PROP_ADDR) {
+            *(int32_t *)((char *)config + p->offset) = -1;
+        }
+        if (text && !prop_set(p, config, text, o)) {
+            die("%s %s: %s=%s makes no sense", o->option, o->text, p->name, text);
+        }
+    }
+    opt_rest(o);
+    if (t->create(m, t, id, config, why, sizeof why) < 0) {
+        die("%s %s: %s", o->option, o->text, why);
+    }
+}
+
+/* -- options that mean devices ------------------------------------------------------------------------------------ */
+
+/* Makes the device described by text, on behalf of an option. */
+static void create_text(Machine *m, const char *option, char *text)
+{
+    device_create(m, opt_list(option, text, "driver"));
+}
+
+static void drive_device(Machine *m, const char *option, OptList *l)
+{
+    char *text;
+    const char *id = drive_open(m, l);
+    if (asprintf(&text, "virtio-blk-pci,drive=%s", id) > 0) {
+        create_text(m, option, text);
+    }
+}
+
+static void file_device(Machine *m, const char *option, const char *file, const char *more)
+{
+    OptList *l = opt_list(option, more, NULL);
+    l->text = file;
+    l->pairs = realloc(l->pairs, (l->n + 1) * sizeof *l->pairs);
+    l->pairs[l->n++] = (OptPair){.key = (char *)"file", .value = (char *)file};
+    drive_device(m, option, l);
+}
+
+static void drives(Machine *m)
+{
+    const Options *o = m->options;
+    for (unsigned k = 0; k < o->blockdev.n; k++) {
+        drive_blockdev(m, &o->blockdev.at[k]);
+    }
+    for (unsigned k = 0; k < o->drive.n; k++) {
+        OptList *l = &o->drive.at[k];
+        const char *kind = opt_take(l, "if"), *media = opt_take(l, "media");
+        static const char *const ignored[] = {"index", "bus", "unit", "serial", "bootindex", NULL};
+        for (unsigned i = 0; ignored[i]; i++) {
+            opt_take(l, ignored[i]);
+        }
+        if (kind && !strcmp(kind, "pflash")) {
+            continue; /* the board's */
+        } else if (kind && !strcmp(kind, "none")) {
+            drive_open(m, l);
+        } else if (!kind || !strcmp(kind, "virtio")) {
+            drive_device(m, l->option, l);
+        } else {
+            die("-drive %s: if=%s: none, virtio or pflash", l->text, kind);
+        }
+        (void)media;
+    }
+}
+
+/* A card for the backend that what is left of the list describes. */
+static void net_device(Machine *m, OptList *l, const char *model, const char *mac)
+{
+    char *text;
+    const char *id = net_create(m, l);
+    const char *name = !model || !strcmp(model, "virtio") ? "virtio-net-pci" : model;
+    if (asprintf(&text, "%s,netdev=%s%s%s", name, id, mac ? ",mac=" : "", mac ? mac : "") > 0) {
+        create_text(m, l->option, text);
+    }
+}
+
+/* -net nic says what card, -net user and the like what is behind it: one of each. */
+static void old_net(Machine *m)
+{
+    const Options *o = m->options;
+    const char *model = NULL, *mac = NULL;
+    OptList *backend = NULL;
+    bool card = false;
+    for (unsigned k = 0; k < o->net.n; k++) {
+        OptList *l = &o->net.at[k];
+        const char *type = opt_look(l, "type");
+        if (type && !strcmp(type, "nic")) {
+            card = opt_take(l, "type");
+            model = opt_take(l, "model");
+            mac = opt_take(l, "macaddr");
+            opt_take(l, "netdev");
+            opt_rest(l);
+        } else if (!type || strcmp(type, "none")) {
+            if (backend) {
+                die("-net %s: one backend; use -netdev and -device for more", l->text);
+            }
+            backend = l;
+        }
+    }
+    if (backend && card) {
+        net_device(m, backend, model, mac);
+    }
+}
+
+static void nets(Machine *m)
+{
+    const Options *o = m->options;
+    for (unsigned k = 0; k < o->netdev.n; k++) {
+        net_create(m, &o->netdev.at[k]);
+    }
+    for (unsigned k = 0; k < o->nic.n; k++) {
+        OptList *l = &o->nic.at[k];
+        const char *type = opt_look(l, "type"), *model = opt_take(l, "model"), *mac = opt_take(l, "mac");
+        if (!type || strcmp(type, "none")) {
+            net_device(m, l, model, mac);
+        }
+    }
+    old_net(m);
+    if (!o->nic.n && !o->net.n && !o->netdev.n && !o->no_defaults) {
+        net_device(m, opt_list("-nic", "user", "type"), NULL, NULL);
+    }
+}
+
+void devices_create(Machine *m)
+{
+    const Options *o = m->options;
+    drives(m);
+    nets(m);
+    for (unsigned k = 0; k < o->device.n; k++) {
+        device_create(m, &o->device.at[k]);
+    }
+    for (unsigned k = 0; k < o->ndisk; k++) {
+        file_device(m, "-hda", o->disk[k], "");
+    }
+    if (o->cdrom) {
+        file_device(m, "-cdrom", o->cdrom, "readonly=on,format=raw");
+    }
+}

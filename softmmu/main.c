@@ -1,0 +1,123 @@
+/* main.c - armx-system: the order in which everything starts, and all ways out.
+ *
+ * options, log -> machine (loop, clock) -> board (memory, CPUs, devices) -> monitor -> signals -> run.
+ * The terminal is given back on every way out: at exit, and by handlers of signals that kill.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "chardev.h"
+#include "dev/virtio.h"
+#include "drive.h"
+#include "log.h"
+#include "machine.h"
+#include "options.h"
+
+static Machine machine;
+static Options options;
+
+static void on_quit(void)
+{
+    machine_quit(&machine, 0);
+}
+
+static void on_signal(void *arg, uint32_t events)
+{
+    struct signalfd_siginfo s;
+    int fd = *(int *)arg;
+    (void)events;
+    if (read(fd, &s, sizeof s) != sizeof s) {
+        return;
+    }
+    if (s.ssi_signo == SIGCONT) {
+        chardev_continued();
+    } else {
+        chardev_restore_terminal();
+        complain("ended by signal %u from process %u", s.ssi_signo, s.ssi_pid);
+        machine_quit(&machine, 0);
+    }
+}
+
+/* Signals that end us come as a descriptor of the loop; all threads are started with them blocked. */
+static void watch_signals(EventLoop *l)
+{
+    static int fd;
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGCONT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    event_fd(l, fd, EPOLLIN, on_signal, &fd);
+}
+
+/* A mistake of ours: the terminal first, so that its message can be read. */
+static void on_crash(int sig)
+{
+    chardev_restore_terminal();
+    signal(sig, SIG_DFL);
+    raise(sig);
+}
+
+static void watch_crashes(void)
+{
+    static const int signals[] = {SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGQUIT};
+    struct sigaction a = {.sa_handler = on_crash, .sa_flags = SA_RESETHAND | SA_NODEFER};
+    for (unsigned k = 0; k < LEN(signals); k++) {
+        sigaction(signals[k], &a, NULL);
+    }
+}
+
+static void write_pidfile(const char *path)
+{
+    FILE *f = path ? fopen(path, "w") : NULL;
+    if (path && (!f || fprintf(f, "%d\n", (int)getpid()) < 0 || fclose(f) != 0)) {
+        die("-pidfile %s: %s", path, strerror(errno));
+    }
+}
+
+int main(int argc, char **argv)
+{
+    options_parse(&options, argc, argv);
+    if (options.log_file) {
+        int fd = log_open(options.log_file, false);
+        if (fd < 0) {
+            die("-D %s: %s", options.log_file, strerror(-fd));
+        }
+    }
+    for (unsigned k = 0; k < options.name.n; k++) {
+        const char *name = opt_look(&options.name.at[k], "guest");
+        if (name) {
+            prctl(PR_SET_NAME, name);
+        }
+    }
+    machine_init(&machine, &options);
+    watch_signals(machine.loop);
+    watch_crashes();
+    bug_report = chardev_restore_terminal;
+    chardev_on_quit = on_quit;
+    board_new(&machine);
+    write_pidfile(options.pidfile);
+    machine_start(&machine);
+    int status = event_run(machine.loop);
+    machine_pause(&machine);
+    virtio_halt_all();
+    drive_close_all();
+    chardev_finish();
+    engine_log_stats(machine.engine);
+    if (options.pidfile) {
+        unlink(options.pidfile);
+    }
+    fflush(NULL);
+    _exit(status);
+}

@@ -1,0 +1,368 @@
+/* options.c - the command line by the table in options.def, and lists of key=value pairs.
+ *
+ * Errors are one line on stderr and status 1. Nothing that is parsed is freed: it lives as long as the machine.
+ */
+#include "options.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log.h"
+#include "machine.h"
+#include "devices.h"
+
+typedef enum OptKind { STR, NUM, FLAG, OFF, LIST, WORDS, HELP, VERSION, DISK } OptKind;
+
+typedef struct OptRow {
+    const char *name, *metavar, *first, *doc;
+    OptKind kind;
+    size_t offset;
+} OptRow;
+
+static const OptRow rows[] = {
+#define OPT(name, metavar, kind, field, first, doc) {name, metavar, first, doc, kind, offsetof(Options, field)},
+#include "options.def"
+#undef OPT
+};
+
+/* Rows whose argument has no name in --help take one all the same. */
+static bool takes_argument(const OptRow *r)
+{
+    return r->kind != FLAG && r->kind != OFF && r->kind != HELP && r->kind != VERSION;
+}
+
+static void complain_v(const char *fmt, va_list ap)
+{
+    char line[1200];
+    vsnprintf(line, sizeof line, fmt, ap);
+    fprintf(stderr, "armx-system: %s\n", line);
+}
+
+void complain(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    complain_v(fmt, ap);
+    va_end(ap);
+}
+
+void die(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    complain_v(fmt, ap);
+    va_end(ap);
+    exit(1);
+}
+
+static void *more(void *p, size_t n)
+{
+    p = realloc(p, n);
+    if (!p) {
+        die("no memory");
+    }
+    return p;
+}
+
+/* -- lists ----------------------------------------------------------------------------------------------------- */
+
+static char *word_end(char *s, char **next)
+{
+    char *to = s;
+    for (; *s && !(*s == ',' && s[1] != ','); s++) {
+        s += *s == ',';
+        *to++ = *s;
+    }
+    *next = *s ? s + 1 : NULL;
+    *to = 0;
+    return to;
+}
+
+static void list_parse(OptList *o, const char *option, const char *text, const char *first)
+{
+    char *s = strdup(text), *next;
+    *o = (OptList){.option = option, .text = text};
+    for (bool begin = true; s && *s; s = next, begin = false) {
+        word_end(s, &next);
+        char *eq = strchr(s, '=');
+        OptPair p = {.key = s};
+        if (begin && first && !eq) {
+            p = (OptPair){.key = (char *)first, .value = s};
+        } else if (eq) {
+            *eq = 0;
+            p.value = eq + 1;
+        }
+        o->pairs = more(o->pairs, (o->n + 1) * sizeof *o->pairs);
+        o->pairs[o->n++] = p;
+    }
+}
+
+OptList *opt_list(const char *option, const char *text, const char *first)
+{
+    OptList *o = more(NULL, sizeof *o);
+    list_parse(o, option, text, first);
+    return o;
+}
+
+/* The value that a pair gives key, or NULL. */
+static const char *pair_value(const OptPair *p, const char *key)
+{
+    if (p->value) {
+        return strcmp(p->key, key) ? NULL : p->value;
+    }
+    return !strcmp(p->key, key) ? "on" : !strncmp(p->key, "no", 2) && !strcmp(p->key + 2, key) ? "off" : NULL;
+}
+
+const char *opt_take(OptList *o, const char *key)
+{
+    const char *found = NULL;
+    for (unsigned k = 0; k < o->n; k++) {
+        const char *v = pair_value(&o->pairs[k], key);
+        if (v) {
+            o->pairs[k].taken = true;
+            found = v;
+        }
+    }
+    return found;
+}
+
+const char *opt_look(const OptList *o, const char *key)
+{
+    const char *found = NULL;
+    for (unsigned k = 0; k < o->n; k++) {
+        const char *v = pair_value(&o->pairs[k], key);
+        found = v ? v : found;
+    }
+    return found;
+}
+
+static bool word_in(const char *s, const char *const *words)
+{
+    for (; *words; words++) {
+        if (!strcmp(s, *words)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool opt_take_bool(OptList *o, const char *key, bool otherwise)
+{
+    static const char *const yes[] = {"on", "yes", "true", "y", NULL}, *const no[] = {"off", "no", "false", "n", NULL};
+    const char *v = opt_take(o, key);
+    if (!v) {
+        return otherwise;
+    }
+    if (!word_in(v, yes) && !word_in(v, no)) {
+        die("%s %s: %s is on or off, not \"%s\"", o->option, o->text, key, v);
+    }
+    return word_in(v, yes);
+}
+
+bool opt_number(const char *s, bool size, uint64_t unit, uint64_t *out)
+{
+    char *end;
+    errno = 0;
+    if (*s < '0' || *s > '9') {
+        return false;
+    }
+    uint64_t n = strtoull(s, &end, 0);
+    uint64_t scale = size ? unit : 1;
+    if (size && *end) {
+        static const char units[] = "bkmgtBKMGT";
+        const char *u = strchr(units, *end++);
+        if (!u) {
+            return false;
+        }
+        scale = (uint64_t)1 << 10 * ((u - units) % 5);
+        end += (*end == 'i' || *end == 'B') && scale > 1; /* MiB */
+        end += *end == 'B' && scale > 1;
+    }
+    if (*end || errno || n > UINT64_MAX / scale) {
+        return false;
+    }
+    *out = n * scale;
+    return true;
+}
+
+static uint64_t take_number(OptList *o, const char *key, bool size, uint64_t unit, uint64_t otherwise)
+{
+    const char *v = opt_take(o, key);
+    uint64_t n = otherwise;
+    if (v && !opt_number(v, size, unit, &n)) {
+        die("%s %s: %s=%s is no %s", o->option, o->text, key, v, size ? "size" : "number");
+    }
+    return n;
+}
+
+uint64_t opt_take_number(OptList *o, const char *key, uint64_t otherwise)
+{
+    return take_number(o, key, false, 1, otherwise);
+}
+
+uint64_t opt_take_size(OptList *o, const char *key, uint64_t unit, uint64_t otherwise)
+{
+    return take_number(o, key, true, unit, otherwise);
+}
+
+void opt_rest(OptList *o)
+{
+    for (unsigned k = 0; k < o->n; k++) {
+        if (!o->pairs[k].taken) {
+            die("%s %s: unknown property \"%s\"", o->option, o->text, o->pairs[k].key);
+        }
+    }
+}
+
+/* -- the command line -------------------------------------------------------------------------------------------- */
+
+static NORETURN void help(void)
+{
+    printf("usage: armx-system [options]\nRuns an AArch64 machine on this one.\n\n");
+    for (unsigned k = 0; k < LEN(rows); k++) {
+        const OptRow *r = &rows[k];
+        if (*r->doc) {
+            char opt[64];
+            snprintf(opt, sizeof opt, "-%s%s%s", r->name, *r->metavar ? " " : "", r->metavar);
+            printf("%-36s %s\n", opt, r->doc);
+        }
+    }
+    printf("\nOptions are named and written as QEMU's. Ending: status 0 after power-off or quit, 1 after an error.\n");
+    exit(0);
+}
+
+static NORETURN void cpu_help(void)
+{
+    const CpuModel *m;
+    for (unsigned n = 0; (m = a64_model_nth(n)); n++) {
+        printf("%-16s %s\n", m->name, m->doc);
+    }
+    exit(0);
+}
+
+static void add_list(OptLists *l, const OptRow *r, const char *value)
+{
+    static char names[LEN(rows)][24];
+    char *name = names[r - rows];
+    snprintf(name, sizeof names[0], "-%s", r->name);
+    l->at = more(l->at, (l->n + 1) * sizeof *l->at);
+    if (r->kind == WORDS) {
+        l->at[l->n++] = (OptList){.option = name, .text = value};
+    } else {
+        list_parse(&l->at[l->n++], name, value, r->first);
+    }
+}
+
+/* -pflash and -hda...: DISK counts in its field, the names go to the array that belongs to it. */
+static void add_disk(Options *o, unsigned *count, const char *shown, const char *value)
+{
+    const char **names = count == &o->npflash ? o->pflash : o->disk;
+    unsigned max = count == &o->npflash ? LEN(o->pflash) : LEN(o->disk);
+    if (*count == max) {
+        die("%s: at most %u times", shown, max);
+    }
+    names[(*count)++] = value;
+}
+
+static void apply(Options *o, const OptRow *r, const char *shown, const char *value)
+{
+    void *field = (char *)o + r->offset;
+    switch (r->kind) {
+    case HELP:
+        help();
+    case VERSION:
+        printf("armx-system version " ARMX_VERSION "\n");
+        exit(0);
+    case STR:
+        *(const char **)field = value;
+        break;
+    case FLAG:
+        *(bool *)field = true;
+        break;
+    case OFF:
+        break;
+    case NUM:
+        if (!opt_number(value, false, 1, field)) {
+            die("%s %s: not a number", shown, value);
+        }
+        break;
+    case LIST:
+    case WORDS:
+        add_list(field, r, value);
+        break;
+    case DISK:
+        add_disk(o, field, shown, value);
+        break;
+    }
+}
+
+static bool is_help(const char *s)
+{
+    return s && (!strcmp(s, "help") || !strcmp(s, "?"));
+}
+
+static void check(Options *o)
+{
+    const char *bad = NULL;
+    if (is_help(o->cpu)) {
+        cpu_help();
+    }
+    log_known = ~(uint32_t)LOG_strace;
+    if (is_help(o->log_items)) {
+        log_help(stdout);
+        exit(0);
+    }
+    if (o->log_items && log_parse(o->log_items, &bad) < 0) {
+        die("-d: unknown item %s (-d help lists them)", bad);
+    }
+    if (o->log_filter && log_parse_ranges(o->log_filter) < 0) {
+        die("-dfilter %s: expected START..END, START+SIZE or START-SIZE", o->log_filter);
+    }
+    if (o->display && strcmp(o->display, "none")) {
+        die("-display %s: only none, there is no graphics", o->display);
+    }
+    for (unsigned k = 0; k < o->device.n; k++) {
+        OptList *d = &o->device.at[k];
+        if (is_help(opt_look(d, "driver"))) {
+            devices_help(NULL);
+        } else if (opt_look(d, "help")) {
+            devices_help(opt_look(d, "driver"));
+        }
+    }
+}
+
+static const OptRow *row_by_name(const char *name)
+{
+    for (unsigned k = 0; k < LEN(rows); k++) {
+        if (!strcmp(rows[k].name, name)) {
+            return &rows[k];
+        }
+    }
+    return NULL;
+}
+
+void options_parse(Options *o, int argc, char **argv)
+{
+    for (int k = 1; k < argc; k++) {
+        const char *shown = argv[k];
+        if (*shown != '-' || !shown[1]) { /* QEMU takes a bare word as the first disk */
+            add_disk(o, &o->ndisk, shown, shown);
+            continue;
+        }
+        const OptRow *r = row_by_name(shown + 1 + (shown[1] == '-'));
+        const char *value = NULL;
+        if (!r) {
+            die("%s: unknown option (-h lists them)", shown);
+        }
+        if (takes_argument(r)) {
+            if (k + 1 >= argc) {
+                die("%s: needs an argument%s%s", shown, *r->metavar ? ": " : "", r->metavar);
+            }
+            value = argv[++k];
+        }
+        apply(o, r, shown, value);
+    }
+    check(o);
+}
