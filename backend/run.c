@@ -67,6 +67,7 @@ Engine *engine_new(const EngineConfig *cfg)
 
 /* What a thread owns besides its CPU structure; CpuHead.code_chunk. */
 typedef struct Thread {
+    SoftThread *soft;   /* first: soft_of */
     jmp_buf interp_out; /* where engine_leave goes while the interpreter runs */
     bool interp_runs;
     void *work;       /* WORK_BYTES */
@@ -81,6 +82,10 @@ static void first_jumps(CpuHead *cpu)
 
 static void clear_jumps(CpuHead *cpu)
 {
+    if (cpu->soft) {
+        soft_clear_jumps(cpu);
+        return;
+    }
     madvise(cpu->jumps, sizeof(JumpEntry) << JUMP_CACHE_BITS, MADV_DONTNEED); /* few of its pages were ever touched */
     first_jumps(cpu);
 }
@@ -109,6 +114,10 @@ int engine_cpu_init(Engine *e, CpuHead *cpu)
     first_jumps(cpu);
     if (!e->cfg.interp) {
         target_ret_reset(e, cpu);
+    }
+    if (e->cfg.soft && soft_cpu_init(e, cpu) < 0) {
+        munmap(p, total);
+        return -ENOMEM;
     }
     engine_lock(e);
     if (e->ncpus == e->cpus_cap) {
@@ -143,6 +152,9 @@ void engine_cpu_free(CpuHead *cpu)
     engine_unlock(e);
     Thread *t = cpu->code_chunk;
     size_t jumps = sizeof(JumpEntry) << JUMP_CACHE_BITS;
+    if (e->cfg.soft) {
+        soft_cpu_free(cpu);
+    }
     munmap(t->ret_map, 4096 + RET_STACK + jumps + WORK_BYTES + 4096);
     cpu->code_chunk = NULL;
 }
@@ -213,7 +225,7 @@ static CodeChunk *take_chunk(Engine *e, CpuHead *cpu)
 static Tb *publish(Engine *e, CodeChunk *ch, Tb *tb, uint32_t seq, const IrRegion *r, const uint64_t times[3])
 {
     engine_lock(e);
-    Tb *other = e->seq == seq ? tb_find(e, tb->pc, tb->key) : NULL;
+    Tb *other = e->seq == seq ? tb_find(e, tb->pc, tb->key, tb->at) : NULL;
     bool good = e->seq == seq && !other;
     if (good) {
         ch->tbs[-1 - (int)ch->ntbs] = tb;
@@ -231,7 +243,7 @@ static Tb *publish(Engine *e, CodeChunk *ch, Tb *tb, uint32_t seq, const IrRegio
     return good ? tb : other;
 }
 
-Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key)
+Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key, uint64_t at)
 {
     Thread *t = cpu->code_chunk;
     bool timed = log_on(LOG_stats);
@@ -243,6 +255,9 @@ Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key)
     for (;;) {
         uint32_t seq = __atomic_load_n(&e->seq, __ATOMIC_ACQUIRE);
         times[0] = timed ? now_ns() : 0;
+        if (e->cfg.soft) {
+            e->cfg.soft->translating(cpu, (const uint8_t *)(uintptr_t)at);
+        }
         make_ir(e, t->work, pc, key, max, &r);
         times[1] = timed ? now_ns() : 0;
         if (UNLIKELY(log_mask)) {
@@ -265,6 +280,7 @@ Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key)
             continue;
         }
         Tb *mine = tb;
+        tb->at = at;
         tb = publish(e, ch, tb, seq, &r, times);
         if (!tb) {
             ch = take_chunk(e, cpu);
@@ -311,6 +327,29 @@ static bool engines_own(CpuHead *cpu, ExcKind k)
     return false;
 }
 
+/* Where the code at pc is; 0: it cannot be fetched, exit_kind says so. */
+static inline uint64_t code_at(const Engine *e, CpuHead *cpu, uint64_t pc)
+{
+    if (LIKELY(!e->cfg.soft)) {
+        return pc;
+    }
+    const uint8_t *code = e->cfg.soft->code(cpu, gva(pc));
+    if (!code) {
+        cpu->exit_kind = EXC_FETCH;
+    }
+    return (uint64_t)(uintptr_t)code;
+}
+
+/* Between two instructions: what the engine itself and other CPUs asked for. True: somebody else wants the thread out. */
+static bool serve_pending(CpuHead *cpu)
+{
+    uint64_t had = __atomic_fetch_and((uint64_t *)&cpu->pending, ~(uint64_t)(PENDING_ENGINE | PENDING_SOFT), __ATOMIC_ACQ_REL);
+    if (had & PENDING_SOFT) {
+        cpu->soft->requests(cpu);
+    }
+    return engine_pending(cpu);
+}
+
 static ExcKind run_interp(Engine *e, CpuHead *cpu)
 {
     Thread *t = cpu->code_chunk;
@@ -320,12 +359,14 @@ static ExcKind run_interp(Engine *e, CpuHead *cpu)
     }
     t->interp_runs = true;
     for (;;) {
-        __atomic_and_fetch((uint64_t *)&cpu->pending, ~(uint64_t)PENDING_ENGINE, __ATOMIC_ACQ_REL);
-        if (engine_pending(cpu)) {
+        if (serve_pending(cpu)) {
             return (ExcKind)(cpu->exit_kind = EXC_PENDING);
         }
         IrRegion r;
         cpu->key |= engine_added_key(e);
+        if (!code_at(e, cpu, *pc_of(cpu))) {
+            return EXC_FETCH;
+        }
         make_ir(e, t->work, *pc_of(cpu), cpu->key, max_insns(e, cpu->key), &r);
         if (UNLIKELY(log_mask)) {
             dump_ir(e, &r);
@@ -348,6 +389,18 @@ bool engine_in_interp(const CpuHead *cpu)
     return t->interp_runs;
 }
 
+void engine_raise(CpuHead *cpu, ExcKind kind)
+{
+    cpu->exit_kind = kind;
+    cpu->in_helper = 0;
+    if (engine_in_interp(cpu)) {
+        engine_interp_out(cpu);
+    }
+    cpu->last_exit = NULL;
+    cpu->ret_sp = (uint8_t *)cpu->ret_sp + 8; /* the helper's return address */
+    target_raise(cpu->engine, cpu);
+}
+
 void engine_interp_out(CpuHead *cpu)
 {
     Thread *t = cpu->code_chunk;
@@ -359,6 +412,9 @@ static ExcKind interpret_one(Engine *e, CpuHead *cpu, uint64_t key)
 {
     Thread *t = cpu->code_chunk;
     IrRegion r;
+    if (!code_at(e, cpu, *pc_of(cpu))) {
+        return EXC_FETCH;
+    }
     make_ir(e, t->work, *pc_of(cpu), key, 1, &r);
     if (!e->cfg.interp) {
         if (_setjmp(t->interp_out)) {
@@ -429,8 +485,9 @@ static ExcKind redo(Engine *e, CpuHead *cpu, unsigned why)
     }
     e->stats.fp_traps += why == MARK_FP;
     engine_unlock(e);
-    if (again) {
-        engine_invalidate(e, gva(pc), 4);
+    uint64_t at = again ? code_at(e, cpu, pc) : 0;
+    if (at) {
+        engine_invalidate(e, gva(at), 4);
     }
     return interpret_one(e, cpu, cpu->key | KEY_ONE_INSN | (why == MARK_FP ? KEY_FP_SLOW : 0));
 }
@@ -451,9 +508,14 @@ static void change_key(Engine *e, CpuHead *cpu, uint64_t key)
     cpu->last_exit = NULL;
     if (!e->cfg.interp) {
         engine_lock(e); /* a flush does the same */
-        clear_jumps(cpu);
+        if (!cpu->soft) {
+            clear_jumps(cpu);
+        }
         target_ret_drop(e, cpu);
         engine_unlock(e);
+    }
+    if (cpu->soft) {
+        soft_jumps(cpu);
     }
 }
 
@@ -461,7 +523,12 @@ ExcKind engine_run(CpuHead *cpu)
 {
     Engine *e = cpu->engine;
     if (e->cfg.interp) {
-        return run_interp(e, cpu);
+        if (e->cfg.soft) {
+            (void)__atomic_exchange_n(&cpu->host_sp, ENTERING, __ATOMIC_SEQ_CST);
+        }
+        ExcKind k = run_interp(e, cpu);
+        __atomic_store_n(&cpu->host_sp, NULL, __ATOMIC_RELEASE);
+        return k;
     }
     uint64_t *pc = pc_of(cpu), flushes = engine_flushes(e);
     Exit *from = NULL;
@@ -471,10 +538,10 @@ ExcKind engine_run(CpuHead *cpu)
         (void)__atomic_exchange_n(&cpu->host_sp, ENTERING, __ATOMIC_SEQ_CST);
         if (UNLIKELY(engine_pending(cpu) || __atomic_load_n(&e->flushing, __ATOMIC_SEQ_CST))) {
             __atomic_store_n(&cpu->host_sp, NULL, __ATOMIC_RELEASE);
-            __atomic_and_fetch((uint64_t *)&cpu->pending, ~(uint64_t)PENDING_ENGINE, __ATOMIC_ACQ_REL);
+            bool out = serve_pending(cpu);
             wait_flush(e);
             from = NULL;
-            if (engine_pending(cpu)) {
+            if (out || engine_pending(cpu)) {
                 return (ExcKind)(cpu->exit_kind = EXC_PENDING);
             }
             continue;
@@ -487,18 +554,23 @@ ExcKind engine_run(CpuHead *cpu)
             target_ret_resync(e, cpu, *pc);
             resync = false;
         }
-        Tb *tb = tb_find(e, *pc, cpu->key);
+        uint64_t at = code_at(e, cpu, *pc);
+        if (UNLIKELY(!at)) {
+            __atomic_store_n(&cpu->host_sp, NULL, __ATOMIC_RELEASE);
+            return EXC_FETCH;
+        }
+        Tb *tb = tb_find(e, *pc, cpu->key, at);
         if (UNLIKELY(log_mask & LOG_stats)) {
             __atomic_add_fetch(&e->stats.lookups, 1, __ATOMIC_RELAXED);
         }
         if (!tb) {
-            tb = engine_translate(e, cpu, *pc, cpu->key);
+            tb = engine_translate(e, cpu, *pc, cpu->key, at);
         }
         if (UNLIKELY(engine_flushes(e) != flushes)) { /* the exit's memory may be another's by now */
             from = NULL;
             flushes = engine_flushes(e);
         }
-        if (from && !(e->cfg.no_opt & OFF_CHAIN)) {
+        if (from && !(e->cfg.no_opt & OFF_CHAIN) && (!e->cfg.soft || soft_may_link(e, from, tb))) {
             tb_link(e, from, tb);
         }
         tb_remember(cpu, tb);
@@ -520,7 +592,7 @@ ExcKind engine_run(CpuHead *cpu)
         }
         if (cpu->exit_kind == EXC_PENDING) {
             uint64_t pending = engine_pending(cpu);
-            if (pending & ~(uint64_t)PENDING_ENGINE || !pending) {
+            if (pending & ~(uint64_t)(PENDING_ENGINE | PENDING_SOFT) || !pending) {
                 return EXC_PENDING;
             }
             from = NULL;

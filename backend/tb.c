@@ -75,7 +75,7 @@ static void grow(Engine *e)
     }
     for (unsigned k = 0; k < 1u << old->bits; k++) {
         for (Tb *tb = old->lists[k], *next; tb; tb = next) {
-            Tb **l = tb_list(h, tb->pc, tb->key), **q = place_list(p, tb_first(tb));
+            Tb **l = tb_list(h, tb->at, tb->key), **q = place_list(p, tb_first(tb));
             next = tb->hash_next;
             tb->place_next = *q;
             *q = tb;
@@ -88,11 +88,11 @@ static void grow(Engine *e)
     __atomic_store_n(&e->hash, h, __ATOMIC_RELEASE);
 }
 
-Tb *tb_find(Engine *e, uint64_t pc, uint64_t key)
+Tb *tb_find(Engine *e, uint64_t pc, uint64_t key, uint64_t at)
 {
     TbTable *h = __atomic_load_n(&e->hash, __ATOMIC_ACQUIRE);
-    Tb *tb = __atomic_load_n(tb_list(h, pc, key), __ATOMIC_ACQUIRE);
-    while (tb && (tb->pc != pc || tb->key != key)) {
+    Tb *tb = __atomic_load_n(tb_list(h, at, key), __ATOMIC_ACQUIRE);
+    while (tb && (tb->pc != pc || tb->key != key || tb->at != at)) {
         tb = __atomic_load_n(&tb->hash_next, __ATOMIC_ACQUIRE);
     }
     return tb;
@@ -108,6 +108,9 @@ void tb_remember(CpuHead *cpu, const Tb *tb)
     if (UNLIKELY(__atomic_load_n(&tb->dead, __ATOMIC_SEQ_CST))) { /* removed since it was found (tb_remove) */
         __atomic_store_n(&j->pc, jump_none(n), __ATOMIC_RELEASE);
     }
+    if (cpu->soft) {
+        soft_remembered(cpu, tb->pc);
+    }
 }
 
 const void *tb_lookup(CpuHead *cpu, uint64_t pc)
@@ -116,7 +119,7 @@ const void *tb_lookup(CpuHead *cpu, uint64_t pc)
     if (engine_pending(cpu) || (log_mask & (LOG_exec | LOG_cpu)) || (cpu->key & KEY_ONE_INSN) || (~cpu->key & engine_added_key(e))) {
         return NULL;
     }
-    const Tb *tb = tb_find(e, pc, cpu->key);
+    const Tb *tb = cpu->soft ? soft_find(cpu, pc) : tb_find(e, pc, cpu->key, pc);
     if (!tb) {
         return NULL;
     }
@@ -129,7 +132,7 @@ void tb_publish(Engine *e, Tb *tb)
     if (++e->ntbs > 1u << e->hash->bits) {
         grow(e);
     }
-    Tb **h = tb_list(e->hash, tb->pc, tb->key), **p = place_list(e->places, tb_first(tb));
+    Tb **h = tb_list(e->hash, tb->at, tb->key), **p = place_list(e->places, tb_first(tb));
     uint32_t length = tb->before + tb->nbytes;
     e->longest = length > e->longest ? length : e->longest;
     tb->place_next = *p;
@@ -151,13 +154,17 @@ static void drop(Tb **list, Tb *tb, size_t next)
 
 void tb_remove(Engine *e, Tb *tb)
 {
-    drop(tb_list(e->hash, tb->pc, tb->key), tb, offsetof(Tb, hash_next));
+    drop(tb_list(e->hash, tb->at, tb->key), tb, offsetof(Tb, hash_next));
     drop(place_list(e->places, tb_first(tb)), tb, offsetof(Tb, place_next));
     e->ntbs--;
     count_lines(e, tb, -1);
     __atomic_store_n(&tb->dead, true, __ATOMIC_SEQ_CST); /* before the jump caches are looked at: engine_run */
     tb_unlink_in(e, tb);
     for (unsigned k = 0; k < e->ncpus; k++) {
+        if (e->cfg.soft) {
+            soft_drop_jump(e->cpus[k], tb->pc);
+            continue;
+        }
         JumpEntry *j = &e->cpus[k]->jumps[jump_hash(tb->pc)];
         if (__atomic_load_n(&j->pc, __ATOMIC_SEQ_CST) == tb->pc) {
             __atomic_store_n(&j->pc, jump_none(jump_hash(tb->pc)), __ATOMIC_RELEASE);

@@ -46,6 +46,7 @@ enum { RECIPE_CONST, RECIPE_REG, RECIPE_SLOT, RECIPE_SPILL };
 
 struct Tb {
     uint64_t pc, key;
+    uint64_t at;          /* where the code at pc is: pc, or in system mode its host address */
     Tb *hash_next;        /* what look-up and invalidation read comes first */
     uint8_t *entry;       /* rx */
     Tb *place_next;
@@ -160,19 +161,19 @@ struct Engine {
     EngineStats stats;
 };
 
-static inline Tb **tb_list(TbTable *h, uint64_t pc, uint64_t key)
+static inline Tb **tb_list(TbTable *h, uint64_t at, uint64_t key)
 {
-    return &h->lists[((pc >> 2) * 0x9e3779b97f4a7c15u + key * 0x85ebca6bu) >> (64 - h->bits)];
+    return &h->lists[((at >> 2) * 0x9e3779b97f4a7c15u + key * 0x85ebca6bu) >> (64 - h->bits)];
 }
 
 /* First and last byte of a region's guest code. */
 static inline uint64_t tb_first(const Tb *tb)
 {
-    return tb->pc - tb->before;
+    return tb->at - tb->before;
 }
 static inline uint64_t tb_last(const Tb *tb)
 {
-    return tb->pc + (tb->nbytes ? tb->nbytes - 1 : 0);
+    return tb->at + (tb->nbytes ? tb->nbytes - 1 : 0);
 }
 
 /* The list of the regions whose first byte is near pc. */
@@ -194,7 +195,7 @@ static inline uint64_t engine_flushes(const Engine *e)
 /* tb.c */
 int tb_init(Engine *e);                                      /* the tables; 0 or -ENOMEM */
 void tb_forget_all(Engine *e);                               /* lock held, nobody in translated code: empty tables */
-Tb *tb_find(Engine *e, uint64_t pc, uint64_t key);          /* lock-free */
+Tb *tb_find(Engine *e, uint64_t pc, uint64_t key, uint64_t at); /* lock-free */
 /* What an indirect jump that missed its caches calls from translated code: the entry to go on at, now in the jump cache
  * too, or NULL: leave. Uses general registers only. */
 const void *tb_lookup(CpuHead *cpu, uint64_t pc);
@@ -248,6 +249,8 @@ void target_uc_call(CpuHead *cpu, void *ucontext, void (*fn)(CpuHead *));
 bool target_uc_address(const void *ucontext, uint64_t *addr);
 /* A fault on the guard page of the return stack: resets it, true. */
 bool target_uc_ret_overflow(Engine *e, CpuHead *cpu, void *ucontext);
+/* Goes on at the stub that leaves translated code; the state is in the structure, the C stack is left. */
+NORETURN void target_raise(Engine *e, CpuHead *cpu);
 void target_ret_reset(Engine *e, CpuHead *cpu); /* empty return stack */
 void target_ret_drop(Engine *e, CpuHead *cpu);  /* the same while a helper called from translated code runs */
 uint32_t target_mxcsr(uint32_t fpcr);
@@ -257,11 +260,37 @@ void target_dump(Engine *e, const Tb *tb, void *file);
 /* Looks for a return site for guest address pc on the return stack after a mismatch; true = ret_sp is adjusted. */
 bool target_ret_resync(Engine *e, CpuHead *cpu, uint64_t pc);
 
+/* soft.c: system mode */
+enum { JUMP_CACHES = 16, JUMP_PAGE_WORDS = 16 };
+typedef struct JumpCache {
+    uint64_t context, key;
+    uint64_t used;                   /* when, on SoftThread.clock; 0 = never */
+    bool empty;
+    uint64_t pages[JUMP_PAGE_WORDS]; /* bit per page, modulo the size, that may have entries */
+    JumpEntry *entries;
+} JumpCache;
+typedef struct SoftThread {
+    JumpCache caches[JUMP_CACHES], *current;
+    uint64_t clock;
+} SoftThread;
+static inline SoftThread *soft_of(const CpuHead *cpu)
+{
+    return *(SoftThread **)cpu->code_chunk; /* the first member of run.c's Thread */
+}
+int soft_cpu_init(Engine *e, CpuHead *cpu);
+void soft_cpu_free(CpuHead *cpu);
+void soft_jumps(CpuHead *cpu);                       /* the jump cache for the CPU's context and key */
+void soft_remembered(CpuHead *cpu, uint64_t pc);     /* an entry was made */
+void soft_clear_jumps(CpuHead *cpu);                 /* lock held, or its own thread: all caches */
+void soft_drop_jump(CpuHead *cpu, uint64_t pc);      /* lock held: from all caches */
+const Tb *soft_find(CpuHead *cpu, uint64_t pc);      /* by the TLB alone */
+bool soft_may_link(Engine *e, const Exit *x, const Tb *to); /* in one page? */
+
 /* run.c */
-Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key);
+Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key, uint64_t at);
 void engine_flush(Engine *e, CpuHead *cpu);
 bool engine_in_interp(const CpuHead *cpu);
-void engine_interp_out(CpuHead *cpu); /* ends the interpreter's run with exit_kind */
+NORETURN void engine_interp_out(CpuHead *cpu); /* ends the interpreter's run with exit_kind */
 unsigned engine_marks(Engine *e, uint64_t pc); /* MARK_* bits; lock-free */
 
 #endif

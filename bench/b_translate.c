@@ -78,7 +78,7 @@ int main(int argc, char **argv)
         uint64_t insns = 0, code = 0;
         log_mask = rounds == 1 ? LOG_stats : 0;
         for (uint64_t pc = ALIGN_UP(text_pc, 4); pc + 4 <= text_pc + text_size;) {
-            const Tb *tb = engine_translate(e, &cpu->h, pc, cpu->h.key);
+            const Tb *tb = engine_translate(e, &cpu->h, pc, cpu->h.key, pc);
             pc += tb->nbytes ? tb->nbytes : 4;
             insns += tb->ninsns;
             code += tb->size;

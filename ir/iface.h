@@ -40,9 +40,54 @@ static inline uint64_t jump_none(unsigned n)
     return n ? 0 : ~(uint64_t)0;
 }
 
+/* A guest access as SoftMmu sees it: log2 of its bytes (0..6), what it does, for whom. */
+enum { ACC_SIZE = 7, ACC_READ = 8, ACC_WRITE = 16, ACC_UNPRIV = 32 /* as EL0 */, ACC_ATOMIC = 64, ACC_CACHE = 128 /* DC ZVA */ };
+
+/* Guest memory behind a translation (system mode). The functions run on the CPU's thread. */
+typedef struct SoftMmu {
+    /* Host address of the instruction at pc, as the CPU would fetch it now, or NULL: EXC_FETCH, described in the CPU. */
+    const uint8_t *(*code)(CpuHead *cpu, Gva pc);
+    /* Code at this host address is about to be translated: from now on who writes there calls engine_code_written. */
+    void (*translating)(CpuHead *cpu, const uint8_t *code);
+    /* Where to access address: the memory itself, or a buffer that holds what was read, or takes what is written until
+     * `commit` is called. Does not return when the access faults (engine_raise). Aligned accesses of up to 16 bytes are as
+     * atomic as the host's; ACC_ATOMIC with ACC_WRITE is never a buffer. */
+    void *(*access)(CpuHead *cpu, uint64_t address, uint32_t acc);
+    void (*commit)(CpuHead *cpu);
+    /* The same without leaving: true when the TLB has the page for an inline access now. General registers only. */
+    bool (*fill)(CpuHead *cpu, uint64_t address, uint32_t acc);
+    /* pending had PENDING_SOFT: requests of other CPUs are to be served, between two instructions. */
+    void (*requests)(CpuHead *cpu);
+} SoftMmu;
+
+/* What translated code looks up: [address >> 12] modulo the size. A tag is the page's address; when address ^ tag is less than
+ * the page's size, `host` + that is where it is. A table belongs to its CPU's thread. */
+typedef struct TlbEntry {
+    uint64_t read, write, exec; /* tags; tlb_none when the page may not be accessed so, or not inline */
+    uint64_t host;              /* host address of the page */
+} TlbEntry;
+enum { TLB_PAGE_BITS = 12, TLB_BITS = 10 };
+static inline unsigned tlb_index(uint64_t address)
+{
+    return (unsigned)(address >> TLB_PAGE_BITS) & ((1u << TLB_BITS) - 1);
+}
+/* A tag that no address in entry n has. */
+static inline uint64_t tlb_none(unsigned n)
+{
+    return n ? 0 : (uint64_t)1 << TLB_PAGE_BITS;
+}
+static inline bool tlb_hit(uint64_t tag, uint64_t address, unsigned bytes)
+{
+    return (address ^ tag) <= (1u << TLB_PAGE_BITS) - bytes;
+}
+
 /* Common head of every CPU structure. The guest's general registers follow directly: `pending` and the first
  * 31 words after the head are within a byte's displacement of the state pointer (&head + sizeof head + 120). */
 struct CpuHead {
+    const SoftMmu *soft; /* system mode, or NULL */
+    TlbEntry *tlb;       /* of the current context */
+    TlbEntry *tlb_unpriv;/* for MEM_UNPRIV */
+    uint64_t context;    /* translations of guest addresses of code are the same while it is (engine_context) */
     Engine *engine;
     void *user;          /* the caller's per-thread structure */
     JumpEntry *jumps;    /* this thread's jump cache, 1 << JUMP_CACHE_BITS entries, owned by the engine */
@@ -107,6 +152,8 @@ struct Space {
      * 16 bytes (address >> 4, modulo the size) the number of who opened a monitor or stored there last. */
     uint64_t last_ticket;
     uint64_t kernel_writes; /* system calls so far that may have written to guest memory, once there was a ticket */
+    unsigned mark_bits; /* granules with marks of their own, as bits of their number; 0 = STORE_MARK_BITS. System mode has as many as a
+                         * page, so that all addresses of a granule share one. */
     uint64_t store_marks[1 << STORE_MARK_BITS];
 };
 
@@ -137,6 +184,8 @@ typedef struct EngineConfig {
     const Frontend *fe;
     const void *cpu_model;
     Space *space;
+    const SoftMmu *soft;  /* system mode: guest addresses are translated; else NULL. Space.fetch then only knows the page of the
+                           * last call of soft->code on that thread. */
     size_t cache_bytes;   /* code memory, 0 = default */
     bool interp;          /* run in the IR interpreter */
     bool one_insn;        /* one guest instruction per region */
@@ -196,6 +245,30 @@ static inline void engine_kick(CpuHead *cpu)
 static inline uint64_t engine_pending(const CpuHead *cpu)
 {
     return __atomic_load_n(&cpu->pending, __ATOMIC_RELAXED);
+}
+
+/* System mode. From inside SoftMmu.access, or a helper that translated code called: leaves engine_run with this kind,
+ * the state being that of before the instruction. */
+NORETURN void engine_raise(CpuHead *cpu, ExcKind kind);
+/* On the CPU's thread: other translations of addresses apply to code from now on. Contexts with the same number share what the
+ * engine remembers of them, until it is told to forget. */
+void engine_context(CpuHead *cpu, uint64_t context);
+/* On the CPU's thread: code of the page at pc, or of all pages, is at another place perhaps, in every context. */
+void engine_forget_page(CpuHead *cpu, Gva pc);
+void engine_forget_context(CpuHead *cpu, uint64_t context, uint64_t mask); /* those with the same bits in mask */
+/* Memory at this host address changed where code was translated: drops what was made of it. True when the 4 KiB page has no
+ * translation left. Any thread. */
+bool engine_code_written(Engine *e, const void *host, uint64_t len);
+/* Is the thread in engine_run? If not, it serves its requests before it runs guest code again. */
+static inline bool engine_inside(const CpuHead *cpu)
+{
+    return __atomic_load_n(&cpu->host_sp, __ATOMIC_SEQ_CST) != NULL;
+}
+/* Requests for a thread (SoftMmu.requests); any thread. */
+enum { PENDING_SOFT = 4 };
+static inline void engine_request(CpuHead *cpu)
+{
+    __atomic_or_fetch(&cpu->pending, PENDING_SOFT, __ATOMIC_SEQ_CST);
 }
 
 /* Around fork: before (takes the locks), after in the parent, after in the child (own copy of code memory). */

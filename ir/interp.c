@@ -385,6 +385,26 @@ static uint64_t extend(uint64_t v, unsigned memtype, IrType ty)
     return v;
 }
 
+/* ACC_* of a memory op. */
+static uint32_t access_kind(const IrIns *i)
+{
+    uint32_t size = i->x & MEM_SIZE_MASK, user = i->y & MEM_UNPRIV ? ACC_UNPRIV : 0;
+    switch (i->op) {
+    case OP_load:
+        return size | ACC_READ | user;
+    case OP_store:
+        return size | ACC_WRITE | user;
+    case OP_load128_atomic:
+        return M128 | ACC_READ;
+    case OP_store128_atomic:
+        return M128 | ACC_WRITE;
+    case OP_cas128:
+        return M128 | ACC_READ | ACC_WRITE | ACC_ATOMIC;
+    default: /* rmw, cas */
+        return size | ACC_READ | ACC_WRITE | ACC_ATOMIC;
+    }
+}
+
 static V128 memory_op(Run *x, const IrIns *i)
 {
     const V128 *v = x->v;
@@ -395,12 +415,13 @@ static V128 memory_op(Run *x, const IrIns *i)
         address += (v[i->b].d[0] << (i->y & MEM_SCALE)) + (uint64_t)(int64_t)i->imm;
     }
     x->cpu->exit_addr = address; /* where the host does not say where a fault was */
-    if (!(address >> 55 & 1)) {
+    if (!(address >> 55 & 1) && !x->cpu->soft) {
         address &=
             bits_mask(56); /* the tag of a 64-bit user address is ignored; others have none */
     }
-    void *p = (void *)(uintptr_t)(address + x->base);
+    bool soft = x->cpu->soft && i->op != OP_fence && !((i->op == OP_load || i->op == OP_store) && i->y & MEM_HOST);
     x->cpu->in_helper = 1;
+    void *p = soft ? x->cpu->soft->access(x->cpu, address, access_kind(i)) : (void *)(uintptr_t)(address + x->base);
     switch (i->op) {
     case OP_load:
         r = read_memory(p, size);
@@ -435,6 +456,9 @@ static V128 memory_op(Run *x, const IrIns *i)
         break;
     default: /* fence */
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    }
+    if (soft && access_kind(i) & ACC_WRITE) {
+        x->cpu->soft->commit(x->cpu);
     }
     x->cpu->in_helper = 0;
     return r;

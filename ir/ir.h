@@ -24,7 +24,8 @@ typedef enum IrElem { E_B, E_H, E_S, E_D, E_Q, E_BF } IrElem;
 typedef enum MemType { M8, M16, M32, M64, M128, MEM_SIGNED = 8, MS8 = M8 | 8, MS16 = M16 | 8, MS32 = M32 | 8 } MemType;
 enum { MEM_SIZE_MASK = 7 };
 /* .y of load and store */
-enum { MEM_SCALE = 7, MEM_ACQUIRE = 8, MEM_RELEASE = 16 };
+enum { MEM_SCALE = 7, MEM_ACQUIRE = 8, MEM_RELEASE = 16, MEM_UNPRIV = 32 /* LDTR, STTR: with EL0's rights */,
+       MEM_HOST = 64 /* not the guest's: the address is the host's in any mode */ };
 
 typedef enum RmwOp { RMW_ADD, RMW_CLR, RMW_EOR, RMW_SET, RMW_SMAX, RMW_SMIN, RMW_UMAX, RMW_UMIN, RMW_SWP } RmwOp;
 typedef enum CmpOp { CMP_EQ, CMP_NE, CMP_ULT, CMP_ULE, CMP_SLT, CMP_SLE, CMP_UGT, CMP_UGE, CMP_SGT, CMP_SGE } CmpOp;
@@ -109,6 +110,11 @@ typedef enum ExcKind {
     EXC_STEP,      /* one instruction done (debugger) */
     EXC_FPAC,      /* failed pointer authentication, CPU with FEAT_FPAC */
     EXC_DEBUG,     /* a debugger's breakpoint; pc = the instruction, not executed */
+    EXC_HVC,       /* system mode: .imm = imm16; pc = next instruction */
+    EXC_SMC,       /* the same */
+    EXC_ERET,      /* exception return; .imm = 0, or 2 and 3 for the forms that authenticate */
+    EXC_TRAP,      /* to a higher level; .imm = class | level << 8; pc = the instruction */
+    EXC_UNMASK,    /* interrupts may have been unmasked; pc = next instruction */
     EXC_COUNT
 } ExcKind;
 

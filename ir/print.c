@@ -23,7 +23,8 @@ static const char *const cond_names[] = {"eq", "ne", "cs", "cc", "mi", "pl", "vs
                                          "ls", "ge", "lt", "gt", "le", "al", "nv", NULL};
 static const char *const exc_names[] = {
     "none",  "svc",  "undef",   "brk",  "hlt",    "bti",     "pc_align", "sp_align", "rekey", "align",
-    "fetch", "data", "systrap", "hint", "pending", "step",     "fpac",     "debug", NULL};
+    "fetch", "data", "systrap", "hint", "pending", "step",     "fpac",     "debug",
+    "hvc",   "smc",  "eret",    "trap", "unmask", NULL};
 
 /* Shapes of ops.def (build.h): does .x hold an elem, and is it the one that .ty implies? */
 enum { X_PLAIN, X_ELEM, X_FORMAT };

@@ -228,6 +228,16 @@ void target_uc_leave(Engine *e, CpuHead *cpu, void *ucontext)
     g[REG_EFL] &= ~0x400; /* direction flag clear, as C wants */
 }
 
+void target_raise(Engine *e, CpuHead *cpu)
+{
+    const Target *t = e->target;
+    __asm__ volatile("mov %0, %%rbp\n\tmov %1, %%rsp\n\tjmp *%2"
+                     :
+                     : "r"((uint8_t *)cpu + STATE_BIAS), "r"(cpu->host_sp), "a"(t->leave_saved)
+                     : "memory");
+    __builtin_unreachable();
+}
+
 static uint64_t greg(const ucontext_t *uc, unsigned r)
 {
     return (uint64_t)uc->uc_mcontext.gregs[greg_of[r]];

@@ -287,9 +287,10 @@ void tr_mark_store(IrBuild *b, IrRef base, IrRef index, unsigned scale, int32_t 
         at = ir_add(b, I64, at, ir_shl(b, I64, index, ir_iconst(b, I32, scale)));
     }
     at = ir_add(b, I64, at, ir_iconst(b, I64, (uint64_t)(int64_t)disp));
-    IrRef granule = ir_ubfx(b, I64, at, 4, STORE_MARK_BITS), ticket = ir_get(b, SLOT_excl_ticket, I64);
+    const Space *s = (const Space *)((const uint8_t *)b->on_store_arg - offsetof(Space, store_marks));
+    IrRef granule = ir_ubfx(b, I64, at, 4, s->mark_bits ? s->mark_bits : STORE_MARK_BITS), ticket = ir_get(b, SLOT_excl_ticket, I64);
     IrRef marks = ir_iconst(b, I64, (uintptr_t)b->on_store_arg);
-    ir_emit(b, (IrIns){.op = OP_store, .ty = I64, .x = M64, .y = 3, .a = marks, .b = granule, .c = ticket});
+    ir_emit(b, (IrIns){.op = OP_store, .ty = I64, .x = M64, .y = 3 | MEM_HOST, .a = marks, .b = granule, .c = ticket});
 }
 
 static void monitor_close(Tr *t)

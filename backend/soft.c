@@ -1,0 +1,190 @@
+/* soft.c - the engine in system mode (EngineConfig.soft): code behind a translation of addresses.
+ *
+ * A Tb is found by the host address of its code (Tb.at), by pc and by key: the same code at two guest addresses, or for two levels,
+ * is translated twice, and a page that is mapped in many address spaces is translated once. A thread's jump cache leads from pc to
+ * host code without looking at the page tables, so there is one for each context (whatever tells address spaces apart) and key
+ * that the thread was in lately; changing among them is changing CpuHead.jumps. A cache forgets a page when told to
+ * (engine_forget_page). Exits are linked inside a page only; all others go through the jump cache.
+ *
+ * Return stack: its entries are told by guest address alone, so it is emptied when the context or the key changes.
+ * Compiled for general registers only (CMakeLists.txt): parts run while vector registers hold guest state.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "tb.h"
+
+static unsigned page_bit(uint64_t pc)
+{
+    return (unsigned)(pc >> TLB_PAGE_BITS) % (64 * JUMP_PAGE_WORDS);
+}
+
+static void cache_clear(JumpCache *c)
+{
+    madvise(c->entries, sizeof(JumpEntry) << JUMP_CACHE_BITS, MADV_DONTNEED); /* few of its pages were ever touched */
+    __atomic_store_n(&c->entries[0].pc, jump_none(0), __ATOMIC_RELAXED);
+    memset(c->pages, 0, sizeof c->pages);
+    c->empty = true;
+}
+
+int soft_cpu_init(Engine *e, CpuHead *cpu)
+{
+    size_t one = sizeof(JumpEntry) << JUMP_CACHE_BITS, size = ALIGN_UP(sizeof(SoftThread), 4096);
+    uint8_t *p = mmap(NULL, size + one * JUMP_CACHES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) {
+        return -ENOMEM;
+    }
+    SoftThread *t = (SoftThread *)p;
+    for (unsigned k = 0; k < JUMP_CACHES; k++) {
+        t->caches[k].entries = (JumpEntry *)(p + size + one * k);
+        t->caches[k].entries[0].pc = jump_none(0);
+        t->caches[k].empty = true;
+    }
+    *(SoftThread **)cpu->code_chunk = t;
+    cpu->soft = e->cfg.soft;
+    cpu->jumps = t->caches[0].entries;
+    soft_jumps(cpu);
+    return 0;
+}
+
+void soft_cpu_free(CpuHead *cpu)
+{
+    munmap(soft_of(cpu), ALIGN_UP(sizeof(SoftThread), 4096) + (sizeof(JumpEntry) << JUMP_CACHE_BITS) * JUMP_CACHES);
+}
+
+void soft_jumps(CpuHead *cpu)
+{
+    SoftThread *t = soft_of(cpu);
+    JumpCache *oldest = &t->caches[0];
+    for (unsigned k = 0; k < JUMP_CACHES; k++) {
+        JumpCache *c = &t->caches[k];
+        if (c->context == cpu->context && c->key == cpu->key && c->used) {
+            oldest = c;
+            break;
+        }
+        if (c->used < oldest->used) {
+            oldest = c;
+        }
+    }
+    if (oldest->context != cpu->context || oldest->key != cpu->key) {
+        if (!oldest->empty) {
+            cache_clear(oldest);
+        }
+        oldest->context = cpu->context;
+        oldest->key = cpu->key;
+    }
+    oldest->used = ++t->clock;
+    t->current = oldest;
+    cpu->jumps = oldest->entries;
+}
+
+void soft_remembered(CpuHead *cpu, uint64_t pc)
+{
+    JumpCache *c = soft_of(cpu)->current;
+    unsigned n = page_bit(pc);
+    c->pages[n / 64] |= (uint64_t)1 << n % 64;
+    c->empty = false;
+}
+
+void soft_clear_jumps(CpuHead *cpu)
+{
+    for (unsigned k = 0; k < JUMP_CACHES; k++) {
+        if (!soft_of(cpu)->caches[k].empty) {
+            cache_clear(&soft_of(cpu)->caches[k]);
+        }
+    }
+}
+
+void soft_drop_jump(CpuHead *cpu, uint64_t pc)
+{
+    unsigned n = jump_hash(pc);
+    for (unsigned k = 0; k < JUMP_CACHES; k++) {
+        JumpEntry *j = &soft_of(cpu)->caches[k].entries[n];
+        if (__atomic_load_n(&j->pc, __ATOMIC_SEQ_CST) == pc) {
+            __atomic_store_n(&j->pc, jump_none(n), __ATOMIC_RELEASE);
+        }
+    }
+}
+
+static void drop_returns(CpuHead *cpu)
+{
+    if (!cpu->engine->cfg.interp) {
+        target_ret_drop(cpu->engine, cpu);
+    }
+    cpu->last_exit = NULL;
+}
+
+void engine_context(CpuHead *cpu, uint64_t context)
+{
+    if (cpu->context != context) {
+        cpu->context = context;
+        soft_jumps(cpu);
+        drop_returns(cpu);
+    }
+}
+
+void engine_forget_page(CpuHead *cpu, Gva pc)
+{
+    SoftThread *t = soft_of(cpu);
+    unsigned n = page_bit(pc.v), first = jump_hash(pc.v & -(uint64_t)4096), count = 4096 / 4;
+    bool any = false;
+    for (unsigned k = 0; k < JUMP_CACHES; k++) {
+        JumpCache *c = &t->caches[k];
+        if (c->pages[n / 64] >> n % 64 & 1) {
+            any = true;
+            for (unsigned j = first; j < first + count; j++) {
+                if (((c->entries[j].pc ^ pc.v) & bits_mask(56)) >> TLB_PAGE_BITS == 0) {
+                    __atomic_store_n(&c->entries[j].pc, jump_none(j), __ATOMIC_RELAXED);
+                }
+            }
+        }
+    }
+    if (any) {
+        drop_returns(cpu);
+    }
+}
+
+void engine_forget_context(CpuHead *cpu, uint64_t context, uint64_t mask)
+{
+    for (unsigned k = 0; k < JUMP_CACHES; k++) {
+        JumpCache *c = &soft_of(cpu)->caches[k];
+        if (!c->empty && !((c->context ^ context) & mask)) {
+            cache_clear(c);
+        }
+    }
+    drop_returns(cpu);
+}
+
+bool engine_code_written(Engine *e, const void *host, uint64_t len)
+{
+    uint64_t at = (uint64_t)(uintptr_t)host, page = at & -(uint64_t)4096;
+    if (e->cfg.interp) {
+        return true;
+    }
+    engine_invalidate(e, gva(at), len);
+    engine_lock(e);
+    bool left = e->code.taken; /* whoever compiles may have read there */
+    for (uint64_t a = page; a < page + 4096 && !left; a += 1u << PLACE_BITS) {
+        for (const Tb *tb = *place_list(e->places, a); tb && !left; tb = tb->place_next) {
+            left = tb_last(tb) >= page && tb_first(tb) < page + 4096;
+        }
+    }
+    engine_unlock(e);
+    return !left;
+}
+
+const Tb *soft_find(CpuHead *cpu, uint64_t pc)
+{
+    const TlbEntry *t = &cpu->tlb[tlb_index(pc)];
+    if (!tlb_hit(t->exec, pc, 4)) {
+        return NULL;
+    }
+    return tb_find(cpu->engine, pc, cpu->key, t->host + (pc & 4095));
+}
+
+bool soft_may_link(Engine *e, const Exit *x, const Tb *to)
+{
+    const Tb *from = tb_of_host(e, codebuf_rx(&e->code, x->stub));
+    return from && (from->at ^ to->at) >> TLB_PAGE_BITS == 0;
+}

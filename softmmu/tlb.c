@@ -1,0 +1,337 @@
+/* tlb.c - filling, emptying and choosing a vCPU's TLB tables; see tlb.h. General registers only. */
+#include "mem_int.h"
+#include "tlb.h"
+
+/* -- tables --------------------------------------------------------------------------------------------------- */
+
+static void empty_entry(TlbEntry *e, unsigned n)
+{
+    e->read = e->write = e->exec = tlb_none(n);
+}
+
+void tlb_clear(Tlb *t)
+{
+    if (t->nused <= TLB_USED) {
+        for (unsigned k = 0; k < t->nused; k++) {
+            empty_entry(&t->e[t->used[k]], t->used[k]);
+        }
+    } else {
+        for (unsigned k = 0; k < TLB_SIZE; k++) {
+            empty_entry(&t->e[k], k);
+        }
+    }
+    t->nused = t->nown = 0;
+    t->own_code = t->large = false;
+}
+
+static uint64_t table_tag(const MmuRegime *r, unsigned level)
+{
+    uint64_t asid = level == LEVEL_USER && r->two ? r->asid : 0;
+    return (uint64_t)r->kind | level << 2 | (uint64_t)r->s2.on << 4 | (uint64_t)r->secure << 5 | asid << 8 |
+           (uint64_t)r->vmid << 24;
+}
+
+const MmuRegime *tlb_regime(Mmu *m, MmuKind kind)
+{
+    if (!m->loaded[kind]) {
+        mmu_load(m->cpu, kind, &m->regime[kind]);
+        m->loaded[kind] = true;
+    }
+    return &m->regime[kind];
+}
+
+static bool is_in_use(const Mmu *m, const Tlb *t)
+{
+    return t->e == m->cpu->h.tlb || t->e == m->cpu->h.tlb_unpriv;
+}
+
+static Tlb *choose(Mmu *m, MmuKind kind, unsigned level)
+{
+    uint64_t tag = table_tag(tlb_regime(m, kind), level);
+    Tlb *oldest = NULL;
+    for (unsigned k = 0; k < TLB_TABLES; k++) {
+        Tlb *t = &m->tables[k];
+        if (t->age && t->tag == tag) {
+            return t;
+        }
+        if (!is_in_use(m, t) && (!oldest || t->age < oldest->age)) {
+            oldest = t;
+        }
+    }
+    for (unsigned k = 0; k < MMU_KINDS * LEVELS; k++) {
+        if (m->active[k / LEVELS][k % LEVELS] == oldest) {
+            m->active[k / LEVELS][k % LEVELS] = NULL;
+        }
+    }
+    tlb_clear(oldest);
+    oldest->tag = tag;
+    oldest->kind = kind;
+    oldest->level = level;
+    return oldest;
+}
+
+static Tlb *active(Mmu *m, MmuKind kind, unsigned level)
+{
+    Tlb **t = &m->active[kind][level];
+    if (!*t) {
+        *t = choose(m, kind, level);
+        (*t)->age = ++m->clock;
+    }
+    return *t;
+}
+
+/* May LDTR and STTR act as EL0 does? (AArch64.IsUnprivilegedAccess) */
+static bool unprivileged(CpuA64 *cpu, unsigned el)
+{
+    if (cpu->pstate_misc & PS_UAO) {
+        return false;
+    }
+    return el == 1 ? !(a64_hcr_bit(cpu, HCR_NV) && a64_hcr_bit(cpu, HCR_NV1)) : el == 2 && a64_in_host(cpu, 0) && a64_in_host(cpu, 2);
+}
+
+void tlb_select(Mmu *m)
+{
+    CpuA64 *cpu = m->cpu;
+    unsigned el = a64_el(cpu);
+    MmuKind kind = mmu_kind(cpu, el);
+    bool two = kind == MMU_EL10 || kind == MMU_EL20;
+    unsigned level = el == 0 ? LEVEL_USER : two && cpu->pstate_misc & PS_PAN ? LEVEL_PAN : LEVEL_PRIV;
+    tlb_regime(m, kind); /* tlb_fill finds it ready */
+    Tlb *t = active(m, kind, level);
+    cpu->h.tlb = t->e;
+    cpu->h.tlb_unpriv = el && two && unprivileged(cpu, el) ? active(m, kind, LEVEL_USER)->e : t->e;
+    engine_context(&cpu->h, level == LEVEL_PAN ? (t->tag & ~(uint64_t)(3 << 2)) | LEVEL_PRIV << 2 : t->tag); /* PAN is not about code */
+}
+
+Tlb *tlb_table(Mmu *m, bool unpriv)
+{
+    const TlbEntry *e = unpriv ? m->cpu->h.tlb_unpriv : m->cpu->h.tlb;
+    return (Tlb *)((char *)(uintptr_t)e - offsetof(Tlb, e));
+}
+
+/* -- filling ---------------------------------------------------------------------------------------------------- */
+
+unsigned tlb_access_bits(uint32_t acc)
+{
+    return (acc & ACC_READ ? MMU_READ : 0) | (acc & ACC_WRITE ? MMU_WRITE : 0);
+}
+
+static void note_large(Tlb *t, uint64_t va, unsigned log2size)
+{
+    uint64_t mask = log2size >= 56 ? 0 : ~bits_mask(log2size) & bits_mask(56);
+    if (!t->large) {
+        t->large = true;
+        t->large_mask = mask;
+    } else { /* one that holds both */
+        mask &= t->large_mask;
+        while ((t->large_base ^ va) & mask) {
+            mask <<= 1;
+        }
+        t->large_mask = mask & bits_mask(56);
+    }
+    t->large_base = va & t->large_mask;
+}
+
+static void note_entry(Tlb *t, unsigned n, bool own, bool code)
+{
+    if (t->nused < TLB_USED) {
+        t->used[t->nused++] = (uint16_t)n;
+    } else {
+        t->nused = TLB_USED + 1;
+    }
+    if (own && t->level != LEVEL_USER) {
+        if (t->nown < TLB_OWN) {
+            t->own[t->nown] = (uint16_t)n;
+        }
+        t->nown = (uint16_t)(t->nown < TLB_OWN ? t->nown + 1 : TLB_OWN + 1);
+        t->own_code |= code;
+    }
+}
+
+/* May translated code write to this page without asking? Once it may, whoever translates code there finds out. */
+static bool may_write_inline(uint8_t *flags)
+{
+    if (__atomic_load_n(flags, __ATOMIC_RELAXED) != PAGE_WRITABLE) {
+        __atomic_or_fetch(flags, PAGE_WRITABLE, __ATOMIC_SEQ_CST);
+    }
+    return !(__atomic_load_n(flags, __ATOMIC_SEQ_CST) & PAGE_CODE);
+}
+
+static void remember(Mmu *m, Tlb *t, uint64_t va, unsigned access, const MmuPage *p)
+{
+    uint8_t *flags;
+    uint64_t page = va & ~(uint64_t)4095;
+    unsigned n = tlb_index(va);
+    const uint8_t *host = mem_direct(m->mem, p->pa & ~(uint64_t)4095, false, &flags);
+    if (!host || p->device) {
+        return;
+    }
+    TlbEntry *e = &t->e[n];
+    if (e->host != (uintptr_t)host || ((e->read ^ page) && (e->write ^ page) && (e->exec ^ page))) {
+        empty_entry(e, n);
+        e->host = (uintptr_t)host;
+    }
+    uint64_t none = tlb_none(n);
+    if (access & MMU_FETCH) {
+        e->exec = p->rights & MMU_FETCH ? page : none;
+        t->guarded[n] = p->guarded;
+    } else {
+        bool read = p->rights & MMU_READ;
+        uint8_t *wflags;
+        bool write = read && p->rights & MMU_WRITE && !p->clean && mem_direct(m->mem, p->pa, true, &wflags) && may_write_inline(wflags);
+        e->read = read ? page : none;
+        e->write = write ? page : none;
+    }
+    note_entry(t, n, !p->global, access & MMU_FETCH);
+    if (p->log2size > m->regime[t->kind].range[0].granule && p->log2size > 12) {
+        note_large(t, va, p->log2size);
+    }
+    m->stat_fills++;
+}
+
+bool tlb_walk(Mmu *m, Tlb *t, uint64_t va, unsigned access, MmuPage *page, A64Fault *f)
+{
+    access |= (t->level == LEVEL_USER ? MMU_USER : 0) | (t->level == LEVEL_PAN ? MMU_PAN : 0);
+    m->stat_walks++;
+    if (!mmu_walk(m->mem, tlb_regime(m, t->kind), va, access, page, f)) {
+        return false;
+    }
+    remember(m, t, va, access, page);
+    return true;
+}
+
+bool tlb_fill(CpuHead *h, uint64_t va, uint32_t acc)
+{
+    const CpuA64 *cpu = (const CpuA64 *)h;
+    Mmu *m = cpu->sys->mmu;
+    Tlb *t = tlb_table(m, acc & ACC_UNPRIV);
+    MmuPage page;
+    A64Fault f;
+    if ((va & 4095) + (1u << (acc & ACC_SIZE)) > 4096 || !tlb_walk(m, t, va, tlb_access_bits(acc), &page, &f)) {
+        return false;
+    }
+    const TlbEntry *e = &t->e[tlb_index(va)];
+    return tlb_hit(acc & ACC_WRITE ? e->write : e->read, va, 1u << (acc & ACC_SIZE));
+}
+
+/* -- forgetting --------------------------------------------------------------------------------------------------- */
+
+void tlb_clear_kinds(Mmu *m, unsigned kinds)
+{
+    for (unsigned k = 0; k < TLB_TABLES; k++) {
+        Tlb *t = &m->tables[k];
+        if (t->age && kinds >> t->kind & 1) {
+            tlb_clear(t);
+        }
+    }
+    for (unsigned k = 0; k < MMU_KINDS; k++) {
+        if (kinds >> k & 1) {
+            engine_forget_context(&m->cpu->h, k, 3);
+        }
+    }
+}
+
+static void forget_own(Mmu *m, Tlb *t)
+{
+    if (t->nown > TLB_OWN) {
+        tlb_clear(t);
+    }
+    for (unsigned k = 0; k < t->nown; k++) {
+        empty_entry(&t->e[t->own[k]], t->own[k]);
+    }
+    if (t->own_code) {
+        engine_forget_context(&m->cpu->h, t->tag, 3);
+    }
+    t->nown = 0;
+    t->own_code = false;
+}
+
+void tlb_asid_changed(Mmu *m, MmuKind kind)
+{
+    m->active[kind][LEVEL_USER] = NULL;
+    for (unsigned k = 0; k < TLB_TABLES; k++) {
+        Tlb *t = &m->tables[k];
+        if (t->age && t->kind == kind && t->level != LEVEL_USER && t->nown) {
+            forget_own(m, t);
+        }
+    }
+}
+
+static void forget_page(Tlb *t, uint64_t va)
+{
+    unsigned n = tlb_index(va);
+    TlbEntry *e = &t->e[n];
+    uint64_t low = bits_mask(56);
+    if (t->large && ((t->large_base ^ va) & t->large_mask & low) == 0) {
+        tlb_clear(t);
+        return;
+    }
+    if (!((e->read ^ va) & low & ~(uint64_t)4095) || !((e->write ^ va) & low & ~(uint64_t)4095) || !((e->exec ^ va) & low & ~(uint64_t)4095)) {
+        empty_entry(e, n);
+    }
+}
+
+static bool matches(const Tlb *t, const TlbRequest *r)
+{
+    return t->age && r->kinds >> t->kind & 1 && (r->any_vmid || (uint16_t)(t->tag >> 24) == r->vmid);
+}
+
+static void forget_writable(Mmu *m, const TlbRequest *r)
+{
+    bool had = false;
+    for (unsigned k = 0; k < TLB_TABLES; k++) {
+        Tlb *t = &m->tables[k];
+        for (unsigned n = 0; t->age && n < TLB_SIZE; n++) {
+            if (t->e[n].host == r->host && t->e[n].write != tlb_none(n)) {
+                t->e[n].write = tlb_none(n);
+                had = true;
+            }
+        }
+    }
+    if (had) { /* it may have been written to after it was read */
+        engine_code_written(m->cpu->h.engine, (void *)(uintptr_t)r->host, 4096);
+    }
+}
+
+void tlb_forget(Mmu *m, const TlbRequest *r)
+{
+    if (r->what == FORGET_WRITABLE) {
+        forget_writable(m, r);
+        return;
+    }
+    for (unsigned k = 0; k < TLB_TABLES; k++) {
+        Tlb *t = &m->tables[k];
+        if (!matches(t, r)) {
+            continue;
+        }
+        if (r->what == FORGET_ALL || (r->what == FORGET_PAGES && r->npages > 256)) {
+            tlb_clear(t);
+        } else if (r->what == FORGET_ASID) {
+            if (t->level != LEVEL_USER) {
+                forget_own(m, t);
+            } else if ((uint16_t)(t->tag >> 8) == r->asid) {
+                tlb_clear(t);
+            }
+        } else {
+            for (uint64_t p = 0; p < r->npages; p++) {
+                forget_page(t, r->va + p * 4096);
+            }
+        }
+    }
+    m->stat_clears++;
+    if (r->what == FORGET_PAGES && r->npages <= 256) {
+        for (uint64_t p = 0; p < r->npages; p++) {
+            engine_forget_page(&m->cpu->h, gva(r->va + p * 4096));
+        }
+        return;
+    }
+    for (unsigned k = 0; k < MMU_KINDS; k++) {
+        if (r->kinds >> k & 1) {
+            if (r->what == FORGET_ASID) { /* that address space's, of EL0 */
+                engine_forget_context(&m->cpu->h, (uint64_t)r->asid << 8 | LEVEL_USER << 2 | k, 0xffff0f);
+            } else {
+                engine_forget_context(&m->cpu->h, k, 3);
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+/* tlb.h - a vCPU's MMU: its TLBs, one table per address space and privilege, and what fills and empties them.
+ *
+ * Words: a table (Tlb) serves accesses of one regime, privilege and, for EL0, address space (ASID and VMID); for the privileged
+ * levels all ASIDs share one, whose few entries that belong to an ASID are listed and dropped when that changes. CpuHead.tlb points
+ * to the entries of the current one, so that a switch of level or address space moves a pointer.
+ *
+ * All of an Mmu belongs to its vCPU's thread, except the queue of requests (its own lock). tlb.c is compiled for general registers only.
+ */
+#ifndef ARMX_SOFTMMU_TLB_H
+#define ARMX_SOFTMMU_TLB_H
+
+#include <pthread.h>
+
+#include "mmu_a64.h"
+
+enum { TLB_SIZE = 1 << TLB_BITS, TLB_TABLES = 16, TLB_USED = 96, TLB_OWN = 64 };
+enum { LEVEL_USER, LEVEL_PRIV, LEVEL_PAN, LEVELS };
+
+typedef struct Tlb {
+    TlbEntry e[TLB_SIZE];
+    uint8_t guarded[TLB_SIZE];
+    uint64_t tag;                    /* TABLE_TAG */
+    MmuKind kind;
+    unsigned level;
+    uint64_t age;                    /* when it was selected last; 0 = free */
+    uint16_t used[TLB_USED], nused;  /* entries filled since it was empty; TLB_USED + 1 = too many */
+    uint16_t own[TLB_OWN], nown;     /* entries of the current ASID in a table of all */
+    bool own_code;                   /* such an entry was for code */
+    uint64_t large_base, large_mask; /* pieces larger than the granule lie where (va & mask) == base; mask 0: none */
+    bool large;
+} Tlb;
+
+/* What is to be forgotten. */
+typedef enum TlbWhat { FORGET_ALL, FORGET_ASID, FORGET_PAGES, FORGET_WRITABLE /* of a page of memory that has code now */ } TlbWhat;
+typedef struct TlbRequest {
+    TlbWhat what;
+    uint8_t kinds;     /* bit per MmuKind */
+    bool any_vmid;
+    uint16_t vmid, asid;
+    uint64_t va, npages; /* 4 KiB pages from va on */
+    uint64_t host;
+} TlbRequest;
+
+struct SoftSpace;
+typedef struct Mmu {
+    CpuA64 *cpu;
+    struct SoftSpace *space;
+    PhysMem *mem;
+    MmuRegime regime[MMU_KINDS];
+    bool loaded[MMU_KINDS];
+    Tlb *active[MMU_KINDS][LEVELS];  /* for the current ASIDs and VMID, or NULL */
+    Tlb *tables;                     /* TLB_TABLES */
+    uint64_t clock;
+    /* the access under way (space.c) */
+    struct {
+        enum { COMMIT_NOTHING, COMMIT_CODE, COMMIT_DEVICE, COMMIT_PARTS } what;
+        uint64_t pa[2];
+        unsigned bytes[2];
+        uint64_t va;
+        uint32_t acc;
+        void *host;
+        uint8_t *flags;
+    } commit;
+    uint8_t buffer[64] __attribute__((aligned(64)));
+    /* requests of others */
+    pthread_mutex_t lock;
+    TlbRequest queue[16];
+    unsigned nqueued;        /* more than there is room for: everything is forgotten */
+    uint64_t asked, served;  /* requests so far */
+    uint64_t stat_fills, stat_walks, stat_slow, stat_clears;
+} Mmu;
+
+/* The regime's registers, decoded. */
+const MmuRegime *tlb_regime(Mmu *m, MmuKind kind);
+/* Points CpuHead's tables at the current level's, and the engine at its context. */
+void tlb_select(Mmu *m);
+/* Walks for the table's privilege and remembers what may be used inline. False: *f. */
+bool tlb_walk(Mmu *m, Tlb *t, uint64_t va, unsigned access, MmuPage *page, A64Fault *f);
+bool tlb_fill(CpuHead *h, uint64_t va, uint32_t acc);
+Tlb *tlb_table(Mmu *m, bool unpriv);
+unsigned tlb_access_bits(uint32_t acc); /* MMU_READ, MMU_WRITE of ACC_* */
+void tlb_clear(Tlb *t);
+void tlb_clear_kinds(Mmu *m, unsigned kinds);
+void tlb_forget(Mmu *m, const TlbRequest *r);
+/* The ASID of a regime is another one: entries that belong to the old one leave the tables of all. */
+void tlb_asid_changed(Mmu *m, MmuKind kind);
+
+#endif
