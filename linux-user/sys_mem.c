@@ -60,7 +60,7 @@ int64_t sys_remap_file_pages(Thread *t, uint64_t a[6])
 int64_t sys_pkey_mprotect(Thread *t, uint64_t a[6])
 {
     (void)t;
-    return (int)a[3] == -1 ? mm_mprotect(a[0], a[1], a[2]) : -EINVAL;
+    return (int)a[3] == -1 || !a[3] ? mm_mprotect(a[0], a[1], a[2]) : -EINVAL;
 }
 
 int64_t sys_pkey_alloc(Thread *t, uint64_t a[6])

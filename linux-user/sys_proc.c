@@ -235,7 +235,7 @@ int64_t sys_ptrace(Thread *t, uint64_t a[6])
 {
     enum { TRACEME, PEEKTEXT, PEEKDATA, POKETEXT = 4, POKEDATA, CONT = 7, KILL, ATTACH = 16, DETACH,
            SYSCALL = 24, SETOPTIONS = 0x4200, GETEVENTMSG, GETSIGINFO, SETSIGINFO, GETREGSET,
-           SEIZE = 0x4206, INTERRUPT, LISTEN, PEEKSIGINFO, GETSIGMASK, SETSIGMASK };
+           SEIZE = 0x4206, INTERRUPT, LISTEN, PEEKSIGINFO, GETSIGMASK, SETSIGMASK, ARCHES_END = 64 /* of what architectures have for themselves */ };
     switch (a[0]) {
     case TRACEME:
     case PEEKTEXT:
@@ -256,12 +256,18 @@ int64_t sys_ptrace(Thread *t, uint64_t a[6])
     case SETSIGMASK:
         return sys_host6(t, __NR_ptrace, a);
     default:
+        if (a[0] >= ARCHES_END && (a[0] < SETOPTIONS || a[0] > SETSIGMASK)) {
+            return sys_host6(t, __NR_ptrace, a); /* no such request */
+        }
         break;
     }
     const Thread *o = task_here(a[1]);
     if (!o) {
+        if ((int)a[1] <= 0 || raw_call(__NR_kill, a[1], 0) == -ESRCH) {
+            return -ESRCH;
+        }
         if (log_on(LOG_unimp)) {
-            log_printf("ptrace request 0x%llx refused: registers of another process\n", (unsigned long long)a[0]);
+            log_printf("ptrace request 0x%llx refused: registers of another process would be armx's\n", (unsigned long long)a[0]);
         }
         return -EPERM;
     }

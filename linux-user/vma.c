@@ -554,7 +554,8 @@ void mm_forked(void)
 int64_t mm_madvise(uint64_t addr, uint64_t len, int advice)
 {
     if (addr % PAGE || len > VA_END || addr > VA_END - PAGE_UP(len)) {
-        return addr % PAGE || len > VA_END ? -EINVAL : -ENOMEM;
+        int64_t r = raw_call(__NR_madvise, addr, 0, advice); /* a bad advice comes first */
+        return r < 0 || len > VA_END ? -EINVAL : -ENOMEM;
     }
     mm_lock();
     uint64_t end = addr + PAGE_UP(len), s, e, at = addr;
@@ -565,7 +566,8 @@ int64_t mm_madvise(uint64_t addr, uint64_t len, int advice)
     }
     while (at < end) {
         if (!next_run(at, end, &s, &e, &prots)) {
-            result = result ? result : -ENOMEM;
+            int64_t r = raw_call(__NR_madvise, addr, 0, advice);
+            result = result ? result : r < 0 ? r : -ENOMEM;
             break;
         }
         int64_t r = raw_call(__NR_madvise, s, e - s, advice);
