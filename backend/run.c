@@ -327,17 +327,19 @@ static bool engines_own(CpuHead *cpu, ExcKind k)
     return false;
 }
 
-/* Where the code at pc is; 0: it cannot be fetched, exit_kind says so. */
-static inline uint64_t code_at(const Engine *e, CpuHead *cpu, uint64_t pc)
+/* Finds where the code at pc is; false: it cannot be fetched, exit_kind says so. Without translation of addresses the
+ * front end looks, for it has to say more. */
+static inline bool code_at(const Engine *e, CpuHead *cpu, uint64_t pc, uint64_t *at)
 {
+    *at = pc;
     if (LIKELY(!e->cfg.soft)) {
-        return pc;
+        return true;
     }
-    const uint8_t *code = e->cfg.soft->code(cpu, gva(pc));
-    if (!code) {
+    *at = (uint64_t)(uintptr_t)e->cfg.soft->code(cpu, gva(pc));
+    if (!*at) {
         cpu->exit_kind = EXC_FETCH;
     }
-    return (uint64_t)(uintptr_t)code;
+    return *at != 0;
 }
 
 /* Between two instructions: what the engine itself and other CPUs asked for. True: somebody else wants the thread out. */
@@ -363,8 +365,9 @@ static ExcKind run_interp(Engine *e, CpuHead *cpu)
             return (ExcKind)(cpu->exit_kind = EXC_PENDING);
         }
         IrRegion r;
+        uint64_t at;
         cpu->key |= engine_added_key(e);
-        if (!code_at(e, cpu, *pc_of(cpu))) {
+        if (!code_at(e, cpu, *pc_of(cpu), &at)) {
             return EXC_FETCH;
         }
         make_ir(e, t->work, *pc_of(cpu), cpu->key, max_insns(e, cpu->key), &r);
@@ -412,7 +415,8 @@ static ExcKind interpret_one(Engine *e, CpuHead *cpu, uint64_t key)
 {
     Thread *t = cpu->code_chunk;
     IrRegion r;
-    if (!code_at(e, cpu, *pc_of(cpu))) {
+    uint64_t at;
+    if (!code_at(e, cpu, *pc_of(cpu), &at)) {
         return EXC_FETCH;
     }
     make_ir(e, t->work, *pc_of(cpu), key, 1, &r);
@@ -485,8 +489,8 @@ static ExcKind redo(Engine *e, CpuHead *cpu, unsigned why)
     }
     e->stats.fp_traps += why == MARK_FP;
     engine_unlock(e);
-    uint64_t at = again ? code_at(e, cpu, pc) : 0;
-    if (at) {
+    uint64_t at;
+    if (again && code_at(e, cpu, pc, &at)) {
         engine_invalidate(e, gva(at), 4);
     }
     return interpret_one(e, cpu, cpu->key | KEY_ONE_INSN | (why == MARK_FP ? KEY_FP_SLOW : 0));
@@ -554,8 +558,8 @@ ExcKind engine_run(CpuHead *cpu)
             target_ret_resync(e, cpu, *pc);
             resync = false;
         }
-        uint64_t at = code_at(e, cpu, *pc);
-        if (UNLIKELY(!at)) {
+        uint64_t at;
+        if (UNLIKELY(!code_at(e, cpu, *pc, &at))) {
             __atomic_store_n(&cpu->host_sp, NULL, __ATOMIC_RELEASE);
             return EXC_FETCH;
         }
