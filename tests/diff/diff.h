@@ -1,6 +1,7 @@
 /* diff.h - the parts of the differential test, on the host's side (words in proto.h).
  *
  *   rng.h      random numbers             gen.c      makes cases, one instruction at a time, by running them
+ *                                         plan.c     control flow of cases with several blocks
  *   units.c    engines in this process    oracle.c   guest programs under QEMU or armx-user
  *   rows.c     cases as text, waivers     shrink.c   a failing case made small
  *   mutate.c   planted errors             diff.c     main: batches, comparison, report
@@ -19,7 +20,7 @@
 
 enum {
     MAX_TARGETS = 16, /* in-process units and oracles */
-    MAX_STEPS = 400,  /* regions that a case may run through */
+    MAX_STEPS = 2000, /* regions that a case may run through */
     SIG_SVC = 100,    /* pseudo-signals of results: SVC; gave up */
     SIG_ENDLESS = 101,
 };

@@ -10,12 +10,12 @@
  */
 #include <stdlib.h>
 
-#include "diff.h"
+#include "gen.h"
 #include "helpers.h"
 #include "state.h"
 #include "sysregs.h"
 
-enum { TRIES = 32, GEN_STEPS = 160, FIRST_WORD_MAX = 9, LAST_WORD = SLOT_WORDS - 6, SP = 31 };
+enum { TRIES = 32, GEN_STEPS = 160, PLAN_STEPS = 2000, FIRST_WORD_MAX = 9, LAST_WORD = SLOT_WORDS - 6, SP = 31 };
 
 uint64_t row_runs[A64_ROW_COUNT], row_faults[A64_ROW_COUNT];
 bool row_oracle[A64_ROW_COUNT];
@@ -33,6 +33,8 @@ typedef struct Gen {
     bool filled[SLOT_WORDS];
     bool monitor_mixed; /* a store since the last LDXR */
     A64 ldx;            /* the LDXR that a STXR shall answer; row 0: none */
+    bool planned;       /* a case of several blocks, */
+    Plan plan;          /* with this control flow */
 } Gen;
 
 /* A candidate: what it is and what may come of it. */
@@ -480,6 +482,18 @@ static unsigned pointers(void)
     return n;
 }
 
+/* Does the candidate write a register that is the plan's? */
+static bool writes_kept(const Gen *e, const IrRegion *r)
+{
+    for (IrRef i = 0; e->planned && i < r->n; i++) {
+        unsigned n = r->ins[i].op == OP_set ? (unsigned)r->ins[i].x - SLOT_x : 31;
+        if (n < 31 && e->plan.keep >> n & 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool leaves(const Step *s)
 {
     return s->kind != EXC_NONE && s->kind != EXC_HINT;
@@ -594,7 +608,7 @@ static bool make_insn(Gen *e, Step *s)
         memcpy(code_alias(pc), &d.word, 4);
         tune_branch(e, &d, pc);
         ref_translate(s);
-        if (tune_system(e, &d) && tune_access(e, &d, s) && monitor_ok(e, &d, s) && alignment_ok(e, &d, s)) {
+        if (!writes_kept(e, &s->region) && tune_system(e, &d) && tune_access(e, &d, s) && monitor_ok(e, &d, s) && alignment_ok(e, &d, s)) {
             bool writes = stores(&s->region);
             ref_run(s);
             if (accept(e, &d, s, had) || writes) {
@@ -614,6 +628,10 @@ static void fill_gaps(Gen *e, unsigned first)
 {
     unsigned last = 0;
     for (unsigned i = 0; i < SLOT_WORDS; i++) {
+        if (!e->filled[i] && e->plan.words[i]) {
+            memcpy(code_alias(e->base + 4 * i), &e->plan.words[i], 4);
+            e->filled[i] = true;
+        }
         last = e->filled[i] ? i : last;
     }
     for (unsigned i = first; i < last; i++) {
@@ -657,14 +675,24 @@ bool gen_case(Rng *g, unsigned slot, bool oracle, uint64_t memseed, Case *c)
     unsigned first = rng_below(g, FIRST_WORD_MAX), made = 0;
     unsigned want = rng_one_in(g, 4) ? 1 + rng_below(g, 3) : 1 + rng_below(g, 40);
     begin(e, g, slot, oracle, memseed, c, first);
+    e->planned = rng_one_in(g, 6);
+    if (e->planned) {
+        plan_make(g, &e->plan, first, LAST_WORD);
+        e->touched |= e->plan.keep;
+        want = SLOT_WORDS;
+    }
     running = NULL;
     for (unsigned steps = 0; !leaves(&s); steps++) {
         uint64_t pc = ref_cpu()->pc;
-        if (steps == GEN_STEPS) {
+        if (steps == (e->planned ? PLAN_STEPS : GEN_STEPS)) {
             end(e, &s);
             return false;
         }
         unsigned at = in_slot(e, pc) && !(pc & 3) ? word_index(e, pc) : SLOT_WORDS;
+        if (at < SLOT_WORDS && !e->filled[at] && e->plan.words[at]) {
+            memcpy(code_alias(pc), &e->plan.words[at], 4);
+            e->filled[at] = true;
+        }
         if (at <= LAST_WORD && !e->filled[at] && made < want && make_insn(e, &s)) {
             made++;
             continue;
