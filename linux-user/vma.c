@@ -284,19 +284,21 @@ typedef struct FileId {
     bool noexec;
 } FileId;
 
-/* Which object a descriptor is; noexec when it lies on a file system mounted so. */
-static void file_id(int fd, bool want_exec, FileId *id)
+/* Which object a descriptor is; noexec when it lies on a file system mounted so. False: it is no descriptor. */
+static bool file_id(int fd, bool want_exec, FileId *id)
 {
     uint64_t st[18], fs[15];
     id->dev = id->ino = 0;
     id->noexec = false;
-    if (raw_call(__NR_fstat, fd, st) == 0) {
+    int64_t r = raw_call(__NR_fstat, fd, st);
+    if (r == 0) {
         id->dev = st[0] + 1;
         id->ino = st[1];
     }
     if (want_exec && raw_call(__NR_fstatfs, fd, fs) == 0) {
         id->noexec = fs[10] & 8; /* f_flags, ST_NOEXEC */
     }
+    return r != -EBADF;
 }
 
 /* mmap with a free address in the guest's zone; the kernel's choice when there is none. */
@@ -334,7 +336,10 @@ static int64_t map_locked(uint64_t addr, uint64_t len, uint64_t prot, uint64_t f
     VmaInfo v = {.prot = guest_prot(prot)};
     bool fixed = flags & (MAP_FIXED_ | MAP_NOREPLACE_), replace = flags & MAP_FIXED_ && !(flags & MAP_NOREPLACE_);
     FileId id = {0, 0, false};
-    if (len == 0 || off % PAGE || (fixed && addr % PAGE)) {
+    if (off % PAGE || (!(flags & MAP_ANON_) && !file_id((int)fd, prot & G_EXEC, &id))) {
+        return off % PAGE ? -EINVAL : -EBADF;
+    }
+    if (len == 0 || (fixed && addr % PAGE)) {
         return -EINVAL;
     }
     if (len > VA_END || (len = PAGE_UP(len)) == 0 || (fixed && addr > VA_END - len)) {
@@ -343,11 +348,8 @@ static int64_t map_locked(uint64_t addr, uint64_t len, uint64_t prot, uint64_t f
     if (too_much(len) && !(replace && vma_covers(addr, len))) {
         return -ENOMEM;
     }
-    if (!(flags & MAP_ANON_)) {
-        file_id((int)fd, prot & G_EXEC, &id);
-        if (id.noexec) {
-            return -EPERM;
-        }
+    if (id.noexec) {
+        return -EPERM;
     }
     flags &= ~(uint64_t)(MAP_32BIT_ | MAP_ABOVE4G_ | MAP_GROWSDOWN_);
     flags |= lock_future && prot ? MAP_LOCKED_ : 0;
