@@ -8,18 +8,26 @@
  */
 #include "translate.h"
 
-unsigned tr_exit_flags(const Tr *t, uint64_t target)
+/* May the region depend on code at [first, last]? It does from then on: whoever changes that code, or puts a breakpoint
+ * there, changes the region's. Not far away, because all in between counts as the region's too. */
+static bool depend_on(Tr *t, uint64_t first, uint64_t last)
+{
+    if (((first ^ t->start) & -(uint64_t)TR_PAGE) != 0 || first + TR_LOOK_BYTES < t->low || last >= t->top + TR_LOOK_BYTES) {
+        return false;
+    }
+    t->low = first < t->low ? first : t->low;
+    t->top = last >= t->top ? last + 1 : t->top;
+    return true;
+}
+
+unsigned tr_exit_flags(Tr *t, uint64_t target)
 {
     unsigned f = target <= t->pc || t->followed ? EXIT_POLL : 0;
-    uint32_t avail;
-    const uint8_t *code;
-    if ((target & -(uint64_t)TR_PAGE) == (t->pc & -(uint64_t)TR_PAGE)) {
-        code = t->code + (int64_t)(target - t->pc);
-        avail = (uint32_t)(TR_PAGE - (target & (TR_PAGE - 1)));
-    } else {
-        code = t->space->fetch(t->space, gva(target), &avail);
+    if (((target ^ t->pc) & -(uint64_t)TR_PAGE) != 0 || t->space->stop_at) {
+        return f;
     }
-    return code && t->guest->flags_dead(code, avail) ? f | EXIT_FLAGS_DEAD : f;
+    unsigned n = t->guest->flags_dead(t->code + (int64_t)(target - t->pc), (uint32_t)(TR_PAGE - (target & (TR_PAGE - 1))));
+    return n && depend_on(t, target, target + n - 1) ? f | EXIT_FLAGS_DEAD : f;
 }
 
 bool tr_repeat_loop(Tr *t, uint64_t target)

@@ -24,7 +24,7 @@ struct Tr {
     const uint8_t *code; /* host address of the bytes at t->pc */
     uint32_t avail;      /* bytes from there that can be read without another fetch */
     unsigned ninsns, max_insns;
-    uint64_t top, low; /* end and begin of the code that was read */
+    uint64_t top, low; /* end and begin of the code that the region depends on */
     unsigned body; /* instructions of the loop that is the region, once its end was reached; else 0 */
     bool followed; /* a branch to another place was followed (tr_follow) */
     bool ended; /* the translator has written an exit that nothing may follow */
@@ -42,12 +42,14 @@ struct TrGuest {
     void (*settle)(Tr *t);
     /* Does code at pc, in the page of t->pc, jump by a register after few instructions? NULL = not looked for. */
     bool (*dispatches)(const Tr *t, uint64_t pc);
-    /* True when code at `code` overwrites the flags before anything can see them. */
-    bool (*flags_dead)(const uint8_t *code, uint32_t avail);
+    /* How many bytes of code it takes to see that the code overwrites the flags before anything can see them; 0: it
+     * does not, or that is not soon clear. */
+    unsigned (*flags_dead)(const uint8_t *code, uint32_t avail);
 };
 
 enum { TR_PAGE = 4096,       /* a region never crosses a page */
        TR_INSN_IR_MAX = 400, /* IR ops that one instruction may need */
+       TR_LOOK_BYTES = 256,  /* how far from a region code may be that it depends on */
        TR_FOLLOW_INSNS = 16, /* an indirect jump is near when it is no farther than this */
        TR_LOOP_INSNS = 36 /* a loop shorter than half of it is repeated up to that length */ };
 
@@ -65,6 +67,6 @@ bool tr_repeat_loop(Tr *t, uint64_t target);
 bool tr_follow(Tr *t, uint64_t target);
 
 /* Exit to a constant address: EXIT_POLL on back edges, EXIT_FLAGS_DEAD by looking at the target's code. */
-unsigned tr_exit_flags(const Tr *t, uint64_t target);
+unsigned tr_exit_flags(Tr *t, uint64_t target);
 
 #endif

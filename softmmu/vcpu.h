@@ -1,7 +1,7 @@
 /* vcpu.h - one virtual CPU: its thread, its interrupt inputs, power, and requests to it.
  *
  * A vCPU's registers belong to its thread while it runs. Others set lines, kick it, or ask for a function to be run
- * on its thread between two instructions (vcpu_call). `lines` and `requests` are atomic.
+ * on its thread between two instructions (vcpu_call).
  */
 #ifndef ARMX_SOFTMMU_VCPU_H
 #define ARMX_SOFTMMU_VCPU_H
@@ -19,7 +19,6 @@ struct Vcpu {
     Machine *machine;
     unsigned index;
     uint64_t mpidr;           /* affinity fields as the board numbers them */
-    volatile uint32_t lines;  /* bit LINE_x: level */
     struct VcpuPrivate *priv; /* thread, wait state, requests (vcpu.c) */
     struct GicCpu *gic;       /* the interrupt controller's part of this CPU */
     struct TimerCpu *timer;   /* the generic timers of this CPU */
@@ -40,6 +39,18 @@ int vcpu_power_on(Vcpu *v, uint64_t entry, uint64_t context);
 /* On its own thread, from a helper or the loop: the vCPU sleeps until vcpu_power_on. */
 void vcpu_power_off(Vcpu *v);
 bool vcpu_is_on(const Vcpu *v);
+/* The vCPU whose thread this is, NULL on other threads: registers that are banked by who accesses them. */
+Vcpu *vcpu_self(void);
+
+/* Thread number of v's thread for the host, 0 before there is one. */
+int vcpu_thread_id(const Vcpu *v);
+
+/* Makes m->vcpus: n of them, off, registers as after a reset; 0 or -ENOMEM. The board sets mpidr. m->engine and m->model are there. */
+int machine_vcpus_new(Machine *m, unsigned n);
+/* Makes the threads; they stand while the machine is paused. */
+void machine_vcpus_start(Machine *m);
+/* Registers to their reset values, off. While all stand. */
+void vcpu_reset(Vcpu *v);
 
 /* Stops all vCPUs between two instructions (returns when they stand), and lets them go. The guest's clock stands meanwhile.
  * Calls nest. Not from a vCPU's thread, where machine_request_* are to be used. */

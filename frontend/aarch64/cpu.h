@@ -12,7 +12,8 @@ typedef struct PacKeys {
 enum { A64_VA_BITS = 48 };
 
 /* State key: stores are marked, because some code has a strict exclusive monitor (tr_atomic.c). */
-enum { KEY_STRICT = KEY_USER, KEY_SP_ODD = KEY_USER << 1 /* SP is no multiple of 16: its use as a base is checked */ };
+enum { KEY_STRICT = KEY_USER, KEY_SP_ODD = KEY_USER << 1 /* SP is no multiple of 16: its use as a base is checked */,
+       KEY_SYSTEM = KEY_USER << 2 /* system mode: bits of sys.h apply */ };
 
 struct CpuModel;
 

@@ -6,24 +6,12 @@
 #include "tr.h"
 
 static const IrSlot slots[SLOT_COUNT] = {
-#define REGS(name, count, type, ctype, doc) SLOT_ARRAY_##name(type)
-#define REG(name, type, ctype, doc) [SLOT_##name] = {#name, offsetof(CpuA64, name), type},
-#define FIELD(name, ctype, doc)
-#define HEAD(name, type, member, doc) [SLOT_##name] = {#name, offsetof(CpuA64, h.member), type},
-#define ROW(name, n, type) [SLOT_##name + n] = {#name #n, offsetof(CpuA64, name) + (n) * sizeof ((CpuA64 *)0)->name[0], type},
-#define ROW10(name, d, t) ROW(name, d##0, t) ROW(name, d##1, t) ROW(name, d##2, t) ROW(name, d##3, t) ROW(name, d##4, t) \
-    ROW(name, d##5, t) ROW(name, d##6, t) ROW(name, d##7, t) ROW(name, d##8, t) ROW(name, d##9, t)
-#define SLOT_ARRAY_x(t) ROW10(x, , t) ROW10(x, 1, t) ROW10(x, 2, t) ROW(x, 30, t)
-#define SLOT_ARRAY_v(t) ROW10(v, , t) ROW10(v, 1, t) ROW10(v, 2, t) ROW(v, 30, t) ROW(v, 31, t)
-#include "cpu.def"
-#undef REGS
-#undef REG
-#undef FIELD
-#undef HEAD
+#include "slots.def"
 };
 
 static const IrHelper helpers[HELPER_COUNT] = {
 #define HELPER(name, ret, a, b, c, effects, doc) {#name, (void *)h_##name, ret, {a, b, c}, effects},
+#define SYSHELPER(name, ret, a, b, c, effects, doc) {#name, NULL, ret, {a, b, c}, effects},
 #include "helpers.def"
 #undef HELPER
 };
@@ -184,7 +172,7 @@ static bool flags_blind(uint32_t w)
            (w & 0x3f200000) == 0x0b000000 || (w & 0x1f000000) == 0x0a000000;   /* ADD, SUB, logical register */
 }
 
-static bool flags_dead(const uint8_t *code, uint32_t avail)
+static unsigned flags_dead(const uint8_t *code, uint32_t avail)
 {
     static const uint64_t none[2]; /* these instructions need no feature */
     for (unsigned i = 0; i < 4 && avail >= 4; i++, code += 4, avail -= 4) {
@@ -193,13 +181,13 @@ static bool flags_dead(const uint8_t *code, uint32_t avail)
         memcpy(&w, code, 4);
         bool sets = sets_flags(w);
         if (!(sets || flags_blind(w)) || !a64_decode(w, none, &a)) {
-            return false; /* an UNALLOCATED word of these classes faults */
+            return 0; /* an UNALLOCATED word of these classes faults */
         }
         if (sets) {
-            return true;
+            return 4 * i + 4;
         }
     }
-    return false;
+    return 0;
 }
 
 /* A region at an address that is no instruction's: a tagged one goes on without its tag (which a branch drops, DDI 0487
@@ -226,14 +214,15 @@ static bool odd_address(Gva pc, uint64_t key, IrRegion *r, IrIns *ins, uint32_t 
     return true;
 }
 
+const TrGuest a64_guest = {.min_bytes = 4, .begin = begin, .one = one, .settle = settle, .dispatches = dispatches, .flags_dead = flags_dead};
+
 static void translate(const void *cpu_model, Space *s, Gva pc, uint64_t key, unsigned max_insns, IrRegion *r,
                       IrIns *ins, uint32_t cap)
 {
-    static const TrGuest guest = {.min_bytes = 4, .begin = begin, .one = one, .settle = settle, .dispatches = dispatches, .flags_dead = flags_dead};
     if (odd_address(pc, key, r, ins, cap)) {
         return;
     }
-    tr_region(&a64_frontend, &guest, cpu_model, s, pc, key, key & KEY_ONE_INSN ? 1 : max_insns, r, ins, cap);
+    tr_region(&a64_frontend, &a64_guest, cpu_model, s, pc, key, key & KEY_ONE_INSN ? 1 : max_insns, r, ins, cap);
 }
 
 /* FPCR: RMode (23:22) is the host's rounding mode; any other bit that changes results asks for soft-float. */

@@ -10,21 +10,34 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "isa_a64.h"
+#include "sys.h"
 
-/* Host address of a guest address; the top byte is ignored (TBI). The host does not say where an access beyond its
- * address space went: exit_addr does (engine_tbi_trap). */
-static void *guest_ptr(CpuA64 *cpu, uint64_t address)
+/* Host address of a guest address for an access (ACC_*); the top byte is ignored (TBI). The host does not say where an access
+ * beyond its address space went: exit_addr does (engine_tbi_trap). After writing there: guest_wrote. */
+static void *guest_ptr(CpuA64 *cpu, uint64_t address, uint32_t acc)
 {
+    if (cpu->h.soft) {
+        return cpu->h.soft->access(&cpu->h, address, acc);
+    }
     cpu->h.exit_addr = address;
     return (void *)(uintptr_t)(address & bits_mask(56));
 }
+
+static void guest_wrote(CpuA64 *cpu)
+{
+    if (cpu->h.soft) {
+        cpu->h.soft->commit(&cpu->h);
+    }
+}
+
+enum { ACC_RMW = ACC_READ | ACC_WRITE | ACC_ATOMIC };
 
 /* -- caches ----------------------------------------------------------------------- */
 
 void h_dc_zva(CpuA64 *cpu, uint64_t address)
 {
-    memset(guest_ptr(cpu, address & ~(uint64_t)63), 0, 64);
+    memset(guest_ptr(cpu, address & ~(uint64_t)63, 6 | ACC_WRITE | ACC_CACHE), 0, 64);
+    guest_wrote(cpu);
 }
 
 void h_ic_ivau(CpuA64 *cpu, uint64_t address, uint64_t space)
@@ -40,7 +53,7 @@ void h_ic_ivau(CpuA64 *cpu, uint64_t address, uint64_t space)
 static uint32_t critical_store(CpuA64 *cpu, uint64_t address, const uint64_t value[2], uint64_t critical_and_size)
 {
     const Critical *c = (const Critical *)(uintptr_t)(critical_and_size & ~(uint64_t)7);
-    return !c->store(&cpu->h, c, (uintptr_t)guest_ptr(cpu, address), value, critical_and_size & 7);
+    return !c->store(&cpu->h, c, (uintptr_t)guest_ptr(cpu, address, (critical_and_size & 7) | ACC_WRITE), value, critical_and_size & 7);
 }
 
 uint32_t h_critical_store(CpuA64 *cpu, uint64_t address, uint64_t value, uint64_t critical_and_size)
@@ -59,8 +72,10 @@ uint32_t h_critical_store_v(CpuA64 *cpu, uint64_t address, const V128 *value, ui
 /* One count is a nanosecond: CNTFRQ_EL0 in sysregs.def. */
 uint64_t h_cntvct(CpuA64 *cpu)
 {
-    (void)cpu;
     struct timespec now;
+    if (cpu->sys) {
+        return cpu->sys->hooks->read(cpu, SR_CNTVCT_EL0);
+    }
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
@@ -105,7 +120,7 @@ void h_fpsr_write(CpuA64 *cpu, uint32_t fpsr)
  * A64_VA_BITS; bit 55 says which half of the address space. In the upper half, where Linux has no tags
  * (TCR_EL1.TBI1 = 0), it has bits 63 to 56 too. */
 
-static uint64_t pac_hash(const uint64_t key[2], uint64_t value, uint64_t modifier)
+uint64_t pac_hash(const uint64_t key[2], uint64_t value, uint64_t modifier)
 {
     uint64_t h = (value ^ key[0]) * 0x9e3779b97f4a7c15;
     h = ((h ^ (h >> 32)) + (modifier ^ key[1])) * 0xc2b2ae3d27d4eb4f;
@@ -163,7 +178,8 @@ uint64_t h_pac_generic(CpuA64 *cpu, uint64_t value, uint64_t modifier)
 
 static uint64_t *mark_of(uint64_t *marks, uint64_t address)
 {
-    return &marks[address >> 4 & ((1 << STORE_MARK_BITS) - 1)];
+    const Space *s = (const Space *)((const uint8_t *)marks - offsetof(Space, store_marks));
+    return &marks[address >> 4 & bits_mask(s->mark_bits ? s->mark_bits : STORE_MARK_BITS)];
 }
 
 void h_excl_strict(CpuA64 *cpu)
@@ -202,15 +218,17 @@ static void strict_unlock(uint32_t *l)
     }
 }
 
-/* Takes the monitor: was it open for this access? It is closed afterwards in any case. *lock: to be given back after
- * the store, NULL without. */
-static bool monitor_take(CpuA64 *cpu, uint64_t address, uint64_t bytes, uint64_t *marks, uint32_t **lock)
+/* Takes the monitor: was it open for this access? Then *p is where to store. It is closed afterwards in any case. *lock: to be
+ * given back after the store, NULL without. */
+static bool monitor_take(CpuA64 *cpu, uint64_t address, unsigned log2size, uint64_t *marks, uint32_t **lock, void **p)
 {
+    uint64_t bytes = UINT64_C(1) << log2size;
     bool open = cpu->excl_addr == address && cpu->excl_size == bytes;
     uint64_t *own = mark_of(marks, address), *before = mark_of(marks, address - 16);
     *lock = NULL;
+    *p = open ? guest_ptr(cpu, address, ACC_RMW | log2size) : NULL; /* the last thing that can leave in system mode */
     if (open && cpu->excl_ticket) {
-        __atomic_fetch_or((uint8_t *)guest_ptr(cpu, address), 0, __ATOMIC_RELAXED);
+        __atomic_fetch_or((uint8_t *)*p, 0, __ATOMIC_RELAXED);
         *lock = strict_lock(address);
         const Space *s = (const Space *)((const uint8_t *)marks - offsetof(Space, store_marks));
         open = __atomic_load_n(own, __ATOMIC_SEQ_CST) == cpu->excl_ticket &&
@@ -237,10 +255,11 @@ uint32_t h_excl_store(CpuA64 *cpu, uint64_t address, uint64_t value, uint64_t ma
 {
     unsigned log2size = marks_and_size & 7;
     uint32_t *lock;
-    bool open = monitor_take(cpu, address, UINT64_C(1) << log2size,
-                             (uint64_t *)(uintptr_t)(marks_and_size & ~(uint64_t)7), &lock);
-    bool stored = open && store_if(guest_ptr(cpu, address), cpu->excl_lo, value, log2size);
+    void *p;
+    bool open = monitor_take(cpu, address, log2size, (uint64_t *)(uintptr_t)(marks_and_size & ~(uint64_t)7), &lock, &p);
+    bool stored = open && store_if(p, cpu->excl_lo, value, log2size);
     strict_unlock(lock);
+    guest_wrote(cpu);
     return !stored;
 }
 
@@ -260,16 +279,18 @@ static Wide wide(const V128 *v)
 WITH_CAS16 uint32_t h_excl_store_pair(CpuA64 *cpu, uint64_t address, const V128 *value, uint64_t marks)
 {
     uint32_t *lock;
-    bool open = monitor_take(cpu, address, 16, (uint64_t *)(uintptr_t)marks, &lock);
+    void *p;
+    bool open = monitor_take(cpu, address, M128, (uint64_t *)(uintptr_t)marks, &lock, &p);
     Wide old = (Wide)cpu->excl_hi << 64 | cpu->excl_lo;
-    bool stored = open && __sync_bool_compare_and_swap((Wide *)guest_ptr(cpu, address), old, wide(value));
+    bool stored = open && __sync_bool_compare_and_swap((Wide *)p, old, wide(value));
     strict_unlock(lock);
+    guest_wrote(cpu);
     return !stored;
 }
 
 WITH_CAS16 void h_rmw128(CpuA64 *cpu, V128 *old, uint64_t address, const V128 *value, uint32_t op)
 {
-    Wide *p = guest_ptr(cpu, address), seen = 0, v = wide(value), was;
+    Wide *p = guest_ptr(cpu, address, ACC_RMW | M128), seen = 0, v = wide(value), was;
     for (;;) {
         Wide next = op == RMW_SWP ? v : op == RMW_SET ? seen | v : seen & ~v;
         was = __sync_val_compare_and_swap(p, seen, next);
@@ -278,6 +299,7 @@ WITH_CAS16 void h_rmw128(CpuA64 *cpu, V128 *old, uint64_t address, const V128 *v
         }
         seen = was;
     }
+    guest_wrote(cpu);
     old->d[0] = (uint64_t)was;
     old->d[1] = (uint64_t)(was >> 64);
 }

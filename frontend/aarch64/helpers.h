@@ -23,4 +23,17 @@ uint32_t h_excl_store(CpuA64 *cpu, uint64_t address, uint64_t value, uint64_t ma
 uint32_t h_excl_store_pair(CpuA64 *cpu, uint64_t address, const V128 *value, uint64_t marks);
 void h_rmw128(CpuA64 *cpu, V128 *old, uint64_t address, const V128 *value, uint32_t op);
 
+/* The MAC of pointer authentication. */
+uint64_t pac_hash(const uint64_t key[2], uint64_t value, uint64_t modifier);
+
+/* System mode only (sys_*.c). */
+uint64_t h_sys_read(CpuA64 *cpu, uint32_t word, uint32_t sr);
+void h_sys_write(CpuA64 *cpu, uint32_t word, uint32_t sr, uint64_t value);
+void h_sys_op(CpuA64 *cpu, uint32_t word, uint32_t so, uint64_t arg);
+void h_sys_msr_imm(CpuA64 *cpu, uint32_t word);
+void h_sys_zva_check(CpuA64 *cpu, uint32_t word);
+void h_sys_event(CpuA64 *cpu, uint32_t all);
+uint64_t h_sys_pac(CpuA64 *cpu, uint64_t ptr, uint64_t modifier, uint32_t k);
+uint64_t h_sys_xpac(CpuA64 *cpu, uint64_t ptr);
+
 #endif

@@ -42,6 +42,7 @@ enum {
     KEY_MMU_ON = 1 << 29,       /* stage 1 is on */
     KEY_WATCH = 1 << 30         /* breakpoints or watchpoints are enabled: none of the short cuts */
 };
+#define KEY_ZVA ((uint64_t)1 << 31) /* DC ZVA may be executed at this level */
 
 /* Fault of a memory access: what ESR_ELx.ISS is made of (DDI 0487 D17.2.37, aarch64/exceptions/aborts). */
 typedef enum A64FaultType {
@@ -79,7 +80,9 @@ typedef struct A64Hooks {
     void (*write)(CpuA64 *cpu, A64Sr sr, uint64_t value);
     /* A register of kind VM, HCR_EL2 or SCR_EL3 was written (old: before), or sr = SR_COUNT: EL, SPSel, PAN or UAO changed. */
     void (*mmu_changed)(CpuA64 *cpu, A64Sr sr, uint64_t old);
-    /* Instructions by word (rt is its low five bits) with the value of Xt; A64So says which. May raise a data abort. */
+    /* CNTHCTL_EL2, HCR_EL2 or SCR_EL3 was written. */
+    void (*told)(CpuA64 *cpu, A64Sr sr, uint64_t value);
+    /* Instructions with the value of Xt. May raise a data abort. */
     void (*tlbi)(CpuA64 *cpu, A64So op, uint64_t arg);
     void (*at)(CpuA64 *cpu, A64So op, uint64_t arg); /* leaves PAR_EL1 in reg[] */
     void (*cache)(CpuA64 *cpu, A64So op, uint64_t arg);
@@ -100,8 +103,9 @@ typedef struct A64Sys {
     void *vcpu;                /* struct Vcpu of softmmu */
     void *mmu;                 /* softmmu's own */
     void *gic, *timer;         /* the same as in Vcpu, for hooks */
-    uint64_t counter_offset;   /* virtual count as translated code reads it: see a64_counter */
     A64Fault fault;            /* of the last EXC_DATA or EXC_FETCH */
+    uint8_t trap_level, trap_ec; /* of the last EXC_SYSTRAP */
+    uint32_t trap_iss;
     uint64_t mpidr;
     uint64_t reset_pc;         /* RVBAR */
     bool el2, el3;             /* implemented */
@@ -110,7 +114,11 @@ typedef struct A64Sys {
     bool event;                /* event register of WFE */
     bool os_lock;
     uint8_t claim;             /* DBGCLAIM tags */
-    struct A64Pmu *pmu;
+    struct {
+        uint64_t last;         /* thread time up to which counters are right */
+        uint32_t running;      /* counters that run in the current state, bit 31 = cycles */
+        bool line;
+    } pmu;
 } A64Sys;
 
 /* A CPU structure with its system part behind it: what system mode allocates. */
@@ -120,6 +128,25 @@ typedef struct A64Machine {
 } A64Machine;
 
 extern const Frontend a64_system_frontend;
+
+/* Slots of system mode behind those of cpu.def: registers of kind SLOT, and A64Sys.lines. */
+#define SYSSLOT_REG(name)
+#define SYSSLOT_R32(name)
+#define SYSSLOT_SLOT(name) SYSLOT_##name,
+#define SYSSLOT_CPU(name)
+#define SYSSLOT_VM(name)
+#define SYSSLOT_KEY(name)
+#define SYSSLOT_ID(name)
+#define SYSSLOT_HOOK(name)
+#define SYSSLOT_DEV(name)
+#define SYSSLOT_RAZ(name)
+enum {
+    SYSLOT_lines = SLOT_COUNT,
+#define SYSREG(name, op0, op1, crn, crm, op2, feat, access, kind, trap, fgt) SYSSLOT_##kind(name)
+#include "sysregs.def"
+    SYSLOT_COUNT
+};
+_Static_assert(SYSLOT_COUNT <= 160, "IR_MAX_SLOTS");
 
 static inline unsigned a64_el(const CpuA64 *cpu)
 {
@@ -183,10 +210,26 @@ bool a64_interrupt(CpuA64 *cpu);
 bool a64_wakes(const CpuA64 *cpu);
 /* What engine_run returned as the guest's exception: takes it. False: not the CPU's business (EXC_PENDING, ...). */
 bool a64_exception(CpuA64 *cpu, ExcKind kind);
-/* One instruction done under software step: advances PSTATE.SS. True when step is active before an instruction at pc. */
+/* Is software step active: is the next instruction to be executed alone? With PSTATE.SS clear its exception is taken instead. */
 bool a64_step_active(const CpuA64 *cpu);
+/* Software step's exception; ex: an exclusive load was stepped over. */
+void a64_step_exception(CpuA64 *cpu, bool ex);
+/* Under KEY_WATCH: does a breakpoint match the instruction at pc (then a64_breakpoint_exception), a watchpoint this access
+ * (then an abort of type FAULT_DEBUG)? */
+bool a64_breakpoint(const CpuA64 *cpu, uint64_t pc);
+void a64_breakpoint_exception(CpuA64 *cpu);
+bool a64_watchpoint(const CpuA64 *cpu, uint64_t address, unsigned bytes, bool write, bool unprivileged);
 
-/* Virtual count that translated code reads inline: host TSC-free; ns of CLOCK_MONOTONIC scaled by softmmu. */
-uint64_t a64_counter(CpuA64 *cpu);
+/* Performance monitors: brings counters up to date and sets the line; recomputes which ones run (done by a64_context_changed); ns until
+ * an overflow that interrupts, ~0 = none. */
+void a64_pmu_poll(CpuA64 *cpu);
+void a64_pmu_state(CpuA64 *cpu);
+uint64_t a64_pmu_next(const CpuA64 *cpu);
+
+/* The model of a machine: base with what -cpu and -M add. out lives as long as the machine. */
+typedef struct A64Options {
+    bool el2, el3, gicv3, pmu;
+} A64Options;
+void a64_machine_model(const CpuModel *base, A64Options with, CpuModel *out);
 
 #endif

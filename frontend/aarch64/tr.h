@@ -163,6 +163,9 @@ static inline void tr_exc(Tr *t, ExcKind kind, int32_t imm, uint64_t pc)
 /* A region begins with this word: checks it as a landing pad, if its page is guarded (tr_branch.c). */
 void tr_landing(Tr *t, uint32_t word);
 
+/* What armx-user's front end gives to the loop; system mode takes most of it. */
+extern const TrGuest a64_guest;
+
 /* Ends the region: undefined instruction at t->pc. */
 void tr_undef(Tr *t, const A64 *a);
 /* Ends the region with a branch to a constant address; the loop decides whether it is a back edge. */

@@ -4,6 +4,7 @@
  * BTI (DDI 0487 D8.4.6): an indirect branch leaves where it goes and its BTYPE in the slot btype; a region that begins in
  * a guarded page compares that with its own address (tr_landing). What the slot says of another address is the past.
  */
+#include "sys.h"
 #include "tr.h"
 
 static uint64_t target(const Tr *t, int words)
@@ -63,6 +64,9 @@ void tr_landing(Tr *t, uint32_t word)
            PACIBSP = 0xd503237f, BRK = 0xd4200000, HLT = 0xd4400000 };
     uint32_t trap = word & 0xffe0001f;
     if (!guarded(t) || word == BTI_JC || trap == BRK || trap == HLT) {
+        return;
+    }
+    if ((word == PACIASP || word == PACIBSP) && t->key & KEY_SYSTEM && !(t->key & KEY_BT)) {
         return;
     }
     IrRef type = ir_xor(t->b, I64, ir_get(t->b, SLOT_btype, I64), ir_iconst(t->b, I64, t->pc));

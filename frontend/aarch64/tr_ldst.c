@@ -5,6 +5,7 @@
  * CONSTRAINED UNPREDICTABLE: loads whose write-back or second register overlaps the loaded one are UNDEFINED;
  * stores with such an overlap store the old value.
  */
+#include "sys.h"
 #include "tr.h"
 
 /* Type of the register that a load writes: W is written as zero-extended, so only X needs 64 bits. */
@@ -45,6 +46,24 @@ static void store(Tr *t, const A64 *a, int k, int64_t disp, bool wb, int64_t wba
     if (wb) {
         tr_set_reg_or_sp(t, a->rn, add_disp(t, base, wback));
     }
+}
+
+/* LDTR, STTR: with EL0's rights, above EL0. */
+static unsigned unprivileged(const Tr *t)
+{
+    return t->key >> KEY_EL_SHIFT & 3 ? MEM_UNPRIV : 0;
+}
+
+void tr_ldtr(Tr *t, const A64 *a, int k)
+{
+    IrRef base = tr_base(t, a->rn);
+    tr_set_reg(t, a->rt, ir_load(t->b, load_type(a, k), (MemType)k, unprivileged(t), base, 0, 0, a->imm9));
+}
+
+void tr_sttr(Tr *t, const A64 *a, int k)
+{
+    IrRef v = store_value(t, a->rt, k), base = tr_base(t, a->rn);
+    ir_store(t->b, (MemType)k, unprivileged(t), base, 0, 0, a->imm9, v);
 }
 
 void tr_ldr_unscaled(Tr *t, const A64 *a, int k)

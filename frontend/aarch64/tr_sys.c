@@ -4,7 +4,7 @@
  * System registers and maintenance operations are rows of sysregs.def; here are the few that are code (HOOK rows).
  * What EL0 may not do ends in EXC_UNDEF or, where EL1 could have allowed it, in EXC_SYSTRAP.
  */
-#include "sysregs.h"
+#include "sys.h"
 #include "tr.h"
 
 /* -- hints ------------------------------------------------------------------------------------------------ */
@@ -50,14 +50,38 @@ void tr_xpaclri(Tr *t, const A64 *a, int k)
 IrRef tr_pac_strip(Tr *t, IrRef ptr)
 {
     IrBuild *b = t->b;
+    if (t->key & KEY_SYSTEM) {
+        return ir_call(b, H_sys_xpac, ptr, 0, 0);
+    }
     IrRef half = ir_sbfx(b, I64, ptr, 55, 1);
     IrRef r = ir_bfi(b, I64, ptr, half, A64_VA_BITS, 56 - A64_VA_BITS);
     return ir_or(b, I64, r, ir_shl(b, I64, half, ir_iconst(b, I32, 56)));
 }
 
+/* SCTLR_ELx may switch the key off (the pointer stays), a hypervisor may trap its use. */
+static IrRef tr_pac_system(Tr *t, int k, IrRef ptr, IrRef modifier)
+{
+    IrBuild *b = t->b;
+    uint64_t level = t->key >> KEY_PAC_TRAP_SHIFT & 3;
+    if (!(t->key >> (KEY_PAC_SHIFT + (k & PAC_KEY)) & 1)) {
+        return ptr;
+    }
+    if (level) {
+        ir_exit_exc_if(b, ir_iconst(b, I32, 1), EXC_TRAP, (int32_t)(EC_PAC | level << 8));
+    }
+    IrRef r = ir_call(b, H_sys_pac, ptr, modifier, ir_iconst(b, I32, (uint64_t)(k & (PAC_KEY | PAC_AUT))));
+    if (k & PAC_AUT && tr_has(t, A64_FEAT_fpac)) {
+        ir_exit_exc_if(b, ir_cmp(b, I64, CMP_NE, r, tr_pac_strip(t, ptr)), EXC_FPAC, k & PAC_KEY);
+    }
+    return r;
+}
+
 IrRef tr_pac_value(Tr *t, int k, IrRef ptr, IrRef modifier)
 {
     IrBuild *b = t->b;
+    if (t->key & KEY_SYSTEM) {
+        return tr_pac_system(t, k, ptr, modifier);
+    }
     IrRef key = ir_iconst(b, I32, (uint64_t)(k & PAC_KEY));
     if (!(k & PAC_AUT)) {
         return ir_call(b, H_pac_sign, ptr, modifier, key);
@@ -283,8 +307,12 @@ typedef struct SysOp {
 #define WHERE_CONST(w) w, NULL, NULL
 #define WHERE_HOOK(w) 0, mrs_##w, msr_##w
 
+/* Features that only exist above EL0 (sysregs.h) take nothing from programs. */
+#define USER_FEAT(feat) ((feat) < A64_FEAT_COUNT ? (feat) : ALWAYS)
+
 static const SysReg sysregs[] = {
-#define USERREG(name, access, kind, where) {SYSID_##name, access, KIND_##kind, SYSFEAT_##name, WHERE_##kind(where)},
+#define USERREG(name, access, kind, where)                                                          \
+    {SYSID_##name, access, KIND_##kind, USER_FEAT((int)SYSFEAT_##name), WHERE_##kind(where)},
 #include "sysregs.def"
 };
 

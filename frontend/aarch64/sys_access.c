@@ -1,0 +1,503 @@
+/* sys_access.c - MRS, MSR, SYS: which row an encoding is, what traps the access, where the value is.
+ *
+ * The tables are the rows of sysregs.def. An access is checked in the order of the manual's pseudocode (DDI 0487 D19): level, then
+ * traps to EL1 (from EL0), to EL2 (HCR_EL2 and its kin, then fine-grained), to EL3. A trap of EL0 to EL1 goes to EL2 under TGE.
+ * Adding a trap: a name in sys_int.h, a case here.
+ */
+#include "sys_int.h"
+
+#include "helpers.h"
+
+const SysRow sys_rows[SR_COUNT] = {
+#define SYSREG(name, op0, op1, crn, crm, op2, feat, access, kind, trap, fgt)                        \
+    {#name, SYS_ID(op0, op1, crn, crm, op2), feat, access, KIND_##kind, trap, fgt},
+#include "sysregs.def"
+};
+
+const SysRow sys_op_rows[SO_COUNT] = {
+#define SYSOP(name, op1, crn, crm, op2, feat, access, what, trap, fgt)                              \
+    {#name, SYS_ID(1, op1, crn, crm, op2), feat, access, KIND_##what, trap, fgt},
+#include "sysregs.def"
+};
+
+static const struct {
+    uint16_t id, el1, el2;
+} aliases[] = {
+#define ALIAS(name, op0, op1, crn, crm, op2, el1, el2) {SYS_ID(op0, op1, crn, crm, op2), SR_##el1, SR_##el2},
+#include "sysregs.def"
+};
+
+const char *a64_sysreg_name(unsigned sr)
+{
+    return sr < SR_COUNT ? sys_rows[sr].name : "?";
+}
+
+/* -- look-up ------------------------------------------------------------------------------------------------------------ */
+
+static bool present(const CpuModel *m, int feat)
+{
+    return feat == ALWAYS || (m->feats[feat / 64] >> (feat % 64) & 1);
+}
+
+int sys_find(const CpuModel *m, unsigned id, unsigned el, bool e2h)
+{
+    for (unsigned i = 0; i < LEN(aliases); i++) {
+        if (aliases[i].id == id) {
+            return e2h && present(m, sys_rows[aliases[i].el1].feat) ? aliases[i].el1 : -1;
+        }
+    }
+    for (unsigned i = 0; i < SR_COUNT; i++) {
+        if (sys_rows[i].id != id || !present(m, sys_rows[i].feat)) {
+            continue;
+        }
+        for (unsigned k = 0; el == 2 && e2h && k < LEN(aliases); k++) {
+            if (aliases[k].el1 == i) {
+                return aliases[k].el2;
+            }
+        }
+        return (int)i;
+    }
+    return -1;
+}
+
+int sys_find_op(const CpuModel *m, unsigned id)
+{
+    for (unsigned i = 0; i < SO_COUNT; i++) {
+        if (sys_op_rows[i].id == id && present(m, sys_op_rows[i].feat)) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+/* -- traps -------------------------------------------------------------------------------------------------------------- */
+
+typedef struct Access {
+    const CpuA64 *cpu;
+    const uint64_t *reg;
+    uint64_t hcr, mdcr;
+    unsigned el;
+    bool write, guest; /* guest: EL1, or EL0 below it, with EL2 above that is not the host */
+} Access;
+
+static const SysCheck fine = {0, 0};
+
+static bool bit(uint64_t v, unsigned n)
+{
+    return v >> n & 1;
+}
+
+static SysCheck undefined(void)
+{
+    return (SysCheck){1, EC_UNKNOWN};
+}
+
+static SysCheck to_el1(const Access *a)
+{
+    return (SysCheck){(uint8_t)sys_default_level(a->cpu), EC_SYS};
+}
+
+static SysCheck to(unsigned level)
+{
+    return (SysCheck){(uint8_t)level, EC_SYS};
+}
+
+static SysCheck to_el2_if(const Access *a, bool trapped)
+{
+    return a->guest && trapped ? to(2) : fine;
+}
+
+static SysCheck hcr_trap(const Access *a, unsigned n)
+{
+    return to_el2_if(a, a->el == 1 && bit(a->hcr, n));
+}
+
+/* An EL0 access that bit n of v must allow; then what hypervisors trap. */
+static SysCheck el0_needs(const Access *a, bool allowed, bool el2_traps)
+{
+    if (a->el == 0 && !allowed) {
+        return to_el1(a);
+    }
+    return to_el2_if(a, el2_traps);
+}
+
+static SysCheck mdcr_trap(const Access *a, unsigned n)
+{
+    if (a->el < 2 && a->cpu->sys->el2 && a64_el2_enabled(a->cpu) && !a64_in_host(a->cpu, a->el) && (bit(a->mdcr, n) || (n != 6 && n != 5 && bit(a->mdcr, 8)))) {
+        return to(2);
+    }
+    unsigned el3_bit = n == 9 ? 9 : n == 10 ? 10 : n == 6 || n == 5 ? 6 : 0;
+    if (a->cpu->sys->el3 && a->el < 3 && el3_bit && bit(a->reg[SR_MDCR_EL3], el3_bit)) {
+        return to(3);
+    }
+    return fine;
+}
+enum { MDCR_TPMCR = 5, MDCR_TPM = 6, MDCR_TDA = 9, MDCR_TDOSA = 10, MDCR_TDRA = 11, MDCR_TDCC = 27 };
+
+/* PMUSERENR_EL0: EN, or the bit n that suffices for this kind of access. */
+static SysCheck pmu_trap(const Access *a, bool suffices, unsigned n)
+{
+    uint64_t e = a->reg[SR_PMUSERENR_EL0];
+    if (a->el == 0 && !bit(e, 0) && !(suffices && bit(e, n))) {
+        return to_el1(a);
+    }
+    return mdcr_trap(a, MDCR_TPM);
+}
+
+/* Generic timers: CNTKCTL_EL1 for EL0 (CNTHCTL_EL2 in the host), CNTHCTL_EL2 for guests. el2_* = bit that must be 1, by E2H; 99 none. */
+static SysCheck timer_trap(const Access *a, unsigned el0_bit, unsigned el2_bit, unsigned e2h_bit, unsigned ecv_bit)
+{
+    bool host = a->el == 0 && !a->guest && a64_in_host(a->cpu, 0);
+    uint64_t h = a->reg[SR_CNTHCTL_EL2];
+    if (a->el == 0 && !bit(host ? h : a->reg[SR_CNTKCTL_EL1], el0_bit)) {
+        return to_el1(a);
+    }
+    if (!a->guest) {
+        return fine;
+    }
+    unsigned n = bit(a->hcr, HCR_E2H) ? e2h_bit : el2_bit;
+    return to_el2_if(a, (n != 99 && !bit(h, n)) || (ecv_bit != 99 && a64_has(a->cpu, A64_FEAT_ecv) && bit(h, ecv_bit)));
+}
+
+/* Interrupt controller: ICH_HCR_EL2's bit, SCR_EL3 routing that keeps it from lower levels. */
+static SysCheck icc_trap(const Access *a, unsigned ich_bit, bool irq, bool fiq)
+{
+    if (to_el2_if(a, a->el == 1 && bit(a->reg[SR_ICH_HCR_EL2], ich_bit)).level) {
+        return to(2);
+    }
+    uint64_t scr = a->reg[SR_SCR_EL3];
+    bool irq3 = bit(scr, 1) && !(a->el == 1 && bit(a->hcr, HCR_IMO)), fiq3 = bit(scr, 2) && !(a->el == 1 && bit(a->hcr, HCR_FMO));
+    if (a->cpu->sys->el3 && a->el < 3 && ((irq && fiq) ? irq3 && fiq3 : irq ? irq3 : fiq3)) {
+        return to(3);
+    }
+    return fine;
+}
+
+/* FP and SIMD: CPACR_EL1.FPEN, CPTR_EL2, CPTR_EL3.TFP (AArch64.CheckFPEnabled). */
+unsigned sys_fp_level(const CpuA64 *cpu)
+{
+    const uint64_t *reg = cpu->sys->reg;
+    unsigned el = a64_el(cpu), fpen;
+    bool host = a64_in_host(cpu, el);
+    if (el < 2 && !host) {
+        fpen = reg[SR_CPACR_EL1] >> 20 & 3;
+        if (!(fpen & 1) || (fpen == 1 && el == 0)) {
+            return sys_default_level(cpu);
+        }
+    }
+    if (el < 3 && a64_el2_enabled(cpu)) {
+        if (bit(reg[SR_HCR_EL2], HCR_E2H)) {
+            fpen = reg[SR_CPTR_EL2] >> 20 & 3;
+            if (!(fpen & 1) || (fpen == 1 && el == 0 && bit(reg[SR_HCR_EL2], HCR_TGE))) {
+                return 2;
+            }
+        } else if (bit(reg[SR_CPTR_EL2], 10)) {
+            return 2;
+        }
+    }
+    return cpu->sys->el3 && bit(reg[SR_CPTR_EL3], 10) ? 3 : 0;
+}
+
+enum { SCTLR_UMA = 9, SCTLR_DZE = 14, SCTLR_UCT = 15, SCTLR_UCI = 26, SCTLR_TSCXT = 20, SCTLR_ENRCTX = 10 };
+
+static SysCheck trap_by(const Access *a, SysTrap trap)
+{
+    const uint64_t *reg = a->reg;
+    uint64_t sctlr = a64_sctlr(a->cpu, a->el);
+    bool el3 = a->cpu->sys->el3, el1 = a->el == 1;
+    uint64_t hcr = a->hcr;
+    switch (trap) {
+    case T_VM: return hcr_trap(a, a->write ? HCR_TVM : HCR_TRVM);
+    case T_TID1: return hcr_trap(a, HCR_TID1);
+    case T_TID2: return to_el2_if(a, el1 && (bit(hcr, HCR_TID2) || (a64_has(a->cpu, A64_FEAT_evt) && bit(hcr, HCR_TID4))));
+    case T_TID3: return hcr_trap(a, HCR_TID3);
+    case T_CTR: return el0_needs(a, bit(sctlr, SCTLR_UCT), bit(hcr, HCR_TID2));
+    case T_ACR: return hcr_trap(a, HCR_TACR);
+    case T_CPACR:
+        if (el1 && a->guest && bit(reg[SR_CPTR_EL2], 31)) {
+            return to(2);
+        }
+        return el3 && a->el < 3 && bit(reg[SR_CPTR_EL3], 31) ? to(3) : fine;
+    case T_CPTR3: return el3 && a->el == 2 && bit(reg[SR_CPTR_EL3], 31) ? to(3) : fine;
+    case T_TDA: return mdcr_trap(a, MDCR_TDA);
+    case T_TDA3: return el3 && a->el == 2 && bit(reg[SR_MDCR_EL3], 9) ? to(3) : fine;
+    case T_TDRA: return mdcr_trap(a, MDCR_TDRA);
+    case T_TDOSA: return mdcr_trap(a, MDCR_TDOSA);
+    case T_TDCC0:
+        if (a->el == 0 && bit(reg[SR_MDSCR_EL1], 12)) {
+            return to_el1(a);
+        }
+        return mdcr_trap(a, MDCR_TDA);
+    case T_TDCC: return mdcr_trap(a, MDCR_TDA);
+    case T_TRF: return to_el2_if(a, el1 && bit(a->mdcr, 19));
+    case T_FGT3: return el3 && a->el == 2 && !bit(reg[SR_SCR_EL3], 27) ? to(3) : fine;
+    case T_HXEN3: return el3 && a->el == 2 && !bit(reg[SR_SCR_EL3], 38) ? to(3) : fine;
+    case T_SEL2: return a->el == 2 && !a->cpu->sys->secure ? undefined() : fine;
+    case T_LOR:
+        if (el1 && a->guest && bit(hcr, HCR_TLOR)) {
+            return to(2);
+        }
+        return el3 && a->el < 3 && bit(reg[SR_SCR_EL3], 14) ? to(3) : fine;
+    case T_APK:
+        if (el1 && a->guest && !bit(hcr, HCR_APK)) {
+            return to(2);
+        }
+        return el3 && a->el < 3 && !bit(reg[SR_SCR_EL3], 16) ? to(3) : fine;
+    case T_SPSEL: return !(a->cpu->pstate_misc & PS_SPSEL) ? undefined() : fine;
+    case T_RVBAR1: return el3 || a->cpu->sys->el2 ? undefined() : fine;
+    case T_RVBAR2: return el3 ? undefined() : fine;
+    case T_ERR:
+        if (el1 && a->guest && bit(hcr, HCR_TERR)) {
+            return to(2);
+        }
+        return el3 && a->el < 3 && bit(reg[SR_SCR_EL3], 15) ? to(3) : fine;
+    case T_FP: return sys_fp_level(a->cpu) ? (SysCheck){(uint8_t)sys_fp_level(a->cpu), EC_FP} : fine;
+    case T_UMA: return a->el == 0 && (a64_in_host(a->cpu, 0) || !bit(sctlr, SCTLR_UMA)) ? to_el1(a) : fine;
+    case T_SCXT: return el0_needs(a, !bit(sctlr, SCTLR_TSCXT), !bit(hcr, HCR_ENSCXT));
+    case T_PM: return pmu_trap(a, false, 0);
+    case T_PMCR: {
+        SysCheck c = pmu_trap(a, false, 0);
+        return c.level ? c : mdcr_trap(a, MDCR_TPMCR);
+    }
+    case T_PMSW: return pmu_trap(a, true, 1);
+    case T_PMCC: return pmu_trap(a, !a->write, 2);
+    case T_PMER: return pmu_trap(a, !a->write, 3);
+    case T_PMU: return mdcr_trap(a, MDCR_TPM);
+    case T_CNTFRQ: {
+        uint64_t k = a64_in_host(a->cpu, 0) ? reg[SR_CNTHCTL_EL2] : reg[SR_CNTKCTL_EL1];
+        return a->el == 0 && !(k & 3) ? to_el1(a) : fine;
+    }
+    case T_CNTPCT: return timer_trap(a, 0, 0, 10, 99);
+    case T_CNTVCT: return timer_trap(a, 1, 99, 99, 14);
+    case T_CNTP: return timer_trap(a, 9, 1, 11, 99);
+    case T_CNTV: return timer_trap(a, 8, 99, 99, 13);
+    case T_CNTPS:
+        if (a->el == 2 || (el1 && !a->cpu->sys->secure)) {
+            return undefined();
+        }
+        return el1 && !bit(reg[SR_SCR_EL3], 11) ? to(3) : fine;
+    case T_CNTPOFF3: return el3 && a->el == 2 && !bit(reg[SR_SCR_EL3], 28) ? to(3) : fine;
+    case T_ICC0: return icc_trap(a, 11, false, true);
+    case T_ICC1: return icc_trap(a, 12, true, false);
+    case T_ICCC: return icc_trap(a, 10, true, true);
+    case T_ICCDIR: return to_el2_if(a, el1 && bit(reg[SR_ICH_HCR_EL2], 14)).level ? to(2) : icc_trap(a, 10, true, true);
+    case T_ICCSGI:
+        if (to_el2_if(a, el1 && (bit(hcr, HCR_IMO) || bit(hcr, HCR_FMO) || bit(reg[SR_ICH_HCR_EL2], 10))).level) {
+            return to(2);
+        }
+        return icc_trap(a, 10, true, true);
+    case T_TICAB: return to_el2_if(a, el1 && (bit(hcr, HCR_TPU) || bit(hcr, HCR_TICAB)));
+    case T_TOCU: return el0_needs(a, bit(sctlr, SCTLR_UCI), bit(hcr, HCR_TPU) || bit(hcr, HCR_TOCU));
+    case T_TPC: return el0_needs(a, bit(sctlr, SCTLR_UCI), bit(hcr, HCR_TPC));
+    case T_TSW: return hcr_trap(a, HCR_TSW);
+    case T_DZE: return el0_needs(a, bit(sctlr, SCTLR_DZE), bit(hcr, HCR_TDZ));
+    case T_RCTX: return el0_needs(a, bit(sctlr, SCTLR_ENRCTX), bit(hcr, HCR_NV) && el1);
+    case T_AT: return to_el2_if(a, el1 && a64_has(a->cpu, A64_FEAT_nv) && bit(hcr, HCR_AT));
+    case T_TTLB: return hcr_trap(a, HCR_TTLB);
+    case T_TTLBIS: return to_el2_if(a, el1 && (bit(hcr, HCR_TTLB) || bit(hcr, HCR_TTLBIS)));
+    case T_TTLBOS: return to_el2_if(a, el1 && (bit(hcr, HCR_TTLB) || bit(hcr, HCR_TTLBOS)));
+    default: return fine;
+    }
+}
+
+static bool fine_grained(const Access *a, const SysRow *row)
+{
+    const A64Sys *s = a->cpu->sys;
+    unsigned table = row->fgt >> 8, n = row->fgt & 255;
+    if (!row->fgt || !a->guest || !a64_has(a->cpu, A64_FEAT_fgt) || (s->el3 && !bit(s->reg[SR_SCR_EL3], 27))) {
+        return false;
+    }
+    if (table == FG_I) {
+        return bit(s->reg[SR_HFGITR_EL2], n);
+    }
+    if (!(table & (a->write ? FG_W : FG_R))) {
+        return false;
+    }
+    A64Sr which = table & FG_DEBUG ? a->write ? SR_HDFGWTR_EL2 : SR_HDFGRTR_EL2 : a->write ? SR_HFGWTR_EL2 : SR_HFGRTR_EL2;
+    return bit(s->reg[which], n);
+}
+
+SysCheck sys_check(const CpuA64 *cpu, const SysRow *row, bool write)
+{
+    const A64Sys *s = cpu->sys;
+    Access a = {.cpu = cpu, .reg = s->reg, .hcr = a64_hcr(cpu), .el = a64_el(cpu), .write = write};
+    a.guest = a.el < 2 && a64_el2_enabled(cpu) && !a64_in_host(cpu, a.el);
+    a.mdcr = s->reg[SR_MDCR_EL2];
+    unsigned need = write ? row->access & 7 : row->access >> 4;
+    if (need == LV_HIGHEST) {
+        need = s->el3 ? 3 : s->el2 ? 2 : 1;
+    }
+    if (a.el < need || (need == 2 && !s->el2) || (need == 2 && a.el == 2 && !a64_el2_enabled(cpu))) {
+        bool id = a.el == 0 && row->trap == T_TID3 && a64_has(cpu, A64_FEAT_idst) && !write;
+        return id ? to_el1(&a) : undefined();
+    }
+    SysCheck c = trap_by(&a, (SysTrap)row->trap);
+    if (c.level) {
+        return c;
+    }
+    return fine_grained(&a, row) ? to(2) : fine;
+}
+
+void sys_trap(CpuA64 *cpu, SysCheck c, uint32_t word)
+{
+    A64Sys *s = cpu->sys;
+    s->trap_ec = c.ec;
+    s->trap_level = c.ec == EC_UNKNOWN ? (uint8_t)sys_default_level(cpu) : c.level;
+    s->trap_iss = 0;
+    if (c.ec == EC_SYS) {
+        s->trap_iss = (word >> 19 & 3) << 20 | (word >> 5 & 7) << 17 | (word >> 16 & 7) << 14 | (word >> 12 & 15) << 10 | (word & 31) << 5 |
+                      (word >> 8 & 15) << 1 | (word >> 21 & 1);
+    } else if (c.ec == EC_FP) {
+        s->trap_iss = 0x1eu << 20;
+    }
+    engine_raise(&cpu->h, EXC_SYSTRAP);
+}
+
+/* -- values ---------------------------------------------------------------------------------------------------------------- */
+
+uint64_t *sys_place(CpuA64 *cpu, A64Sr sr)
+{
+    switch (sr) {
+    case SR_TPIDR_EL0: return &cpu->tpidr;
+    case SR_TPIDRRO_EL0: return &cpu->tpidrro;
+    default: return &cpu->sys->reg[sr];
+    }
+}
+
+uint64_t a64_sysreg(CpuA64 *cpu, A64Sr sr)
+{
+    const A64Hooks *h = cpu->sys->hooks;
+    switch ((SysKind)sys_rows[sr].kind) {
+    case KIND_ID: return sys_id_value(cpu, sr);
+    case KIND_HOOK: return sys_hook_read(cpu, sr);
+    case KIND_DEV: return h->read ? h->read(cpu, sr) : 0;
+    case KIND_RAZ: return 0;
+    default: return *sys_place(cpu, sr);
+    }
+}
+
+void a64_set_sysreg(CpuA64 *cpu, A64Sr sr, uint64_t value)
+{
+    const A64Hooks *h = cpu->sys->hooks;
+    uint64_t *place = sys_place(cpu, sr), old = *place;
+    switch ((SysKind)sys_rows[sr].kind) {
+    case KIND_HOOK: sys_hook_write(cpu, sr, value); break;
+    case KIND_DEV:
+        if (h->write) {
+            h->write(cpu, sr, value);
+        }
+        break;
+    case KIND_R32: *place = (uint32_t)value; break;
+    case KIND_KEY:
+        *place = value;
+        if (sr == SR_CNTHCTL_EL2 && h->told) {
+            h->told(cpu, sr, value);
+        }
+        a64_context_changed(cpu);
+        break;
+    case KIND_VM:
+        *place = value;
+        if (old != value) {
+            if (h->mmu_changed && cpu->sys->mmu) {
+                h->mmu_changed(cpu, sr, old);
+            }
+            a64_context_changed(cpu);
+        }
+        break;
+    case KIND_ID:
+    case KIND_RAZ: break;
+    default: *place = value; break;
+    }
+}
+
+/* -- helpers ------------------------------------------------------------------------------------------------------------------ */
+
+uint64_t h_sys_read(CpuA64 *cpu, uint32_t word, uint32_t sr)
+{
+    SysCheck c = sys_check(cpu, &sys_rows[sr], false);
+    if (c.level) {
+        sys_trap(cpu, c, word);
+    }
+    return a64_sysreg(cpu, (A64Sr)sr);
+}
+
+void h_sys_write(CpuA64 *cpu, uint32_t word, uint32_t sr, uint64_t value)
+{
+    SysCheck c = sys_check(cpu, &sys_rows[sr], true);
+    if (c.level) {
+        sys_trap(cpu, c, word);
+    }
+    a64_set_sysreg(cpu, (A64Sr)sr, value);
+}
+
+void h_sys_op(CpuA64 *cpu, uint32_t word, uint32_t so, uint64_t arg)
+{
+    const A64Hooks *h = cpu->sys->hooks;
+    SysCheck c = sys_check(cpu, &sys_op_rows[so], true);
+    if (c.level) {
+        sys_trap(cpu, c, word);
+    }
+    switch ((SysKind)sys_op_rows[so].kind) {
+    case KIND_TLBI:
+        if (h->tlbi) {
+            h->tlbi(cpu, (A64So)so, arg);
+        }
+        break;
+    case KIND_AT:
+        if (h->at) {
+            h->at(cpu, (A64So)so, arg);
+        }
+        break;
+    case KIND_CACHE:
+    case KIND_CACHE_U:
+    case KIND_CACHE_W:
+        if (h->cache) {
+            h->cache(cpu, (A64So)so, arg);
+        }
+        break;
+    default: break;
+    }
+}
+
+void h_sys_zva_check(CpuA64 *cpu, uint32_t word)
+{
+    SysCheck c = sys_check(cpu, &sys_op_rows[SO_DC_ZVA], true);
+    if (c.level) {
+        sys_trap(cpu, c, word);
+    }
+}
+
+/* MSR (immediate) by op1:op2; CRm is the value (DDI 0487 C6.2.229). */
+void h_sys_msr_imm(CpuA64 *cpu, uint32_t word)
+{
+    unsigned field = (word >> 16 & 7) << 3 | (word >> 5 & 7), imm = word >> 8 & 15;
+    static const SysRow uma = {.access = WO0, .trap = T_UMA};
+    uint64_t p = cpu->pstate_misc;
+    if (field >= 036 && a64_el(cpu) == 0) {
+        SysCheck c = sys_check(cpu, &uma, true);
+        if (c.level) {
+            sys_trap(cpu, c, word);
+        }
+    } else if (field < 010 && a64_el(cpu) == 0) {
+        sys_trap(cpu, (SysCheck){1, EC_UNKNOWN}, word);
+    }
+    switch (field) {
+    case 003: p = (p & ~(uint64_t)PS_UAO) | (imm & 1 ? PS_UAO : 0); break;
+    case 004: p = (p & ~(uint64_t)PS_PAN) | (imm & 1 ? PS_PAN : 0); break;
+    case 005: a64_set_el(cpu, a64_el(cpu), imm & 1); return;
+    case 036: p |= (uint64_t)imm << 6; break;
+    case 037: p &= ~((uint64_t)imm << 6); break;
+    default: break;
+    }
+    cpu->pstate_misc = p;
+    a64_context_changed(cpu);
+}
+
+void h_sys_event(CpuA64 *cpu, uint32_t all)
+{
+    const A64Hooks *h = cpu->sys->hooks;
+    cpu->sys->event = true;
+    if (all && h->send_event) {
+        h->send_event(cpu);
+    }
+}

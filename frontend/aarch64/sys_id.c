@@ -1,0 +1,59 @@
+/* sys_id.c - ID registers in system mode, and the model of a machine: what the CPU is plus what the board adds. From models.def. */
+#include "sys_int.h"
+
+#define BIT_IN(w, feat) | (A64_FEAT_##feat / 64 == (w) ? (uint64_t)1 << (A64_FEAT_##feat % 64) : 0)
+
+static const struct {
+    const char *name;
+    uint64_t feats[2];
+} models[] = {
+#define SYSMODEL(name, feats) {name, {0 feats(BIT_IN, 0), 0 feats(BIT_IN, 1)}},
+#include "models.def"
+};
+
+static void add(CpuModel *m, unsigned feat, bool on)
+{
+    m->feats[feat / 64] |= (uint64_t)on << (feat % 64);
+}
+
+void a64_machine_model(const CpuModel *base, A64Options with, CpuModel *out)
+{
+    *out = *base;
+    for (unsigned i = 0; i < LEN(models); i++) {
+        if (strcmp(models[i].name, base->name) == 0) {
+            out->feats[0] |= models[i].feats[0];
+            out->feats[1] |= models[i].feats[1];
+        }
+    }
+    add(out, A64_FEAT_el2, with.el2);
+    add(out, A64_FEAT_el3, with.el3);
+    add(out, A64_FEAT_gicv3, with.gicv3);
+    add(out, A64_FEAT_pmuv3, with.pmu);
+    if (!with.pmu) {
+        out->feats[A64_FEAT_pmuv3p4 / 64] &= ~((uint64_t)1 << (A64_FEAT_pmuv3p4 % 64));
+    }
+}
+
+enum { A64_FEAT_ALWAYS = 255 };
+
+uint64_t sys_id_value(const CpuA64 *cpu, A64Sr sr)
+{
+    static const struct {
+        uint8_t feat, crm, op2, lsb, value;
+    } rows[] = {
+#define SYSFIELD(feat, crm, op2, lsb, value) {A64_FEAT_##feat, crm, op2, lsb, value},
+#include "models.def"
+    };
+    unsigned id = sys_rows[sr].id, crm = id >> 3 & 15, op2 = id & 7;
+    if (crm < 4) {
+        return 0; /* AArch32 */
+    }
+    uint64_t v = a64_id_register(cpu->model, crm, op2);
+    for (size_t i = 0; i < LEN(rows); i++) {
+        if (rows[i].crm == crm && rows[i].op2 == op2 && (rows[i].feat == A64_FEAT_ALWAYS || a64_has(cpu, rows[i].feat))) {
+            v &= ~((uint64_t)15 << rows[i].lsb);
+            v |= (uint64_t)rows[i].value << rows[i].lsb;
+        }
+    }
+    return v;
+}

@@ -1,0 +1,224 @@
+/* sys_pmu.c - performance monitors, PMUv3: six event counters and the cycle counter (DDI 0487 D13).
+ *
+ * Events: SW_INCR (0), INST_RETIRED (8), CPU_CYCLES (0x11), CHAIN (0x1e). A cycle is a nanosecond of the CPU thread's time; retired
+ * instructions are counted as cycles, which is what is known without a cost in translated code. Counters are kept as an offset to
+ * that clock while they run. The interrupt follows overflow flags that are enabled; who calls a64_pmu_poll before the time
+ * that a64_pmu_next gives finds overflows in time.
+ */
+#include "sys_int.h"
+
+#include <time.h>
+
+enum { COUNTERS = 6, CYCLES = 31, PMCR_E = 1, PMCR_P = 2, PMCR_C = 4, PMCR_LC = 64, PMCR_LP = 128 };
+enum { EV_SW_INCR = 0, EV_INSTRUCTIONS = 8, EV_CYCLES = 0x11, EV_CHAIN = 0x1e };
+
+static uint64_t clock_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t *counter(CpuA64 *cpu, unsigned n)
+{
+    return &cpu->sys->reg[n == CYCLES ? SR_PMCCNTR_EL0 : SR_PMEVCNTR0_EL0 + n];
+}
+
+static uint64_t type_of(const CpuA64 *cpu, unsigned n)
+{
+    return cpu->sys->reg[n == CYCLES ? SR_PMCCFILTR_EL0 : SR_PMEVTYPER0_EL0 + n];
+}
+
+static unsigned first_of_el2(const CpuA64 *cpu)
+{
+    unsigned n = (unsigned)cpu->sys->reg[SR_MDCR_EL2] & 31;
+    return cpu->sys->el2 && n < COUNTERS ? n : COUNTERS;
+}
+
+/* Does counter n run in the current state? Enable bits and the filter P (31), U (30), NSH (27). */
+static bool runs(const CpuA64 *cpu, unsigned n)
+{
+    const A64Sys *s = cpu->sys;
+    uint64_t type = type_of(cpu, n);
+    unsigned el = a64_el(cpu), event = n == CYCLES ? EV_CYCLES : (unsigned)type & 0xffff;
+    bool high = n != CYCLES && n >= first_of_el2(cpu);
+    bool on = high ? s->reg[SR_MDCR_EL2] >> 7 & 1 : s->reg[SR_PMCR_EL0] & PMCR_E;
+    if (!on || !(s->reg[SR_PMCNTENSET_EL0] >> n & 1) || (event != EV_CYCLES && event != EV_INSTRUCTIONS)) {
+        return false;
+    }
+    return el == 0 ? !(type >> 30 & 1) : el == 1 ? !(type >> 31 & 1) : el == 2 && type >> 27 & 1;
+}
+
+static void update_line(CpuA64 *cpu)
+{
+    A64Sys *s = cpu->sys;
+    uint64_t high = bits_mask(COUNTERS) & ~bits_mask(first_of_el2(cpu));
+    uint64_t live = (s->reg[SR_PMCR_EL0] & PMCR_E ? ~high : 0) | (s->reg[SR_MDCR_EL2] >> 7 & 1 ? high : 0);
+    bool level = s->reg[SR_PMOVSSET_EL0] & s->reg[SR_PMINTENSET_EL1] & live;
+    if (level != s->pmu.line && s->hooks->pmu_line) {
+        s->pmu.line = level;
+        s->hooks->pmu_line(cpu, level);
+    }
+}
+
+/* Adds to a counter: 32 bits wide, or 64 (cycles with LC, events with LP); a carry sets the overflow flag and feeds CHAIN. */
+static void count(CpuA64 *cpu, unsigned n, uint64_t by)
+{
+    A64Sys *s = cpu->sys;
+    uint64_t *c = counter(cpu, n), old = *c;
+    bool wide = n == CYCLES ? s->reg[SR_PMCR_EL0] & PMCR_LC : a64_has(cpu, A64_FEAT_pmuv3p4) && s->reg[SR_PMCR_EL0] & PMCR_LP;
+    bool keeps_64 = n == CYCLES || wide;
+    *c = keeps_64 ? old + by : (uint32_t)(old + by);
+    if (wide ? *c < old : (old & 0xffffffff) + by > 0xffffffff) {
+        s->reg[SR_PMOVSSET_EL0] |= (uint64_t)1 << n;
+        if (n < COUNTERS && !(n & 1) && (type_of(cpu, n + 1) & 0xffff) == EV_CHAIN && s->reg[SR_PMCNTENSET_EL0] >> (n + 1) & 1) {
+            count(cpu, n + 1, 1);
+        }
+    }
+}
+
+void a64_pmu_poll(CpuA64 *cpu)
+{
+    A64Sys *s = cpu->sys;
+    uint64_t now, by;
+    if (!(s->reg[SR_PMCNTENSET_EL0])) {
+        return;
+    }
+    now = clock_now();
+    by = now - s->pmu.last;
+    s->pmu.last = now;
+    for (unsigned n = 0; n < COUNTERS; n++) {
+        if (s->pmu.running >> n & 1) {
+            count(cpu, n, by);
+        }
+    }
+    if (s->pmu.running >> CYCLES & 1) {
+        count(cpu, CYCLES, by);
+    }
+    a64_pmu_state(cpu);
+    update_line(cpu);
+}
+
+/* Which counters run from now on: level or configuration changed. */
+void a64_pmu_state(CpuA64 *cpu)
+{
+    uint32_t running = 0;
+    if (cpu->sys->reg[SR_PMCNTENSET_EL0]) {
+        for (unsigned n = 0; n < COUNTERS; n++) {
+            running |= (uint32_t)runs(cpu, n) << n;
+        }
+        running |= (uint32_t)runs(cpu, CYCLES) << CYCLES;
+    }
+    cpu->sys->pmu.running = running;
+}
+
+uint64_t a64_pmu_next(const CpuA64 *cpu)
+{
+    const A64Sys *s = cpu->sys;
+    uint64_t least = ~(uint64_t)0;
+    for (unsigned n = 0; n <= CYCLES; n = n == COUNTERS - 1 ? CYCLES : n + 1) {
+        if (s->pmu.running >> n & 1 && s->reg[SR_PMINTENSET_EL1] >> n & 1) {
+            uint64_t c = s->reg[n == CYCLES ? SR_PMCCNTR_EL0 : SR_PMEVCNTR0_EL0 + n];
+            bool wide = n == CYCLES ? s->reg[SR_PMCR_EL0] & PMCR_LC : s->reg[SR_PMCR_EL0] & PMCR_LP;
+            uint64_t left = wide ? 0 - c : ((uint64_t)1 << 32) - (uint32_t)c;
+            least = left < least ? left : least;
+        }
+    }
+    return least;
+}
+
+static void software_increment(CpuA64 *cpu, uint64_t mask)
+{
+    A64Sys *s = cpu->sys;
+    for (unsigned n = 0; n < COUNTERS; n++) {
+        if (mask >> n & 1 && s->reg[SR_PMCNTENSET_EL0] >> n & 1 && s->reg[SR_PMCR_EL0] & PMCR_E && (type_of(cpu, n) & 0xffff) == EV_SW_INCR) {
+            count(cpu, n, 1);
+        }
+    }
+}
+
+static void write_control(CpuA64 *cpu, uint64_t v)
+{
+    A64Sys *s = cpu->sys;
+    unsigned shown = a64_el(cpu) < 2 && a64_el2_enabled(cpu) ? first_of_el2(cpu) : COUNTERS;
+    for (unsigned n = 0; v & PMCR_P && n < shown; n++) {
+        *counter(cpu, n) = 0;
+    }
+    if (v & PMCR_C) {
+        *counter(cpu, CYCLES) = 0;
+    }
+    s->reg[SR_PMCR_EL0] = v & (PMCR_E | 0x78 | (a64_has(cpu, A64_FEAT_pmuv3p4) ? PMCR_LP : 0));
+}
+
+/* PMXEVTYPER_EL0, PMXEVCNTR_EL0 mean the counter that PMSELR_EL0 names; -1: there is none. */
+static int selected(CpuA64 *cpu, A64Sr sr)
+{
+    unsigned n = (unsigned)cpu->sys->reg[SR_PMSELR_EL0] & 31;
+    if (sr == SR_PMXEVTYPER_EL0 && n == CYCLES) {
+        return SR_PMCCFILTR_EL0;
+    }
+    return n < COUNTERS ? (int)((sr == SR_PMXEVTYPER_EL0 ? SR_PMEVTYPER0_EL0 : SR_PMEVCNTR0_EL0) + n) : -1;
+}
+
+bool sys_pmu_read(CpuA64 *cpu, A64Sr sr, uint64_t *v)
+{
+    A64Sys *s = cpu->sys;
+    unsigned shown = a64_el(cpu) < 2 && a64_el2_enabled(cpu) ? first_of_el2(cpu) : COUNTERS;
+    int n;
+    a64_pmu_poll(cpu);
+    switch (sr) {
+    case SR_PMCR_EL0: *v = s->reg[sr] | shown << 11 | (cpu->model->midr >> 24) << 24; return true;
+    case SR_PMCNTENCLR_EL0: *v = s->reg[SR_PMCNTENSET_EL0]; return true;
+    case SR_PMOVSCLR_EL0: *v = s->reg[SR_PMOVSSET_EL0]; return true;
+    case SR_PMINTENCLR_EL1: *v = s->reg[SR_PMINTENSET_EL1]; return true;
+    case SR_PMCEID0_EL0: *v = 1u << EV_SW_INCR | 1u << EV_INSTRUCTIONS | 1u << EV_CYCLES | 1u << EV_CHAIN; return true;
+    case SR_PMCEID1_EL0:
+    case SR_PMSWINC_EL0: *v = 0; return true;
+    case SR_PMXEVTYPER_EL0:
+    case SR_PMXEVCNTR_EL0:
+        n = selected(cpu, sr);
+        *v = n < 0 ? 0 : s->reg[n];
+        return true;
+    default: return false;
+    }
+}
+
+bool sys_pmu_write(CpuA64 *cpu, A64Sr sr, uint64_t v)
+{
+    A64Sys *s = cpu->sys;
+    const uint64_t all = bits_mask(COUNTERS) | (uint64_t)1 << CYCLES;
+    int n;
+    if (sr < SR_PMCR_EL0 || sr > SR_PMCCFILTR_EL0) {
+        return false;
+    }
+    a64_pmu_poll(cpu);
+    if (!s->pmu.running) {
+        s->pmu.last = clock_now();
+    }
+    switch (sr) {
+    case SR_PMCR_EL0: write_control(cpu, v); break;
+    case SR_PMCNTENSET_EL0: s->reg[SR_PMCNTENSET_EL0] |= v & all; break;
+    case SR_PMCNTENCLR_EL0: s->reg[SR_PMCNTENSET_EL0] &= ~v; break;
+    case SR_PMOVSSET_EL0: s->reg[SR_PMOVSSET_EL0] |= v & all; break;
+    case SR_PMOVSCLR_EL0: s->reg[SR_PMOVSSET_EL0] &= ~v; break;
+    case SR_PMINTENSET_EL1: s->reg[SR_PMINTENSET_EL1] |= v & all; break;
+    case SR_PMINTENCLR_EL1: s->reg[SR_PMINTENSET_EL1] &= ~v; break;
+    case SR_PMSWINC_EL0: software_increment(cpu, v); break;
+    case SR_PMXEVTYPER_EL0:
+    case SR_PMXEVCNTR_EL0:
+        n = selected(cpu, sr);
+        if (n >= 0) {
+            s->reg[n] = v;
+        }
+        break;
+    case SR_PMSELR_EL0:
+    case SR_PMUSERENR_EL0: s->reg[sr] = v & 31; break;
+    default: s->reg[sr] = v; break;
+    }
+    a64_pmu_state(cpu);
+    update_line(cpu);
+    if (s->pmu.running) {
+        engine_kick(&cpu->h); /* the loop looks when the next overflow is due */
+    }
+    return true;
+}
