@@ -19,6 +19,7 @@ struct Machine {
     Engine *engine;
     const struct CpuModel *model;
     Vcpu *vcpus;
+    struct VcpuAll *all;  /* vcpu.c's own */
     unsigned nvcpus;
     bool el2, el3;        /* -M virtualization=on, secure=on */
     int psci_conduit;     /* PSCI_OFF, PSCI_HVC, PSCI_SMC */
@@ -45,6 +46,8 @@ void machine_request(Machine *m, MachineEnd what);
 
 /* A device that wants to be reset with the machine: called with all vCPUs stopped, in the order of registration. */
 void machine_on_reset(Machine *m, EventFn *fn, void *arg);
+/* Calls them all: nobody runs. */
+void machine_reset_devices(Machine *m);
 
 /* -- for who controls the machine, on the I/O thread -- */
 
