@@ -365,7 +365,7 @@ bool waived_result(const Case *c, const DiffResult *ref, const DiffResult *oracl
     if (like.code != ref->code && waived_name("code", signal)) {
         like.code = ref->code;
     }
-    if ((like.addr == 0 || !((like.addr ^ ref->addr) << 8)) && (ref->addr + 15) >> 47 && waived_name("far", "-")) {
+    if ((like.addr == 0 || !((like.addr ^ ref->addr) << 8)) && (ref->addr | (ref->addr + 15)) >> 47 && waived_name("far", "-")) {
         like.addr = ref->addr;
     }
     if (ref->s.pc & 3 && ref->sig == SIGBUS && like.sig == SIGSEGV && waived_name("pcalign", "-")) {
