@@ -76,7 +76,7 @@ static void probe(long nr, int variant, char *text, size_t size)
     if (pipe2(out, O_CLOEXEC) < 0) {
         exit(2);
     }
-    int keep = fcntl(out[1], F_DUPFD_CLOEXEC, 500), null = open("/dev/null", O_RDWR), fd = fcntl(null, F_DUPFD, 600);
+    int keep = fcntl(out[1], F_DUPFD_CLOEXEC, 500), null = (int)syscall(SYS_memfd_create, "probe", 0), fd = fcntl(null, F_DUPFD, 600);
     strcpy(buf, "/nonexistent/name");
     strcpy(buf + SIZE, "user.name");
     long a = (long)buf, b = a + SIZE, c = b + SIZE;
