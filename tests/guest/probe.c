@@ -76,7 +76,7 @@ static void probe(long nr, int variant, char *text, size_t size)
     if (pipe2(out, O_CLOEXEC) < 0) {
         exit(2);
     }
-    int keep = fcntl(out[1], F_DUPFD_CLOEXEC, 500), null = (int)syscall(SYS_memfd_create, "probe", 0), fd = fcntl(null, F_DUPFD, 600);
+    int keep = fcntl(out[1], F_DUPFD_CLOEXEC, 500), fd = fcntl(0, F_DUPFD, 600);
     strcpy(buf, "/nonexistent/name");
     strcpy(buf + SIZE, "user.name");
     long a = (long)buf, b = a + SIZE, c = b + SIZE;
@@ -107,12 +107,14 @@ static void probe(long nr, int variant, char *text, size_t size)
     }
     close(out[0]);
     close(fd);
-    close(null);
     munmap(buf, 4 * SIZE);
 }
 
 int main(void)
 {
+    if (dup2((int)syscall(SYS_memfd_create, "probe", 0), 0) != 0) { /* what is changed there is nobody's */
+        return 1;
+    }
     for (unsigned k = 0; k < sizeof calls / sizeof *calls; k++) {
         char line[256] = "", text[32];
         for (int v = 0; v < VARIANTS; v++) {
