@@ -74,7 +74,7 @@ void console_new(Machine *m, Chardev *serial[2])
         snprintf(id, sizeof id, "serial%u", k);
         serial[k] = backend(m, "-serial", o->serial.at[k].text, id);
     }
-    /* a monitor that was asked for on the terminal leaves the port nothing */
+    /* A monitor that was asked for on the terminal leaves the port nothing */
     bool taken = o->monitor.n && !strcmp(o->monitor.at[0].text, "stdio");
     if (!o->serial.n && !o->no_defaults && !taken) {
         serial[0] = backend(m, "-serial", o->monitor.n ? "stdio" : "mon:stdio", "serial0");

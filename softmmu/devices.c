@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "drive.h"
+#include "fsdev.h"
 #include "net.h"
 
 #define TYPE(var) extern const DeviceType var;
@@ -275,10 +276,30 @@ static void nets(Machine *m)
     }
 }
 
+static void folders(Machine *m)
+{
+    const Options *o = m->options;
+    for (unsigned k = 0; k < o->fsdev.n; k++) {
+        fsdev_open(&o->fsdev.at[k]);
+    }
+    for (unsigned k = 0; k < o->virtfs.n; k++) {
+        OptList *l = &o->virtfs.at[k];
+        char *text;
+        const char *tag = opt_take(l, "mount_tag"), *id = fsdev_open(l);
+        if (!tag) {
+            die("-virtfs %s: needs mount_tag=", l->text);
+        }
+        if (asprintf(&text, "virtio-9p-pci,fsdev=%s,mount_tag=%s", id, tag) > 0) {
+            create_text(m, l->option, text);
+        }
+    }
+}
+
 void devices_create(Machine *m)
 {
     const Options *o = m->options;
     drives(m);
+    folders(m);
     nets(m);
     for (unsigned k = 0; k < o->device.n; k++) {
         device_create(m, &o->device.at[k]);

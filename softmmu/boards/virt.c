@@ -167,15 +167,16 @@ static uint64_t memory_take(const Options *o)
 }
 
 /* -cpu MODEL,feature=on|off: features that no model has may be switched off. */
-static const CpuModel *cpu_take(const Options *o)
+static const CpuModel *cpu_take(Virt *b, const Options *o)
 {
-    static const char *const known[] = {"aarch64", "pmu", "pauth", "pauth-impdef", "pauth-qarma3", "lpa2", "kvm-no-adjvtime", NULL};
+    static const char *const known[] = {"aarch64", "pauth", "pauth-impdef", "pauth-qarma3", "lpa2", "kvm-no-adjvtime", NULL};
     OptList *l = opt_list("-cpu", o->cpu ? o->cpu : a64_model(NULL)->name, "model");
     const char *name = opt_take(l, "model");
     const CpuModel *m = name ? a64_model(name) : NULL;
     if (!m) {
         die("-cpu %s: unknown model (-cpu help lists them)", name ? name : "");
     }
+    b->pmu = opt_take_bool(l, "pmu", true);
     for (unsigned k = 0; known[k]; k++) {
         opt_take_bool(l, known[k], true);
     }
@@ -222,6 +223,12 @@ static void *memory(uint64_t size)
 
 static void cpus_new(Machine *m, const Virt *b, unsigned n)
 {
+    CpuModel *model = calloc(1, sizeof *model);
+    if (!model) {
+        die("no memory for CPUs");
+    }
+    a64_machine_model(m->model, (A64Options){.el2 = m->el2, .el3 = m->el3, .gicv3 = b->gic_version == 3, .pmu = b->pmu}, model);
+    m->model = model;
     EngineConfig cfg = {.fe = &a64_system_frontend, .cpu_model = m->model, .interp = m->options->interp, .soft = &space_soft};
     accel_take(m->options, &cfg);
     Space *space = space_new(m->mem);
@@ -584,7 +591,7 @@ void board_new(Machine *m)
     }
     m->board = b;
     props_take(&b->props, o);
-    m->model = cpu_take(o);
+    m->model = cpu_take(b, o);
     unsigned ncpus = smp_take(b, o);
     gic_choose(b, &b->props, ncpus);
     b->ram_size = memory_take(o);
@@ -593,7 +600,8 @@ void board_new(Machine *m)
     m->mem = mem_new();
     boot_files(b, o);
     flash_make(m, o->bios ? o->bios : b->props.firmware);
-    m->psci_conduit = m->el3 && b->boot.firmware ? PSCI_OFF : m->el2 ? PSCI_SMC : PSCI_HVC;
+    bool firmware = b->boot.firmware || !b->boot.kernel.name; /* which with EL3 has PSCI itself */
+    m->psci_conduit = m->el3 && firmware ? PSCI_OFF : m->el2 ? PSCI_SMC : PSCI_HVC;
     mem_add_ram(m->mem, "ram", (Gpa){VIRT_RAM}, b->ram_size, memory(b->ram_size), false);
     cpus_new(m, b, ncpus);
     interrupts_new(m, b);

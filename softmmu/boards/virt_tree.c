@@ -38,10 +38,10 @@ static void cpu_nodes(DevTree *t, const Machine *m, const Virt *b)
     DT_CELLS(t, "#size-cells", 0);
     for (unsigned k = 0; k < m->nvcpus; k++) {
         uint64_t affinity = m->vcpus[k].mpidr & 0xff00ffffff;
-        dt_open(t, "cpu@%x", k);
+        dt_open(t, "cpu@%u", k);
         dt_put_string(t, "device_type", "cpu");
         dt_put_string(t, "compatible", compatible);
-        if (m->psci_conduit != PSCI_OFF && m->nvcpus > 1) {
+        if (m->nvcpus > 1) {
             dt_put_string(t, "enable-method", "psci");
         }
         if (wide) {
@@ -101,6 +101,9 @@ static void timer_node(DevTree *t, const Machine *m, const Virt *b)
     dt_put_empty(t, "always-on");
     DT_CELLS(t, "interrupts", PPI, PPI_TIMER_SECURE, f, PPI, PPI_TIMER_PHYS, f, PPI, PPI_TIMER_VIRT, f, PPI, PPI_TIMER_HYP, f);
     dt_close(t);
+    if (!b->pmu) {
+        return;
+    }
     dt_open(t, "pmu");
     DT_STRINGS(t, "compatible", "arm,armv8-pmuv3");
     DT_CELLS(t, "interrupts", PPI, PPI_PMU, f);
@@ -132,7 +135,7 @@ static void gic_node(DevTree *t, const Machine *m, const Virt *b)
         DT_CELLS(t, "#redistributor-regions", m->nvcpus > low ? 2 : 1);
         if (m->nvcpus > low) {
             DT_CELLS(t, "reg", CELLS64(VIRT_GIC_DIST), CELLS64(VIRT_GIC_DIST_SIZE), CELLS64(VIRT_GIC_REDIST),
-                     CELLS64(VIRT_GIC_REDIST_SIZE), CELLS64(VIRT_GIC_REDIST2), CELLS64((m->nvcpus - low) * REDIST_SIZE));
+                     CELLS64(VIRT_GIC_REDIST_SIZE), CELLS64(VIRT_GIC_REDIST2), CELLS64(VIRT_GIC_REDIST2_SIZE));
         } else {
             DT_CELLS(t, "reg", CELLS64(VIRT_GIC_DIST), CELLS64(VIRT_GIC_DIST_SIZE), CELLS64(VIRT_GIC_REDIST),
                      CELLS64(VIRT_GIC_REDIST_SIZE));

@@ -1,0 +1,53 @@
+# guest.sh - the kernels and initial RAM disks of tests/boot; sourced, never run.
+. "$TOP/tests/lib.sh"
+
+# What kernels have as modules and tests need.
+guest_modules="virtio_mmio virtio_pci virtio_blk virtio_net virtio_rng virtio_console virtio_balloon 9pnet_virtio 9p ext4
+    gpio_keys rtc_pl031 failover nls_ascii"
+
+# guest_root NAME: the folder with the kernel's package (6.1 of Debian 12, 6.12 of Debian 13) unpacked.
+guest_root()
+{
+    case $1 in
+    6.1) sysroot -r bookworm -n boot-k61 'linux-image-6\.1\.0-[0-9]+-arm64-unsigned' busybox-static ;;
+    6.12) sysroot -r trixie -n boot-k612 'linux-image-6\.12\.[0-9+a-z]+-arm64-unsigned' busybox-static ;;
+    *) die "no such kernel: $1" ;;
+    esac
+}
+
+# guest_kernel NAME: prints the Image.
+guest_kernel()
+{
+    local root
+    root=$(guest_root "$1") || return 1
+    echo "$root"/boot/vmlinuz-*
+}
+
+# guest_initrd NAME: prints the initial RAM disk, which is made when it is not there.
+guest_initrd()
+{
+    local root out=$WORK/boot/initrd-$1.gz
+    root=$(guest_root "$1") || return 1
+    mkdir -p "${out%/*}"
+    locked "$out.lock" guest_initrd_make "$root" "$out" >&2 || return 1
+    echo "$out"
+}
+
+guest_initrd_make()
+{
+    local root=$1 out=$2
+    [ ! -e "$out" ] || [ -n "$(find "$TOP/tests/boot" -name 'init*' -newer "$out")" ] || return 0
+    # shellcheck disable=SC2086
+    python3 "$TOP/tests/boot/initramfs.py" "$out.new" "$root/bin/busybox" "$(echo "$root"/usr/lib/modules/*)" $guest_modules &&
+        mv "$out.new" "$out"
+}
+
+# guest_system: armx-system, or with SYSTEM=qemu Debian's QEMU, to test the tests.
+guest_system()
+{
+    case ${SYSTEM:-} in
+    qemu) bash "$TOP/tests/tools/qemu-system.sh" ;;
+    ?*) echo "$SYSTEM" ;;
+    *) echo "$BUILD/armx-system" ;;
+    esac
+}
