@@ -109,7 +109,8 @@ int engine_cpu_init(Engine *e, CpuHead *cpu)
     cpu->host_sp = NULL;
     cpu->last_exit = NULL;
     cpu->in_helper = 0;
-    cpu->guest_mxcsr = target_mxcsr(cpu->fp.fpcr);
+    cpu->guest_mxcsr = 0;
+    target_fp_control(cpu);
     cpu->key = e->fe->key(cpu) | engine_added_key(e);
     first_jumps(cpu);
     if (!e->cfg.interp) {
@@ -493,7 +494,11 @@ static ExcKind redo(Engine *e, CpuHead *cpu, unsigned why)
     if (again && code_at(e, cpu, pc, &at)) {
         engine_invalidate(e, gva(at), 4);
     }
-    return interpret_one(e, cpu, cpu->key | KEY_ONE_INSN | (why == MARK_FP ? KEY_FP_SLOW : 0));
+    ExcKind k = interpret_one(e, cpu, cpu->key | KEY_ONE_INSN | (why == MARK_FP ? KEY_FP_SLOW : 0));
+    if (why == MARK_FP) {
+        target_fp_control(cpu);
+    }
+    return k;
 }
 
 /* Waits until a flush by another thread is over. */
@@ -700,7 +705,7 @@ void engine_fpcr_changed(CpuHead *cpu)
 {
     Engine *e = cpu->engine;
     uint64_t key = e->fe->key(cpu) | engine_added_key(e);
-    cpu->guest_mxcsr = target_mxcsr(cpu->fp.fpcr) | (cpu->guest_mxcsr & 0x3f);
+    target_fp_control(cpu);
     if (key != cpu->key) {
         change_key(e, cpu, key);
     }

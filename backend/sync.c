@@ -43,7 +43,7 @@ void engine_leave(CpuHead *cpu, void *ucontext, ExcKind kind)
 
 void engine_fp_trap(CpuHead *cpu, void *ucontext)
 {
-    cpu->guest_mxcsr &= ~1u; /* IE: the reference decides about FPSR.IOC */
+    target_fp_trapped(cpu);
     engine_leave(cpu, ucontext, (ExcKind)EXIT_REDO_FP);
 }
 

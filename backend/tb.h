@@ -253,7 +253,8 @@ bool target_uc_ret_overflow(Engine *e, CpuHead *cpu, void *ucontext);
 NORETURN void target_raise(Engine *e, CpuHead *cpu);
 void target_ret_reset(Engine *e, CpuHead *cpu); /* empty return stack */
 void target_ret_drop(Engine *e, CpuHead *cpu);  /* the same while a helper called from translated code runs */
-uint32_t target_mxcsr(uint32_t fpcr);
+void target_fp_control(CpuHead *cpu); /* FPCR or FPSR changed: guest_mxcsr as they say, with its sticky bits */
+void target_fp_trapped(CpuHead *cpu); /* the reference decides what the trapping instruction raises */
 uint32_t target_fpsr(const CpuHead *cpu);
 void target_set_fpsr(CpuHead *cpu, uint32_t fpsr);
 void target_dump(Engine *e, const Tb *tb, void *file);

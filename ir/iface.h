@@ -19,10 +19,12 @@ typedef struct CpuHead CpuHead;
 
 /* State key: what a translation depends on besides the bytes. */
 enum {
-    KEY_FP_SLOW = 1,  /* FPCR has more than RMode set: FP by evaluation functions */
+    KEY_FP_SLOW = 1,  /* FPCR has more than RMode, FZ and DN set: FP by evaluation functions */
     KEY_ONE_INSN = 2, /* translate one instruction only (stepping; redoing after an FP trap) */
     KEY_THREADS = 4,  /* more than one thread: barriers and locks are real */
     KEY_USER = 8,     /* first bit free for the front end */
+    KEY_FP_FZ = 1 << 28, /* FPCR.FZ: denormals are flushed to zero */
+    KEY_FP_DN = 1 << 29, /* FPCR.DN: results that are NaNs are the default NaN */
 };
 
 typedef struct JumpEntry {

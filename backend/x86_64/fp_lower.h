@@ -28,8 +28,30 @@ static inline Mem fp_const(const Lower *l, const Const128 *field)
     return mem_rip(l->t->consts + ((const uint8_t *)field - (const uint8_t *)&simd_consts));
 }
 
-/* Makes the scalar register-to-register EVEX instruction just emitted (a _rz row) round towards zero without raising
- * anything: rounding control and SAE in the prefix's last byte. */
+/* A comparison of x and y, scalars or all lanes, for the traps that it may cause; its result goes nowhere. */
+static inline void fp_compare_for_trap(Lower *l, bool packed, bool dbl, Reg x, Reg y, unsigned predicate)
+{
+    Asm *a = &l->a;
+    if (l->t->feat.avx512) {
+        l_fault(l);
+        if (packed) {
+            (dbl ? x_vcmppd_k_rrri : x_vcmpps_k_rrri)(a, K1, x, y, predicate);
+        } else {
+            (dbl ? x_vcmpsd_k_rrri : x_vcmpss_k_rrri)(a, K1, x, y, predicate);
+        }
+        return;
+    }
+    Reg t = l_temp_x(l);
+    l_fault(l);
+    if (packed) {
+        (dbl ? x_vcmppd_rrri : x_vcmpps_rrri)(a, t, x, y, predicate);
+    } else {
+        (dbl ? x_vcmpsd_rrri : x_vcmpss_rrri)(a, t, x, y, predicate);
+    }
+}
+
+/* Makes the register-to-register EVEX instruction just emitted (a _rz row) round towards zero without raising anything:
+ * rounding control and SAE in the prefix's last byte. A packed one works on 512 bits then. */
 static inline void fp_embed_rz(Asm *a)
 {
     a->p[-3] |= 0x70;

@@ -58,8 +58,9 @@ static void compare(Lower *l, IrType ty, IrRef x, IrRef y, bool test)
 static void fcmp(Lower *l, IrType ty, bool signals, Reg x, Reg y, bool first)
 {
     Asm *a = &l->a;
-    bool often = signals && (l->marks & MARK_FP);
-    unsigned quiet = ty == F64 ? X_vucomisd : X_vucomiss, op = !signals || often ? quiet : ty == F64 ? X_vcomisd : X_vcomiss;
+    bool fz = l->r->key & KEY_FP_FZ, often = signals && (l->marks & MARK_FP) && !fz;
+    unsigned quiet = ty == F64 ? X_vucomisd : X_vucomiss, loud = ty == F64 ? X_vcomisd : X_vcomiss;
+    unsigned op = (signals && !often) || fz ? loud : quiet; /* FZ: a denormal beside a quiet NaN would not be seen */
     if (first) {
         l_fault(l);
     }

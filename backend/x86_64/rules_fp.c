@@ -1,6 +1,7 @@
 /* rules_fp.c - scalar floating point on x86-64: SSE in VEX form where the host computes what Arm computes.
  *
- * Regions with KEY_FP_SLOW do not come here: FPCR has nothing set but RMode, which MXCSR has too. The invalid
+ * Regions with KEY_FP_SLOW do not come here: FPCR has nothing set but RMode, which MXCSR has too, and FZ and DN, for
+ * which rules_fpmode.c adds what is missing. The invalid
  * exception is unmasked, so whatever Arm and x86 see differently (signalling NaNs, default NaNs, conversions out of
  * range) traps, and the guest instruction is done again by the evaluation functions. So a lowering must be right
  * only where no operand is a signalling NaN and nothing is invalid; and it must not leave sticky bits in MXCSR that
@@ -86,28 +87,6 @@ static void e_f_abs(Asm *a, const Sel *s)
 
 /* -- fused multiply-add -------------------------------------------------------------------------------- */
 
-/* Traps when v, of type ty, is a NaN. */
-static void trap_if_nan(Lower *l, IrType ty, Reg v)
-{
-    Asm *a = &l->a;
-    if (l->t->feat.avx512) {
-        l_fault(l);
-        if (ty == F64) {
-            x_vcmpsd_k_rrri(a, K1, v, v, CMP_ORD_S);
-        } else {
-            x_vcmpss_k_rrri(a, K1, v, v, CMP_ORD_S);
-        }
-        return;
-    }
-    Reg t = l_temp_x(l);
-    l_fault(l);
-    if (ty == F64) {
-        x_vcmpsd_rrri(a, t, v, v, CMP_ORD_S);
-    } else {
-        x_vcmpss_rrri(a, t, v, v, CMP_ORD_S);
-    }
-}
-
 /* Of two NaN factors the first one must come first, in every form. */
 static void own_fma(Lower *l, IrRef i)
 {
@@ -117,7 +96,7 @@ static void own_fma(Lower *l, IrRef i)
     bool dbl = ty == F64;
     Reg n = l_reg(l, in->a), m = l_reg(l, in->b), z = l_reg(l, in->c), d;
     IrRef upper = in->c; /* whose upper part the result has */
-    trap_if_nan(l, ty, z);
+    fp_compare_for_trap(l, false, dbl, z, z, CMP_ORD_S);
     FmaForm form = fp_fma_form(l, i, &d, n, m, z);
     l_fault(l);
     if (form == FMA_Z) {
@@ -370,21 +349,27 @@ static void own_from_i(Lower *l, IrRef i)
     if (u64 && !l->t->feat.avx512) {
         l_clobber(l);
     }
-    Reg s = wide ? l_reg_zx(l, in->a) : l_reg(l, in->a), d = l_dst(l, i, false);
-    x_vpxor_rrr(a, d, d, d);
+    Reg s = wide ? l_reg_zx(l, in->a) : l_reg(l, in->a), d = l_dst(l, i, false), v = in->imm ? l_temp_x(l) : d, zero = v;
+    if (l->r->key & KEY_FP_FZ) { /* inexact may trap: nothing is written before */
+        zero = l_temp_x(l);
+    }
+    x_vpxor_rrr(a, zero, zero, zero);
     if (u64 && !l->t->feat.avx512) {
-        from_u64(l, dbl, d, s);
-    } else if (u64) {
-        (dbl ? x_vcvtusi2sd64_rrr : x_vcvtusi2ss64_rrr)(a, d, d, s);
-    } else if (wide) {
-        (dbl ? x_vcvtsi2sd64_rrr : x_vcvtsi2ss64_rrr)(a, d, d, s);
+        from_u64(l, dbl, v, s);
     } else {
-        (dbl ? x_vcvtsi2sd32_rrr : x_vcvtsi2ss32_rrr)(a, d, d, s);
+        l_fault(l);
+        if (u64) {
+            (dbl ? x_vcvtusi2sd64_rrr : x_vcvtusi2ss64_rrr)(a, v, zero, s);
+        } else if (wide) {
+            (dbl ? x_vcvtsi2sd64_rrr : x_vcvtsi2ss64_rrr)(a, v, zero, s);
+        } else {
+            (dbl ? x_vcvtsi2sd32_rrr : x_vcvtsi2ss32_rrr)(a, v, zero, s);
+        }
     }
     if (in->imm) {
         Reg t = l_temp_x(l);
         l_const(l, t, dbl ? F64 : F32, fp_power_of_two((IrElem)in->x, -in->imm));
-        (dbl ? x_vmulsd_rrr : x_vmulss_rrr)(a, d, d, t);
+        (dbl ? x_vmulsd_rrr : x_vmulss_rrr)(a, d, v, t);
     }
     l_def(l, i, d, true);
 }

@@ -78,26 +78,13 @@ static void e_cmp(Asm *a, const Sel *s)
 
 /* -- fused multiply-add ----------------------------------------------------------------------------------- */
 
-static void trap_if_nan(Lower *l, bool dbl, Reg v)
-{
-    Asm *a = &l->a;
-    if (l->t->feat.avx512) {
-        l_fault(l);
-        (dbl ? x_vcmppd_k_rrri : x_vcmpps_k_rrri)(a, K1, v, v, CMP_ORD_S);
-    } else {
-        Reg t = l_temp_x(l);
-        l_fault(l);
-        (dbl ? x_vcmppd_rrri : x_vcmpps_rrri)(a, t, v, v, CMP_ORD_S);
-    }
-}
-
 static void own_fma(Lower *l, IrRef i)
 {
     const IrIns *in = l_ins(l, i);
     Asm *a = &l->a;
     bool dbl = in->x == E_D;
     Reg n = l_reg(l, in->a), m = l_reg(l, in->b), z = l_reg(l, in->c), d;
-    trap_if_nan(l, dbl, z);
+    fp_compare_for_trap(l, true, dbl, z, z, CMP_ORD_S);
     FmaForm form = fp_fma_form(l, i, &d, n, m, z);
     l_fault(l);
     switch (form) {
@@ -192,17 +179,18 @@ static void own_from_i(Lower *l, IrRef i)
         return;
     }
     Asm *a = &l->a;
-    Reg s = l_reg(l, in->a), d = l_dst(l, i, false);
+    Reg s = l_reg(l, in->a), d = l_dst(l, i, false), v = in->imm ? l_temp_x(l) : d;
+    l_fault(l); /* inexact, with FZ */
     if (dbl) {
-        (is_unsigned ? x_vcvtuqq2pd_rr : x_vcvtqq2pd_rr)(a, d, s);
+        (is_unsigned ? x_vcvtuqq2pd_rr : x_vcvtqq2pd_rr)(a, v, s);
     } else {
-        (is_unsigned ? x_vcvtudq2ps_rr : x_vcvtdq2ps_rr)(a, d, s);
+        (is_unsigned ? x_vcvtudq2ps_rr : x_vcvtdq2ps_rr)(a, v, s);
     }
     if (in->imm) {
         Reg t = l_temp_x(l);
         uint64_t k = fp_power_of_two((IrElem)in->x, -in->imm);
         l_const(l, t, TV128, dbl ? k : k << 32 | k);
-        (dbl ? x_vmulpd_rrr : x_vmulps_rrr)(a, d, d, t);
+        (dbl ? x_vmulpd_rrr : x_vmulps_rrr)(a, d, v, t);
     }
     l_def(l, i, d, true);
 }

@@ -1238,6 +1238,11 @@ void l_op(Lower *l, IrRef i)
         fl_store(l);
         l->lock = 0;
     }
+    if (UNLIKELY((l->r->key & (KEY_FP_FZ | KEY_FP_DN)) && (ir_ops[in->op].effects & (EVAL | FPX)) == (EVAL | FPX)) &&
+        !fpmode_check(l, i)) {
+        l_eval(l, i);
+        return;
+    }
     const Rule *r = l->t->first[in->op];
     for (unsigned n = l->t->nrules[in->op]; n; n--, r++) {
         if (fits(l, in, r)) {

@@ -236,6 +236,10 @@ Exit *exit_new(Lower *l, uint64_t pc);
 void exit_jump(Lower *l, Exit *x);               /* patchable jmp */
 void exit_probe_jump(Asm *a, const Target *t);   /* to the translation of RTARGET by the jump cache */
 
+/* rules_fpmode.c: before the rule of FP op i in a region with KEY_FP_FZ or KEY_FP_DN, what the rule does not see to; false:
+ * there is nothing that would be exact. */
+bool fpmode_check(Lower *l, IrRef i);
+
 /* features.c: NULL, or the name of what this host lacks; off: OFF_* */
 const char *features_get(Feat *f, uint32_t off);
 

@@ -7,6 +7,7 @@
 
 #include "log.h"
 #include "sel.h"
+#include "softfloat.h"
 
 /* The rules' files, in order of precedence. */
 static const struct {
@@ -366,24 +367,51 @@ bool target_ret_resync(Engine *e, CpuHead *cpu, uint64_t pc)
 
 /* -- floating-point control ------------------------------------------------------------------------------- */
 
-enum { MXCSR_BASE = 0x1f80 & ~0x80 /* all masked but invalid */ };
+enum {
+    MXCSR_STICKY = 0x3f, /* IE DE ZE OE UE PE */
+    MXCSR_IE = 1,
+    MXCSR_UE = 1 << 4,
+    MXCSR_PE = 1 << 5,
+    MXCSR_DM = 1 << 8, /* what is masked */
+    MXCSR_UM = 1 << 11,
+    MXCSR_PM = 1 << 12,
+    MXCSR_BASE = 0x1f80 & ~0x80 /* all but invalid */
+};
 
-uint32_t target_mxcsr(uint32_t fpcr)
+/* Sticky bits in FPSR's order; denormal-operand is none of them. */
+static uint32_t sticky_fpsr(uint32_t mxcsr)
+{
+    return (mxcsr & 1) | (mxcsr >> 1 & 0x1e);
+}
+
+void target_fp_control(CpuHead *cpu)
 {
     static const uint16_t rc[4] = {0, 2 << 13, 1 << 13, 3 << 13}; /* RN RP RM RZ */
-    return MXCSR_BASE | rc[fpcr >> 22 & 3];
+    uint32_t sticky = cpu->guest_mxcsr & MXCSR_STICKY, m = MXCSR_BASE | rc[cpu->fp.fpcr >> FPCR_RMODE_SHIFT & 3];
+    if (cpu->fp.fpcr & FPCR_FZ) { /* rules_fpmode.c */
+        cpu->fp.fpsr |= sticky_fpsr(sticky);
+        sticky = 0;
+        m &= ~(uint32_t)(MXCSR_DM | MXCSR_UM | (cpu->fp.fpsr & FPSR_IXC ? 0 : MXCSR_PM));
+    }
+    cpu->guest_mxcsr = m | sticky;
+}
+
+void target_fp_trapped(CpuHead *cpu)
+{
+    uint32_t own = cpu->fp.fpcr & FPCR_FZ ? MXCSR_IE | MXCSR_UE | MXCSR_PE : MXCSR_IE;
+    cpu->guest_mxcsr &= ~own;
 }
 
 uint32_t target_fpsr(const CpuHead *cpu)
 {
-    uint32_t m = cpu->guest_mxcsr;
     uint64_t saturated = cpu->scratch[6] | cpu->scratch[7]; /* HEAD_QC */
-    return cpu->fp.fpsr | (m & 1) | (m >> 1 & 0x1e) | (saturated ? 1u << 27 : 0);
+    return cpu->fp.fpsr | sticky_fpsr(cpu->guest_mxcsr) | (saturated ? 1u << 27 : 0);
 }
 
 void target_set_fpsr(CpuHead *cpu, uint32_t fpsr)
 {
     cpu->fp.fpsr = fpsr;
     cpu->scratch[6] = cpu->scratch[7] = 0;
-    cpu->guest_mxcsr &= ~0x3fu;
+    cpu->guest_mxcsr &= ~(uint32_t)MXCSR_STICKY;
+    target_fp_control(cpu);
 }
