@@ -150,6 +150,30 @@ static void threaded(void)
     ok("threads");
 }
 
+/* Flags that code at L overwrote, until it was replaced by code that reads them: near L, in its page, from another. */
+static void flags_read_later(void)
+{
+#ifdef __aarch64__
+    static const unsigned from[] = {4096 + 256, 4096, 8192 - 8, 0, 12288};
+    for (unsigned i = 0; i < 2 * sizeof from / sizeof from[0]; i++) {
+        char *m = mmap(NULL, 16384, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        unsigned at = from[i / 2], to = i & 1 ? 4096 + 2048 : 4096 + 320;
+        uint32_t begin[] = {0xf100141f, 0x14000000 | (((to - at - 4) / 4) & 0x3ffffff)}; /* cmp x0, #5; b L */
+        uint32_t first[] = {0xf1000401, 0xd65f03c0}, then[] = {0x9a9f17e0, 0xd65f03c0};  /* subs x1, x0, #1 | cset x0, eq; ret */
+        memcpy(m + at, begin, sizeof begin);
+        memcpy(m + to, first, sizeof first);
+        flush(m, 16384);
+        CHECK(((Fn)(m + at))(7) == 7);
+        memcpy(m + to, then, sizeof then);
+        flush(m + to, sizeof then);
+        CHECK(((Fn)(m + at))(5) == 1);
+        CHECK(((Fn)(m + at))(6) == 0);
+        munmap(m, 16384);
+    }
+#endif
+    ok("flags");
+}
+
 /* Many functions, so that translations pile up; then all again, other code at the same places. */
 static void many(void)
 {
@@ -177,6 +201,7 @@ int main(void)
     dual_mapped();
     remapped();
     threaded();
+    flags_read_later();
     many();
     return done();
 }
