@@ -396,6 +396,9 @@ bool engine_in_interp(const CpuHead *cpu)
 void engine_raise(CpuHead *cpu, ExcKind kind)
 {
     cpu->exit_kind = kind;
+    if (cpu->in_helper == IN_SOFT) {
+        target_soft_state(cpu->engine, cpu);
+    }
     cpu->in_helper = 0;
     if (engine_in_interp(cpu)) {
         engine_interp_out(cpu);

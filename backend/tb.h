@@ -251,6 +251,8 @@ bool target_uc_address(const void *ucontext, uint64_t *addr);
 bool target_uc_ret_overflow(Engine *e, CpuHead *cpu, void *ucontext);
 /* Goes on at the stub that leaves translated code; the state is in the structure, the C stack is left. */
 NORETURN void target_raise(Engine *e, CpuHead *cpu);
+/* During a slow access (in_helper == IN_SOFT): pc and NZCV written to *cpu, where all else is already. */
+void target_soft_state(Engine *e, CpuHead *cpu);
 void target_ret_reset(Engine *e, CpuHead *cpu); /* empty return stack */
 void target_ret_drop(Engine *e, CpuHead *cpu);  /* the same while a helper called from translated code runs */
 void target_fp_control(CpuHead *cpu); /* FPCR or FPSR changed: guest_mxcsr as they say, with its sticky bits */
@@ -262,6 +264,7 @@ void target_dump(Engine *e, const Tb *tb, void *file);
 bool target_ret_resync(Engine *e, CpuHead *cpu, uint64_t pc);
 
 /* soft.c: system mode */
+enum { IN_SOFT = 2 /* CpuHead.in_helper */ };
 enum { JUMP_CACHES = 16, JUMP_PAGE_WORDS = 16 };
 typedef struct JumpCache {
     uint64_t context, key;

@@ -43,7 +43,8 @@ static inline uint64_t jump_none(unsigned n)
 }
 
 /* A guest access as SoftMmu sees it: log2 of its bytes (0..6), what it does, for whom. */
-enum { ACC_SIZE = 7, ACC_READ = 8, ACC_WRITE = 16, ACC_UNPRIV = 32 /* as EL0 */, ACC_ATOMIC = 64, ACC_CACHE = 128 /* DC ZVA */ };
+enum { ACC_SIZE = 7, ACC_READ = 8, ACC_WRITE = 16, ACC_UNPRIV = 32 /* as EL0 */, ACC_ATOMIC = 64, ACC_CACHE = 128 /* DC ZVA */,
+       ACC_DEFER = 256 /* nobody calls commit: it is to be done at the next poll */ };
 
 /* Guest memory behind a translation (system mode). The functions run on the CPU's thread. */
 typedef struct SoftMmu {
@@ -56,8 +57,9 @@ typedef struct SoftMmu {
      * atomic as the host's; ACC_ATOMIC with ACC_WRITE is never a buffer. */
     void *(*access)(CpuHead *cpu, uint64_t address, uint32_t acc);
     void (*commit)(CpuHead *cpu);
-    /* The same without leaving: true when the TLB has the page for an inline access now. General registers only. */
-    bool (*fill)(CpuHead *cpu, uint64_t address, uint32_t acc);
+    /* The same without leaving, when it is memory that needs no commit, or NULL; the next access to the page will find it in the TLB.
+     * General registers only. */
+    void *(*fill)(CpuHead *cpu, uint64_t address, uint32_t acc);
     /* pending had PENDING_SOFT: requests of other CPUs are to be served, between two instructions. */
     void (*requests)(CpuHead *cpu);
 } SoftMmu;

@@ -43,6 +43,8 @@ static inline Mmu *mmu_of(const CpuHead *h)
     return ((const CpuA64 *)h)->sys->mmu;
 }
 
+static void soft_commit(CpuHead *h);
+
 /* -- requests ----------------------------------------------------------------------------------------------- */
 
 static void serve(Mmu *m)
@@ -127,7 +129,12 @@ static void ask_all(SoftSpace *s, Mmu *mine, const TlbRequest *r, bool wait)
 
 static void soft_requests(CpuHead *h)
 {
-    serve(mmu_of(h));
+    Mmu *m = mmu_of(h);
+    if (m->deferred) {
+        m->deferred = false;
+        soft_commit(h);
+    }
+    serve(m);
 }
 
 /* -- code ------------------------------------------------------------------------------------------------------ */
@@ -309,6 +316,10 @@ static void *soft_access(CpuHead *h, uint64_t va, uint32_t acc)
     Tlb *t = tlb_table(m, acc & ACC_UNPRIV);
     const TlbEntry *e = &t->e[tlb_index(va)];
     unsigned bytes = 1u << (acc & ACC_SIZE);
+    if (m->deferred) {
+        m->deferred = false;
+        soft_commit(h);
+    }
     m->commit.what = COMMIT_NOTHING;
     if (tlb_hit(acc & ACC_WRITE ? e->write : e->read, va, bytes)) {
         return (uint8_t *)(uintptr_t)e->host + (va & 4095);
@@ -333,6 +344,10 @@ static void *soft_access(CpuHead *h, uint64_t va, uint32_t acc)
             m->commit.host = host;
             m->commit.bytes[0] = bytes;
             m->commit.flags = flags;
+            if (acc & ACC_DEFER) {
+                m->deferred = true;
+                engine_request(h);
+            }
         }
         return host;
     }

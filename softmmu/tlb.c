@@ -200,7 +200,7 @@ bool tlb_walk(Mmu *m, Tlb *t, uint64_t va, unsigned access, MmuPage *page, A64Fa
     return true;
 }
 
-bool tlb_fill(CpuHead *h, uint64_t va, uint32_t acc)
+void *tlb_fill(CpuHead *h, uint64_t va, uint32_t acc)
 {
     const CpuA64 *cpu = (const CpuA64 *)h;
     Mmu *m = cpu->sys->mmu;
@@ -208,10 +208,11 @@ bool tlb_fill(CpuHead *h, uint64_t va, uint32_t acc)
     MmuPage page;
     A64Fault f;
     if ((va & 4095) + (1u << (acc & ACC_SIZE)) > 4096 || !tlb_walk(m, t, va, tlb_access_bits(acc), &page, &f)) {
-        return false;
+        return NULL;
     }
     const TlbEntry *e = &t->e[tlb_index(va)];
-    return tlb_hit(acc & ACC_WRITE ? e->write : e->read, va, 1u << (acc & ACC_SIZE));
+    bool hit = tlb_hit(acc & ACC_WRITE ? e->write : e->read, va, 1u << (acc & ACC_SIZE));
+    return hit ? (uint8_t *)(uintptr_t)e->host + (va & 4095) : NULL;
 }
 
 /* -- forgetting --------------------------------------------------------------------------------------------------- */

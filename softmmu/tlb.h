@@ -61,6 +61,7 @@ typedef struct Mmu {
         void *host;
         uint8_t *flags;
     } commit;
+    bool deferred; /* the commit waits for the next poll */
     uint8_t buffer[64] __attribute__((aligned(64)));
     /* requests of others */
     pthread_mutex_t lock;
@@ -76,7 +77,7 @@ const MmuRegime *tlb_regime(Mmu *m, MmuKind kind);
 void tlb_select(Mmu *m);
 /* Walks for the table's privilege and remembers what may be used inline. False: *f. */
 bool tlb_walk(Mmu *m, Tlb *t, uint64_t va, unsigned access, MmuPage *page, A64Fault *f);
-bool tlb_fill(CpuHead *h, uint64_t va, uint32_t acc);
+void *tlb_fill(CpuHead *h, uint64_t va, uint32_t acc);
 Tlb *tlb_table(Mmu *m, bool unpriv);
 unsigned tlb_access_bits(uint32_t acc); /* MMU_READ, MMU_WRITE of ACC_* */
 void tlb_clear(Tlb *t);

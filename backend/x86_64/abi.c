@@ -73,7 +73,7 @@ static Mem head(size_t offset)
 }
 #define HEAD(field) head(offsetof(CpuHead, field))
 
-static void move_pins(Asm *a, const Target *t, bool save)
+void abi_move_pins(Asm *a, const Target *t, bool save)
 {
     for (uint64_t m = t->pins; m; m &= m - 1) {
         Reg r = (Reg)__builtin_ctzll(m);
@@ -126,14 +126,14 @@ static void make_enter(Asm *a, Target *t)
     x_stmxcsr_m(a, 0, HEAD(host_mxcsr));
     x_ldmxcsr_m(a, 0, HEAD(guest_mxcsr));
     x_mov_rm(a, 1, RSP, HEAD(ret_sp));
-    move_pins(a, t, false);
+    abi_move_pins(a, t, false);
     x_jmp_r(a, 0, RAX);
 }
 
 static void make_leave(Asm *a, Target *t)
 {
     t->leave = here(a);
-    move_pins(a, t, true);
+    abi_move_pins(a, t, true);
     x_stmxcsr_m(a, 0, HEAD(guest_mxcsr));
     x_store_rm(a, 1, RSP, HEAD(ret_sp));
     t->leave_saved = asm_rx(a, a->p); /* falls through to it; state and return stack are in the structure already */
@@ -167,7 +167,7 @@ static void make_helper(Asm *a, Target *t)
 {
     static const Reg args[] = {RSI, RDX, RCX, R8};
     t->helper = here(a);
-    move_pins(a, t, true);
+    abi_move_pins(a, t, true);
     x_store_rm(a, 1, RSP, HEAD(ret_sp));
     x_stmxcsr_m(a, 0, HEAD(guest_mxcsr));
     x_ldmxcsr_m(a, 0, HEAD(host_mxcsr));
@@ -181,7 +181,7 @@ static void make_helper(Asm *a, Target *t)
     x_mov_mi(a, 0, HEAD(in_helper), 0);
     x_ldmxcsr_m(a, 0, HEAD(guest_mxcsr));
     x_mov_rm(a, 1, RSP, HEAD(ret_sp));
-    move_pins(a, t, false);
+    abi_move_pins(a, t, false);
     x_byte(a, X_RET);
 }
 
@@ -264,6 +264,9 @@ int abi_init(Engine *e, Target *t)
     make_exits(a, t, e->fe);
     make_helper(a, t);
     make_eval(a, t);
+    if (e->cfg.soft) {
+        soft_thunks(a, t, e->cfg.soft);
+    }
     t->consts = here(a);
     memcpy(a->p, &simd_consts, sizeof simd_consts);
     a->p += sizeof simd_consts;

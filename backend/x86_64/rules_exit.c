@@ -475,6 +475,9 @@ static void one_stub(Lower *l, const Stub *s)
         }
         leave_with(l, s->exc, s->imm, s->pc);
         break;
+    case STUB_SOFT:
+        soft_stub(l, s);
+        break;
     case STUB_MISS:
         x_lea(a, 1, RDX, mem_rip(l->t->miss_entry));
         x_xor_rr(a, 0, RAX, RAX);
@@ -503,6 +506,11 @@ void exit_stubs(Lower *l)
         Exit *x = &l->exits[k];
         x->stub = a->p;
         asm_link(x->at, a->p);
+        if (l->e->cfg.soft && (x->pc ^ l->r->pc.v) >> TLB_PAGE_BITS) { /* never linked: another page may be elsewhere later */
+            x_mov_ri(a, RTARGET, x->pc);
+            x_jmp_abs(a, l->t->soft_far);
+            continue;
+        }
         x_lea(a, 1, RAX, mem_rip(x));
         x_jmp_abs(a, l->t->unlinked);
     }

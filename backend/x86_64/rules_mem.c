@@ -5,25 +5,13 @@
  * STLR must not pass a later LDAR, so it is an xchg. Atomics always lock: memory may be shared between
  * processes even while the guest has one thread.
  */
-#include "sel.h"
+#include "rules_mem.h"
 
-static void own_load(Lower *l, IrRef i)
+void mem_load_from(Lower *l, const IrIns *in, Reg d, Mem m)
 {
-    const IrIns *in = l_ins(l, i);
     Asm *a = &l->a;
-    Mem m = l_addr(l, in);
     IrType ty = (IrType)in->ty;
     int w = ty == I64;
-    if (ty == F16) {
-        Reg t = l_temp(l), d = l_dst(l, i, false);
-        l_fault(l);
-        x_movzx16_rm(a, 0, t, m);
-        x_vmovd_rr(a, d, t);
-        l_def(l, i, d, true);
-        return;
-    }
-    Reg d = l_dst(l, i, false);
-    l_fault(l);
     if (ty == F32) {
         x_vmovss_ld_rm(a, d, m);
     } else if (ty == F64) {
@@ -45,6 +33,24 @@ static void own_load(Lower *l, IrRef i)
         default: x_movsxd_rm(a, 1, d, m); break;
         }
     }
+}
+
+void mem_load(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    Asm *a = &l->a;
+    Mem m = l_addr(l, in);
+    if (in->ty == F16) {
+        Reg t = l_temp(l), d = l_dst(l, i, false);
+        l_fault(l);
+        x_movzx16_rm(a, 0, t, m);
+        x_vmovd_rr(a, d, t);
+        l_def(l, i, d, true);
+        return;
+    }
+    Reg d = l_dst(l, i, false);
+    l_fault(l);
+    mem_load_from(l, in, d, m);
     l_def(l, i, d, true);
 }
 
@@ -60,7 +66,15 @@ static void store_const(Lower *l, const IrIns *in, Mem m, uint64_t k)
     }
 }
 
-static void own_store(Lower *l, IrRef i)
+void mem_fence(Lower *l)
+{
+    l_clobber(l);
+    l->ef = 0;
+    put8(&l->a, X_LOCK);
+    x_alu_mi(&l->a, 1, ALU_OR, mem(RSP, -8), 0);
+}
+
+void mem_store(Lower *l, IrRef i)
 {
     const IrIns *in = l_ins(l, i);
     Asm *a = &l->a;
@@ -84,10 +98,7 @@ static void own_store(Lower *l, IrRef i)
         default: x_vmovups_to_rm(a, s, m); break;
         }
         if (in->y & MEM_RELEASE) {
-            l_clobber(l);
-            l->ef = 0;
-            put8(a, X_LOCK);
-            x_alu_mi(a, 1, ALU_OR, mem(RSP, -8), 0);
+            mem_fence(l);
         }
         return;
     }
@@ -137,10 +148,7 @@ static void own_prefetch(Lower *l, IrRef i)
 static void own_fence(Lower *l, IrRef i)
 {
     if (l_ins(l, i)->x == FENCE_FULL) {
-        l_clobber(l);
-        l->ef = 0;
-        put8(&l->a, X_LOCK);
-        x_alu_mi(&l->a, 1, ALU_OR, mem(RSP, -8), 0);
+        mem_fence(l);
     }
 }
 
@@ -223,18 +231,22 @@ static void cmpxchg(Lower *l, unsigned x, Reg s, Mem m)
     }
 }
 
-static void own_cas(Lower *l, IrRef i)
+void mem_cas_at(Lower *l, IrRef i, Mem m)
 {
     const IrIns *in = l_ins(l, i);
-    l_clobber(l);
-    l->ef = 0;
-    l_fix(l, RAX);
-    Mem m = at(l, l_reg(l, in->a));
     Reg v = l_reg(l, in->c), e = l_reg(l, in->b);
     l_mov(l, I64, RAX, e);
     cmpxchg(l, in->x, v, m);
     extend(&l->a, in->x, in->ty == I64, RAX, RAX);
     l_def(l, i, RAX, true);
+}
+
+static void own_cas(Lower *l, IrRef i)
+{
+    l_clobber(l);
+    l->ef = 0;
+    l_fix(l, RAX);
+    mem_cas_at(l, i, at(l, l_reg(l, l_ins(l, i)->a)));
 }
 
 static void xadd_or_xchg(Lower *l, bool add, unsigned x, Reg t, Mem m)
@@ -252,24 +264,19 @@ static void xadd_or_xchg(Lower *l, bool add, unsigned x, Reg t, Mem m)
     }
 }
 
-static void own_rmw(Lower *l, IrRef i)
+void mem_rmw_at(Lower *l, IrRef i, Mem m)
 {
     static const uint8_t cc[] = {[RMW_SMAX] = CC_L, [RMW_SMIN] = CC_G, [RMW_UMAX] = CC_B, [RMW_UMIN] = CC_A};
     const IrIns *in = l_ins(l, i);
     Asm *a = &l->a;
     unsigned size = in->x & MEM_SIZE_MASK;
-    l_clobber(l);
-    l->ef = 0;
     if (in->y == RMW_ADD || in->y == RMW_SWP) {
-        Mem m = at(l, l_reg(l, in->a));
         Reg t = l_take(l, in->b);
         xadd_or_xchg(l, in->y == RMW_ADD, in->x, t, m);
         extend(a, in->x, in->ty == I64, t, t);
         l_def(l, i, t, true);
         return;
     }
-    l_fix(l, RAX);
-    Mem m = at(l, l_reg(l, in->a));
     Reg v = l_reg(l, in->b), t = l_temp(l);
     bool sign = in->y == RMW_SMAX || in->y == RMW_SMIN;
     int w = size == M64;
@@ -307,18 +314,29 @@ static void own_rmw(Lower *l, IrRef i)
     l_def(l, i, RAX, true);
 }
 
+static void own_rmw(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    l_clobber(l);
+    l->ef = 0;
+    if (in->y != RMW_ADD && in->y != RMW_SWP) {
+        l_fix(l, RAX);
+    }
+    mem_rmw_at(l, i, at(l, l_reg(l, in->a)));
+}
+
 /* cmpxchg16b wants rdx:rax and rcx:rbx; rbx is a pin and is kept in a temporary meanwhile. The fault table
  * cannot say so: the access is probed by a load of both ends first, with rbx in place. */
-static void own_cas128(Lower *l, IrRef i)
+void mem_cas128_at(Lower *l, IrRef i, Reg p)
 {
     const IrIns *in = l_ins(l, i);
     Asm *a = &l->a;
-    l_clobber(l);
-    l->ef = 0;
     l_fix(l, RAX);
     l_fix(l, RCX);
     l_fix(l, RDX);
-    Reg e = l_reg(l, in->b), v = l_reg(l, in->c), p = l_reg(l, in->a), d = l_dst(l, i, true);
+    Reg e = l_reg(l, in->b), v = l_reg(l, in->c);
+    p = p == NOREG ? l_reg(l, in->a) : p;
+    Reg d = l_dst(l, i, true);
     Mem m = mem(p, 0);
     x_vmovq_r_to_rr(a, e, RAX);
     x_vpextrq_rri(a, e, RDX, 1);
@@ -345,6 +363,13 @@ static void own_cas128(Lower *l, IrRef i)
     l_def(l, i, d, true);
 }
 
+static void own_cas128(Lower *l, IrRef i)
+{
+    l_clobber(l);
+    l->ef = 0;
+    mem_cas128_at(l, i, NOREG);
+}
+
 /* With AVX, aligned 16-byte moves are single-copy atomic. */
 static void own_load128(Lower *l, IrRef i)
 {
@@ -363,8 +388,8 @@ static void own_store128(Lower *l, IrRef i)
 }
 
 const Rule rules_mem[] = {
-    OWN(load, 0, 0, own_load)
-    OWN(store, 0, 0, own_store)
+    OWN(load, 0, 0, mem_load)
+    OWN(store, 0, 0, mem_store)
     OWN(fence, 0, 0, own_fence)
     OWN(prefetch, 0, 0, own_prefetch)
     OWN(check_align, 0, 0, own_check_align)

@@ -75,7 +75,9 @@ static inline void use(Lower *l, IrRef u, IrRef pos, int kind)
 static bool clobbers(const Lower *l, const IrIns *i)
 {
     switch (i->op) {
-    case OP_nop: case OP_insn: case OP_const: case OP_get: case OP_set: case OP_load: case OP_store: case OP_prefetch:
+    case OP_load: case OP_store:
+        return l->e->cfg.soft; /* they look the TLB up */
+    case OP_nop: case OP_insn: case OP_const: case OP_get: case OP_set: case OP_prefetch:
     case OP_add: case OP_not: case OP_shl: case OP_lshr: case OP_ashr: case OP_ror: case OP_mulh_u: case OP_bswap:
     case OP_sext32: case OP_zext32: case OP_trunc: case OP_test_flags: case OP_fl_const: case OP_fl_unpack:
     case OP_bits_to_f: case OP_f_to_bits: case OP_s_to_v: case OP_v_to_s: case OP_v_const: case OP_v_const_hi:
@@ -119,7 +121,7 @@ static bool is_lazy(const Lower *l, const IrIns *i, const Val *v)
 static bool shares_granule(const Lower *l, IrRef i)
 {
     const IrIns *second = &l->ins[i], *first = &l->ins[i - 1], *base = &l->ins[second->a];
-    return second->op == OP_load && first->op == OP_load && second->a == first->a && !second->b && !first->b &&
+    return !l->e->cfg.soft && second->op == OP_load && first->op == OP_load && second->a == first->a && !second->b && !first->b &&
            base->op == OP_get && base->x == l->e->fe->sp_slot && first->imm % 16 == 0 && second->imm > first->imm &&
            second->imm + (1 << (second->x & MEM_SIZE_MASK)) <= first->imm + 16;
 }

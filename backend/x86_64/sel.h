@@ -68,6 +68,7 @@ typedef struct Target {
     /* stubs, rx */
     uint8_t *enter, *leave, *leave_saved, *unlinked, *pending, *pending_indirect, *indirect_miss, *ret_mismatch,
         *ret_bottom, *helper, *eval, *resume;
+    uint8_t *soft_slow, *soft_commit, *soft_far; /* system mode */
     size_t stub_bytes;
     const uint8_t *consts; /* rx copy of simd_consts (simd_consts.h) */
     JumpEntry *miss_entry; /* an entry whose host is indirect_miss */
@@ -80,6 +81,7 @@ typedef enum StubKind {
     STUB_FLAGS,   /* store the flags from EFLAGS, then go to the exit */
     STUB_JUMP,    /* go to the exit */
     STUB_EXC,     /* leave with an exception */
+    STUB_SOFT,    /* slow path of an access (rules_softmmu.c) */
     STUB_MISS,    /* indirect call that missed: the entry that leads to the look-up */
 } StubKind;
 typedef struct Stub {
@@ -88,11 +90,16 @@ typedef struct Stub {
     bool poll;
     Reg reg;       /* STUB_EXC: faulting address or NOREG */
     uint8_t *from; /* displacement to link to the stub */
-    uint8_t *back; /* STUB_MISS: where to go on */
+    uint8_t *back; /* STUB_MISS, STUB_SOFT: where to go on */
     Exit *exit;
     ExcKind exc;
     int32_t imm;
     uint64_t pc;
+    /* STUB_SOFT: reg is t1, imm the access */
+    Reg reg2, data; /* t2; what is stored, or NOREG: k */
+    bool store;
+    int32_t k;
+    Fault fault;    /* to be entered at the call */
 } Stub;
 
 typedef struct Lower {
@@ -172,6 +179,8 @@ typedef struct RuleTable {
     const Rule *rules;
     unsigned n;
 } RuleTable;
+extern const Rule rules_softmmu[];
+extern const unsigned rules_softmmu_n;
 extern const Rule rules_exit[], rules_int[], rules_flags[], rules_mem[], rules_fp[], rules_vfp[], rules_simd[], rules_crypto[];
 extern const unsigned rules_exit_n, rules_int_n, rules_flags_n, rules_mem_n, rules_fp_n, rules_vfp_n, rules_simd_n, rules_crypto_n;
 
@@ -245,6 +254,12 @@ const char *features_get(Feat *f, uint32_t off);
 
 /* abi.c */
 int abi_init(Engine *e, Target *t);              /* pins, and the stubs in code memory */
+void abi_move_pins(Asm *a, const Target *t, bool save);
+
+/* rules_softmmu.c */
+void soft_stub(Lower *l, const Stub *s);
+void soft_thunks(Asm *a, Target *t, const SoftMmu *soft);
+uint64_t soft_saved(const CpuHead *cpu, const Target *t, Reg r); /* a temporary's value during a slow access */
 enum { STATE_BIAS = sizeof(CpuHead) + 120, RSTATE = RBP, RTARGET = RCX };
 
 

@@ -19,9 +19,9 @@ static const struct {
 };
 
 /* One array sorted by op, tables in order within an op, the evaluation function last. */
-static int index_rules(Target *t)
+static int index_rules(Target *t, bool soft)
 {
-    unsigned total = OP_COUNT + 1;
+    unsigned total = OP_COUNT + 1 + rules_softmmu_n;
     for (unsigned k = 0; k < LEN(rule_tables); k++) {
         total += *rule_tables[k].n;
     }
@@ -32,6 +32,11 @@ static int index_rules(Target *t)
     unsigned n = 0;
     for (unsigned op = 0; op < OP_COUNT; op++) {
         t->first[op] = &t->rules[n];
+        for (unsigned j = 0; soft && j < rules_softmmu_n; j++) {
+            if (rules_softmmu[j].op == op) {
+                t->rules[n++] = rules_softmmu[j];
+            }
+        }
         for (unsigned k = 0; k < LEN(rule_tables); k++) {
             for (unsigned j = 0; j < *rule_tables[k].n; j++) {
                 if (rule_tables[k].rules[j].op == op) {
@@ -56,7 +61,7 @@ int target_init(Engine *e)
     }
     e->target = t;
     sel_init();
-    int r = index_rules(t);
+    int r = index_rules(t, e->cfg.soft);
     return r < 0 ? r : abi_init(e, t);
 }
 
@@ -187,6 +192,39 @@ static uint32_t flags_by_recipe(const Engine *e, const CpuHead *cpu, const greg_
     return (v & sign ? PACKED_N : 0) | (v == 0 ? PACKED_Z : 0) | (c ? PACKED_C : 0) | (o ? PACKED_V : 0);
 }
 
+/* NZCV as f says where it is. */
+static void save_flags(Engine *e, CpuHead *cpu, const greg_t *g, const Tb *tb, const Fault *f)
+{
+    if (f->flags != FAULT_FL_MEMORY) {
+        uint32_t fl = f->flags == FAULT_FL_SPILL    ? cpu->spill[f->reg].s[0]
+                      : f->flags == FAULT_FL_RECIPE ? flags_by_recipe(e, cpu, g, &tb->recipes[f->reg])
+                      : f->flags == FAULT_FL_TARGET ? (uint32_t)g[greg_of[f->reg]]
+                                                    : flags_from((uint64_t)g[REG_EFL], (FlagForm)(f->flags - FAULT_FL_TARGET - 1));
+        fl &= PACKED_N | PACKED_Z | PACKED_C | PACKED_V;
+        memcpy((uint8_t *)cpu + e->fe->slots[e->fe->nzcv_slot].offset, &fl, 4);
+    }
+}
+
+void target_soft_state(Engine *e, CpuHead *cpu)
+{
+    const Target *t = e->target;
+    const uint8_t *ret = *(const uint8_t **)cpu->ret_sp;
+    const Tb *tb = tb_of_host(e, ret);
+    const Fault *f = tb ? tb_fault(tb, (uint32_t)(ret - tb->entry)) : NULL;
+    ASSERT(f);
+    greg_t g[NGREG] = {0};
+    for (Reg r = 0; r < 16; r++) {
+        if (t->pins >> r & 1) {
+            memcpy(&g[greg_of[r]], (const uint8_t *)cpu + e->fe->slots[t->slot_of[r]].offset, 8);
+        } else if (t->temps >> r & 1) {
+            g[greg_of[r]] = (greg_t)soft_saved(cpu, t, r);
+        }
+    }
+    uint64_t pc = tb->pc + (uint64_t)((int64_t)f->pc * 2);
+    memcpy((uint8_t *)cpu + e->fe->slots[e->fe->pc_slot].offset, &pc, 8);
+    save_flags(e, cpu, g, tb, f);
+}
+
 void target_uc_save(Engine *e, CpuHead *cpu, const void *ucontext, const Tb *tb, const Fault *f)
 {
     const Target *t = e->target;
@@ -206,14 +244,7 @@ void target_uc_save(Engine *e, CpuHead *cpu, const void *ucontext, const Tb *tb,
     }
     uint64_t pc = tb->pc + (uint64_t)((int64_t)f->pc * 2);
     memcpy(base + e->fe->slots[e->fe->pc_slot].offset, &pc, 8);
-    if (f->flags != FAULT_FL_MEMORY) {
-        uint32_t fl = f->flags == FAULT_FL_SPILL    ? cpu->spill[f->reg].s[0]
-                      : f->flags == FAULT_FL_RECIPE ? flags_by_recipe(e, cpu, g, &tb->recipes[f->reg])
-                      : f->flags == FAULT_FL_TARGET ? (uint32_t)g[greg_of[f->reg]]
-                                                    : flags_from((uint64_t)g[REG_EFL], (FlagForm)(f->flags - FAULT_FL_TARGET - 1));
-        fl &= PACKED_N | PACKED_Z | PACKED_C | PACKED_V;
-        memcpy(base + e->fe->slots[e->fe->nzcv_slot].offset, &fl, 4);
-    }
+    save_flags(e, cpu, g, tb, f);
     cpu->ret_sp = (void *)g[REG_RSP];
     cpu->guest_mxcsr = uc->uc_mcontext.fpregs->mxcsr;
 }

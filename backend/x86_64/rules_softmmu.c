@@ -1,0 +1,374 @@
+/* rules_softmmu.c - guest memory in system mode: every access looks the TLB up inline.
+ *
+ * The check, for an access of n bytes at va (t1, t2: temporaries):
+ *     lea  t1, va
+ *     rorx t2, t1, 12 - 5;  and t2, (TLB_SIZE - 1) << 5;  add t2, [cpu.tlb]     the entry
+ *     xor  t1, [t2 + tag];  cmp t1, 4096 - n;  ja slow                          offset in the page, if it is the right one
+ *     add  t1, [t2 + host]
+ * and t1 is the host address. `slow` makes va anew and calls soft_slow, which finds or makes the address in another way (SoftMmu.fill,
+ * then .access), or leaves with the guest's exception; the fault table has an entry at its return address. Every register survives it.
+ * After a slow store, soft_commit is called. Flags are never in EFLAGS here, because the check destroys them.
+ */
+#include "rules_mem.h"
+
+enum { ENTRY_BITS = 5, FRAME_XMM = 64, FRAME_BYTES = FRAME_XMM + 16 * 16 };
+_Static_assert(sizeof(TlbEntry) == 1 << ENTRY_BITS, "the check's shift");
+
+static size_t tag_offset(unsigned acc)
+{
+    return acc & ACC_WRITE ? offsetof(TlbEntry, write) : offsetof(TlbEntry, read);
+}
+
+/* The check for an access at m, whose registers (but keep) may be given up afterwards: the host address. *s: the slow path, linked to go on
+ * right after the check. */
+static Reg host_address(Lower *l, Mem m, unsigned acc, Reg t1, Reg keep, Stub **stub)
+{
+    Asm *a = &l->a;
+    t1 = t1 == NOREG ? l_temp(l) : t1;
+    if (m.index == NOREG && !m.disp) {
+        x_mov_rr(a, 1, t1, m.base);
+    } else {
+        x_lea(a, 1, t1, m);
+    }
+    for (unsigned k = 0; k < 2; k++) { /* of the address only t1 counts from here on */
+        Reg r = k ? m.index : m.base;
+        if (r < 16 && r != keep) {
+            l->lock &= ~((uint64_t)1 << r);
+        }
+    }
+    uint64_t lock = l->lock;
+    Reg t2 = l_temp(l);
+    x_rorx_rri(a, 1, t2, t1, TLB_PAGE_BITS - ENTRY_BITS);
+    x_alu_ri(a, 0, ALU_AND, t2, ((1 << TLB_BITS) - 1) << ENTRY_BITS);
+    x_add_rm(a, 1, t2, l_head(l, acc & ACC_UNPRIV ? offsetof(CpuHead, tlb_unpriv) : offsetof(CpuHead, tlb)));
+    x_xor_rm(a, 1, t1, mem(t2, (int32_t)tag_offset(acc)));
+    x_alu_ri(a, 1, ALU_CMP, t1, (1 << TLB_PAGE_BITS) - (1 << (acc & ACC_SIZE)));
+    l_fault(l);
+    Stub *s = l_stub(l, STUB_SOFT);
+    s->from = x_jcc(a, CC_A);
+    s->reg = t1;
+    s->reg2 = t2;
+    s->imm = (int32_t)acc;
+    s->fault = l->faults[--l->nfaults];
+    x_add_rm(a, 1, t1, mem(t2, offsetof(TlbEntry, host)));
+    s->back = a->p;
+    l->lock = lock; /* t2 is free again */
+    *stub = s;
+    return t1;
+}
+
+static unsigned access_of(const IrIns *in, unsigned what)
+{
+    return (in->x & MEM_SIZE_MASK) | what | (in->y & MEM_UNPRIV ? ACC_UNPRIV : 0);
+}
+
+static void begin(Lower *l)
+{
+    l_clobber(l);
+    l->ef = 0;
+}
+
+static void soft_load(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    Asm *a = &l->a;
+    if (in->y & MEM_HOST) {
+        mem_load(l, i);
+        return;
+    }
+    begin(l);
+    Stub *s;
+    Mem m = l_addr(l, in);
+    Reg t = host_address(l, m, access_of(in, ACC_READ), NOREG, NOREG, &s);
+    IrType ty = (IrType)in->ty;
+    if (ty == F16) {
+        Reg d = l_dst(l, i, true);
+        x_movzx16_rm(a, 0, t, mem(t, 0));
+        x_vmovd_rr(a, d, t);
+        l_def(l, i, d, true);
+        return;
+    }
+    Reg d = l->val[i].hint == NOSLOT && ty != F32 && ty != F64 && ty != TV128 ? t : l_dst(l, i, false);
+    mem_load_from(l, in, d, mem(t, 0));
+    l_def(l, i, d, true);
+}
+
+/* The store itself, from register r (a general one, a vector, or none: the constant k). */
+static void store_to(Asm *a, unsigned size, Reg r, int32_t k, Mem m)
+{
+    if (r == NOREG) {
+        switch (size) {
+        case M8: x_mov_mi8(a, m, (uint8_t)k); break;
+        case M16: x_mov_mi16(a, m, (uint16_t)k); break;
+        case M32: x_mov_mi(a, 0, m, k); break;
+        default: x_mov_mi(a, 1, m, k); break;
+        }
+    } else if (reg_is_xmm(r)) {
+        switch (size) {
+        case M32: x_vmovss_st_rm(a, r, m); break;
+        case M64: x_vmovsd_st_rm(a, r, m); break;
+        default: x_vmovups_to_rm(a, r, m); break;
+        }
+    } else {
+        switch (size) {
+        case M8: x_store8(a, r, m); break;
+        case M16: x_store16_rm(a, 0, r, m); break;
+        case M32: x_store_rm(a, 0, r, m); break;
+        default: x_store_rm(a, 1, r, m); break;
+        }
+    }
+}
+
+static void store_at(Lower *l, Mem m, unsigned acc, Reg r, int32_t k)
+{
+    Stub *s;
+    Reg t = host_address(l, m, acc, NOREG, r, &s);
+    s->store = true;
+    s->data = r;
+    s->k = k;
+    store_to(&l->a, acc & ACC_SIZE, r, k, mem(t, 0));
+    s->back = l->a.p; /* the slow path has its own store */
+}
+
+static void soft_store(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    Asm *a = &l->a;
+    if (in->y & MEM_HOST) {
+        mem_store(l, i);
+        return;
+    }
+    IrType ty = ir_result_type(l_ins(l, in->c));
+    unsigned size = in->x & MEM_SIZE_MASK;
+    begin(l);
+    Reg r = NOREG;
+    int32_t k = 0;
+    uint64_t v = l_is_const(l, in->c) ? ir_imm64(l_ins(l, in->c)) : 0;
+    if (l_is_const(l, in->c) && l->val[in->c].reg == NOREG && (ty == I32 || ty == I64) && (size != M64 || (int64_t)v == (int32_t)v)) {
+        k = (int32_t)v;
+    } else {
+        r = l_reg(l, in->c);
+    }
+    if (size == M16 && reg_is_xmm(r)) {
+        Reg t = l_temp(l);
+        x_vpextrw_rri(a, r, t, 0);
+        r = t;
+    }
+    store_at(l, l_addr(l, in), access_of(in, ACC_WRITE), r, k);
+    if (in->y & MEM_RELEASE) {
+        mem_fence(l);
+    }
+}
+
+static void soft_prefetch(Lower *l, IrRef i)
+{
+    (void)l;
+    (void)i;
+}
+
+static void soft_cas(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    Stub *s;
+    begin(l);
+    l_fix(l, RAX);
+    Reg t = host_address(l, mem(l_reg(l, in->a), 0), access_of(in, ACC_READ | ACC_WRITE | ACC_ATOMIC), NOREG, NOREG, &s);
+    mem_cas_at(l, i, mem(t, 0));
+}
+
+static void soft_rmw(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    unsigned acc = (in->x & MEM_SIZE_MASK) | ACC_READ | ACC_WRITE | ACC_ATOMIC; /* .y is the operation */
+    Stub *s;
+    begin(l);
+    if (in->y != RMW_ADD && in->y != RMW_SWP) {
+        l_fix(l, RAX);
+    }
+    Reg t = host_address(l, mem(l_reg(l, in->a), 0), acc, NOREG, NOREG, &s);
+    mem_rmw_at(l, i, mem(t, 0));
+}
+
+static void soft_cas128(Lower *l, IrRef i)
+{
+    Stub *s;
+    begin(l);
+    l_fix(l, RSI);
+    host_address(l, mem(l_reg(l, l_ins(l, i)->a), 0), M128 | ACC_READ | ACC_WRITE | ACC_ATOMIC, RSI, NOREG, &s);
+    mem_cas128_at(l, i, RSI);
+}
+
+static void soft_load128(Lower *l, IrRef i)
+{
+    Stub *s;
+    begin(l);
+    Reg t = host_address(l, mem(l_reg(l, l_ins(l, i)->a), 0), M128 | ACC_READ, NOREG, NOREG, &s), d = l_dst(l, i, false);
+    x_vmovdqa_rm(&l->a, d, mem(t, 0));
+    l_def(l, i, d, true);
+}
+
+static void soft_store128(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    begin(l);
+    Reg r = l_reg(l, in->b);
+    store_at(l, mem(l_reg(l, in->a), 0), M128 | ACC_WRITE, r, 0);
+}
+
+const Rule rules_softmmu[] = {
+    OWN(load, 0, 0, soft_load)
+    OWN(store, 0, 0, soft_store)
+    OWN(prefetch, 0, 0, soft_prefetch)
+    OWN(cas, 0, 0, soft_cas)
+    OWN(rmw, 0, 0, soft_rmw)
+    OWN(cas128, 0, 0, soft_cas128)
+    OWN(load128_atomic, 0, 0, soft_load128)
+    OWN(store128_atomic, 0, 0, soft_store128)
+};
+const unsigned rules_softmmu_n = LEN(rules_softmmu);
+
+/* -- slow paths ------------------------------------------------------------------------------------------------- */
+
+static void call_slow(Lower *l, const Stub *s, const void *thunk)
+{
+    x_call_abs(&l->a, thunk);
+    if (l->nfaults >= LEN(l->faults)) {
+        l->too_big = true;
+        return;
+    }
+    Fault *f = &l->faults[l->nfaults++];
+    *f = s->fault;
+    f->off = (uint32_t)(l->a.p - l->a.base);
+}
+
+void soft_stub(Lower *l, const Stub *s)
+{
+    Asm *a = &l->a;
+    Mem address = l_head(l, offsetof(CpuHead, scratch)), kind = l_head(l, offsetof(CpuHead, scratch) + 8);
+    x_xor_rm(a, 1, s->reg, mem(s->reg2, (int32_t)tag_offset((unsigned)s->imm)));
+    x_store_rm(a, 1, s->reg, address);
+    x_mov_mi(a, 0, kind, s->imm | (s->imm & ACC_WRITE && !s->store ? ACC_DEFER : 0));
+    call_slow(l, s, l->t->soft_slow);
+    x_mov_rm(a, 1, s->reg, address);
+    if (s->store) {
+        store_to(a, (unsigned)s->imm & ACC_SIZE, s->data, s->k, mem(s->reg, 0));
+        x_alu_mi(a, 0, ALU_CMP, kind, 0);
+        asm_link(x_jcc(a, CC_E), s->back);
+        call_slow(l, s, l->t->soft_commit);
+    }
+    asm_link(x_jmp(a), s->back);
+}
+
+/* What the thunks call with all state saved. scratch[1] = 1 afterwards: a store wants its commit. */
+static void *slow(CpuHead *cpu)
+{
+    void *p = cpu->soft->access(cpu, cpu->scratch[0], (uint32_t)cpu->scratch[1]);
+    cpu->scratch[1] = 1;
+    return p;
+}
+
+static void *commit(CpuHead *cpu)
+{
+    cpu->soft->commit(cpu);
+    return NULL;
+}
+
+/* Temporaries, which no slot holds: on the C stack meanwhile. */
+static void move_temps(Asm *a, const Target *t, bool save)
+{
+    unsigned n = 0, x = 0;
+    for (uint64_t m = t->temps; m; m &= m - 1) {
+        Reg r = (Reg)__builtin_ctzll(m);
+        Mem p = reg_is_xmm(r) ? mem(RSP, FRAME_XMM + 16 * (int32_t)x++) : mem(RSP, 8 * (int32_t)n++);
+        if (reg_is_xmm(r)) {
+            save ? x_vmovups_to_rm(a, r, p) : x_vmovups_rm(a, r, p);
+        } else {
+            save ? x_store_rm(a, 1, r, p) : x_mov_rm(a, 1, r, p);
+        }
+    }
+}
+
+static Mem head(size_t offset)
+{
+    return mem(RSTATE, (int32_t)offset - STATE_BIAS);
+}
+#define HEAD(field) head(offsetof(CpuHead, field))
+
+/* Calls fn(cpu), which may be any C code, from the return stack; every register survives. scratch[0] = its result. */
+static void full_call(Asm *a, const Target *t, void *(*fn)(CpuHead *))
+{
+    abi_move_pins(a, t, true);
+    x_store_rm(a, 1, RSP, HEAD(ret_sp));
+    x_mov_rm(a, 1, RSP, HEAD(host_sp));
+    x_alu_ri(a, 1, ALU_SUB, RSP, FRAME_BYTES);
+    move_temps(a, t, true);
+    x_store_rm(a, 1, RSP, head(offsetof(CpuHead, scratch) + 16));
+    x_stmxcsr_m(a, 0, HEAD(guest_mxcsr));
+    x_ldmxcsr_m(a, 0, HEAD(host_mxcsr));
+    x_mov_mi(a, 0, HEAD(in_helper), IN_SOFT);
+    x_lea(a, 1, RDI, head(0));
+    x_mov_ri(a, RAX, (uint64_t)(uintptr_t)fn);
+    x_call_r(a, 0, RAX);
+    x_mov_mi(a, 0, HEAD(in_helper), 0);
+    x_ldmxcsr_m(a, 0, HEAD(guest_mxcsr));
+    x_store_rm(a, 1, RAX, HEAD(scratch));
+    move_temps(a, t, false);
+    x_mov_rm(a, 1, RSP, HEAD(ret_sp));
+    abi_move_pins(a, t, false);
+    x_byte(a, X_RET);
+}
+
+/* First SoftMmu.fill, for which only the general registers that C may change are saved. */
+static void make_slow(Asm *a, Target *t, const SoftMmu *soft)
+{
+    static const Reg list[] = {RAX, RCX, RDX, RSI, RDI, R8, R9, R10, R11, RBX}; /* the last one for the stack's alignment */
+    x_store_rm(a, 1, RSP, HEAD(ret_sp));
+    x_mov_rm(a, 1, RSP, HEAD(host_sp));
+    for (unsigned k = 0; k < LEN(list); k++) {
+        x_push_r(a, 0, list[k]);
+    }
+    x_lea(a, 1, RDI, head(0));
+    x_mov_rm(a, 1, RSI, HEAD(scratch));
+    x_mov_rm(a, 0, RDX, head(offsetof(CpuHead, scratch) + 8));
+    x_mov_ri(a, RAX, (uint64_t)(uintptr_t)soft->fill);
+    x_call_r(a, 0, RAX);
+    x_test_rr(a, 1, RAX, RAX);
+    uint8_t *full = x_jcc(a, CC_E);
+    x_store_rm(a, 1, RAX, HEAD(scratch));
+    x_mov_mi(a, 0, head(offsetof(CpuHead, scratch) + 8), 0);
+    for (unsigned k = LEN(list); k--;) {
+        x_pop_r(a, 0, list[k]);
+    }
+    x_mov_rm(a, 1, RSP, HEAD(ret_sp));
+    x_byte(a, X_RET);
+    asm_link(full, a->p);
+    for (unsigned k = LEN(list); k--;) {
+        x_pop_r(a, 0, list[k]);
+    }
+    x_mov_rm(a, 1, RSP, HEAD(ret_sp));
+    full_call(a, t, slow);
+}
+
+static uint8_t *here(Asm *a)
+{
+    while ((uintptr_t)a->p & 15) {
+        put8(a, X_INT3);
+    }
+    return asm_rx(a, a->p);
+}
+
+void soft_thunks(Asm *a, Target *t, const SoftMmu *soft)
+{
+    t->soft_slow = here(a);
+    make_slow(a, t, soft);
+    t->soft_commit = here(a);
+    full_call(a, t, commit);
+    t->soft_far = here(a);
+    exit_probe_jump(a, t);
+}
+
+uint64_t soft_saved(const CpuHead *cpu, const Target *t, Reg r)
+{
+    const uint64_t *frame = (const uint64_t *)(uintptr_t)cpu->scratch[2];
+    return frame[__builtin_popcountll(t->temps & (((uint64_t)1 << r) - 1))];
+}
