@@ -724,6 +724,13 @@ void engine_add_key(Engine *e, uint64_t bits)
     engine_unlock(e);
 }
 
+void engine_fpsr_watched(Engine *e)
+{
+    if (!e->cfg.interp && !(e->cfg.no_opt & OFF_UFC) && !(engine_added_key(e) & KEY_FP_UFC)) {
+        engine_add_key(e, KEY_FP_UFC);
+    }
+}
+
 uint32_t engine_fpsr(CpuHead *cpu)
 {
     return target_fpsr(cpu);

@@ -25,6 +25,7 @@ enum {
     KEY_USER = 8,     /* first bit free for the front end */
     KEY_FP_FZ = 1 << 28, /* FPCR.FZ: denormals are flushed to zero */
     KEY_FP_DN = 1 << 29, /* FPCR.DN: results that are NaNs are the default NaN */
+    KEY_FP_UFC = 1 << 30, /* the guest looks at FPSR: underflow is detected before rounding */
 };
 
 typedef struct JumpEntry {
@@ -182,7 +183,7 @@ typedef struct Frontend {
 } Frontend;
 
 /* What an engine can do without, for tests: host features that not every host has, jumps between regions. */
-enum { OFF_AVX512 = 1, OFF_CRYPTO = 2, OFF_CHAIN = 4 };
+enum { OFF_AVX512 = 1, OFF_CRYPTO = 2, OFF_CHAIN = 4, OFF_UFC = 8 /* never KEY_FP_UFC */ };
 
 typedef struct EngineConfig {
     const Frontend *fe;
@@ -216,6 +217,8 @@ void engine_fpcr_changed(CpuHead *cpu);
 /* FPSR with the host's sticky bits merged; and the other way round. */
 uint32_t engine_fpsr(CpuHead *cpu);
 void engine_set_fpsr(CpuHead *cpu, uint32_t fpsr);
+/* The guest reads or writes FPSR: from its next exit on, KEY_FP_UFC. */
+void engine_fpsr_watched(Engine *e);
 
 /* Drops translations of guest code in [start, start + len); running threads leave them at their next exit.
  * Any thread may call it, not from a signal handler. */

@@ -1,4 +1,4 @@
-/* rules_fpmode.c - FPCR.FZ and FPCR.DN on the host's instructions: checks that trap where plain results would differ.
+/* rules_fpmode.c - FPCR.FZ, FPCR.DN and exact underflow on the host's instructions: checks that trap where plain results would differ.
  *
  * A check stands in front of the lowering of rules_fp.c or rules_vfp.c, writes no guest state, and sends the instruction to
  * the reference by a trap (docs/floating-point.md).
@@ -13,10 +13,15 @@
  * A flushed result raises UFC only, but the host may set its inexact flag at that trap. So inexact is unmasked too
  * until FPSR.IXC is set, and the host's flag does not count (target.c).
  *
+ * UFC (KEY_FP_UFC, without FZ): the second computation serves here too. Where it is denormal and the guest may look at FPSR,
+ * the reference does the instruction; a comparison of NaNs, masked with the denormal lanes, traps.
+ *
  * DN: a signalling comparison of the operands traps when one is a NaN (or, with FZ, a denormal). Other NaNs come from
  * invalid operations, which trap anyway.
  */
 #include "fp_lower.h"
+
+enum { FP_CLASS_DENORMAL = 0x20 }; /* of vfpclass */
 
 typedef enum Kind {
     K_NONE,   /* nothing to check */
@@ -107,6 +112,34 @@ static bool flush_check(Lower *l, const IrIns *in, Kind kind, bool packed, bool 
     return true;
 }
 
+/* Conversions to half precision are not worth the trouble; converting halves, nothing is tiny. */
+static bool underflow_check(Lower *l, const IrIns *in, Kind kind, IrElem e, bool packed)
+{
+    Asm *a = &l->a;
+    bool to_half = in->op == OP_f_cvt ? in->y == E_H : in->op == OP_vf_narrow && e == E_S;
+    if (kind < K_MUL || kind == K_ROUND || in->op == OP_vf_widen || (in->op == OP_f_cvt && in->y > in->x)) {
+        return true;
+    }
+    if (!l->t->feat.avx512 || to_half) {
+        return false;
+    }
+    Reg t = l_temp_x(l);
+    round_to_zero(l, in, kind, packed, e == E_D, t);
+    if (!packed || kind == K_CVT) {
+        x_vmovq_rr(a, t, t); /* what is above */
+    }
+    if (e == E_D && kind != K_CVT) {
+        x_vfpclasspd_k_rri(a, K1, t, FP_CLASS_DENORMAL);
+    } else {
+        x_vfpclassps_k_rri(a, K1, t, FP_CLASS_DENORMAL);
+    }
+    x_vpternlog_rrri(a, t, t, t, 0xff);
+    l_fault(l);
+    x_vcmpps_k_rrri(a, K1, t, t, CMP_ORD_S);
+    a->p[-4] |= K1; /* only lanes of the mask */
+    return true;
+}
+
 static void nan_check(Lower *l, const IrIns *in, Kind kind, bool packed, bool dbl)
 {
     Reg s = l_reg(l, in->a), second = s;
@@ -129,13 +162,19 @@ bool fpmode_check(Lower *l, IrRef i)
     if (kind == K_NONE) {
         return true;
     }
+    uint64_t lock = l->lock;
+    if (!(l->r->key & (KEY_FP_FZ | KEY_FP_DN))) {
+        bool good = underflow_check(l, in, kind, e, packed);
+        l->lock = lock;
+        return good;
+    }
     if (e != E_S && e != E_D) {
         return !(l->r->key & KEY_FP_DN);
     }
-    uint64_t lock = l->lock;
     nan_check(l, in, kind, packed, e == E_D);
     l->lock = lock; /* what a check had in temporaries is not needed any more */
-    bool good = !fz || flush_check(l, in, kind, packed, e == E_D);
+    bool ufc = l->r->key & KEY_FP_UFC;
+    bool good = fz ? flush_check(l, in, kind, packed, e == E_D) : !ufc || underflow_check(l, in, kind, e, packed);
     l->lock = lock;
     return good;
 }

@@ -1240,7 +1240,7 @@ void l_op(Lower *l, IrRef i)
         fl_store(l);
         l->lock = 0;
     }
-    if (UNLIKELY((l->r->key & (KEY_FP_FZ | KEY_FP_DN)) && (ir_ops[in->op].effects & (EVAL | FPX)) == (EVAL | FPX)) &&
+    if (UNLIKELY((l->r->key & (KEY_FP_FZ | KEY_FP_DN | KEY_FP_UFC)) && (ir_ops[in->op].effects & (EVAL | FPX)) == (EVAL | FPX)) &&
         !fpmode_check(l, i)) {
         l_eval(l, i);
         return;

@@ -105,13 +105,23 @@ void h_fpcr_write(CpuA64 *cpu, uint32_t fpcr)
     engine_fpcr_changed(&cpu->h);
 }
 
+/* A kernel that switches tasks accesses it without interest. */
+static void fpsr_watched(CpuA64 *cpu)
+{
+    if (!cpu->sys || a64_el(cpu) == 0) {
+        engine_fpsr_watched(cpu->h.engine);
+    }
+}
+
 uint32_t h_fpsr_read(CpuA64 *cpu)
 {
+    fpsr_watched(cpu);
     return engine_fpsr(&cpu->h);
 }
 
 void h_fpsr_write(CpuA64 *cpu, uint32_t fpsr)
 {
+    fpsr_watched(cpu);
     engine_set_fpsr(&cpu->h, fpsr & FPSR_BITS);
 }
 

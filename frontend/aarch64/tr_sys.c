@@ -240,9 +240,18 @@ static IrRef mrs_fpsr(Tr *t)
     return ir_call(t->b, H_fpsr_read, 0, 0, 0);
 }
 
+/* The first access brings another key (engine_fpsr_watched). */
+static void sync_fpsr(Tr *t)
+{
+    if (!(t->key & KEY_FP_UFC)) {
+        tr_sync(t);
+    }
+}
+
 static void msr_fpsr(Tr *t, IrRef v)
 {
     ir_call(t->b, H_fpsr_write, ir_trunc(t->b, v), 0, 0);
+    sync_fpsr(t);
 }
 
 static IrRef mrs_cntvct(Tr *t)
@@ -367,6 +376,9 @@ void tr_mrs(Tr *t, const A64 *a, int k)
         v = r->mrs(t);
     }
     tr_set_reg(t, a->rt, v);
+    if (r && r->kind == KIND_HOOK && r->mrs == mrs_fpsr) {
+        sync_fpsr(t);
+    }
 }
 
 void tr_msr(Tr *t, const A64 *a, int k)

@@ -48,6 +48,7 @@ typedef struct Unit {
     bool one_insn, jit; /* jit: by engine_run(), */
     bool interp;        /* which interprets */
     bool threads; /* barriers, locks and monitors as with several threads */
+    bool no_ufc;  /* as before the guest looks at FPSR for the first time */
     uint32_t no_opt;
     Engine *engine;
     CpuA64 *cpu;
@@ -129,8 +130,8 @@ bool waived_row(const char *kind, unsigned row);
 bool waived_word(const char *kind, uint32_t word);
 /* May this difference between the reference and the oracle stand? Counts it. */
 bool waived_result(const Case *c, const DiffResult *ref, const DiffResult *oracle);
-/* The same between the reference and another engine of ours. */
-bool waived_ours(const Case *c, const DiffResult *ref, const DiffResult *other);
+/* The same between the reference and another engine of ours; no_ufc as in Unit. */
+bool waived_ours(const Case *c, const DiffResult *ref, const DiffResult *other, bool no_ufc);
 void waivers_report(FILE *f);
 
 /* -- shrink.c ---------------------------------------------------------------------------------------------------- */

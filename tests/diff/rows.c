@@ -339,12 +339,12 @@ static void same_vectors(DiffResult *like, const DiffResult *ref, const A64 *a)
     memcpy(like->s.v[a->rt2 & 31], ref->s.v[a->rt2 & 31], 16);
 }
 
-bool waived_ours(const Case *c, const DiffResult *ref, const DiffResult *other)
+bool waived_ours(const Case *c, const DiffResult *ref, const DiffResult *other, bool no_ufc)
 {
     enum { FPSR_UFC = 8, FPSR_IXC = 16 };
     static DiffResult like;
     like = *other;
-    if (ref->s.fpsr & ~like.s.fpsr & FPSR_UFC && like.s.fpsr & FPSR_IXC && waived_name("ufc", "-")) {
+    if (no_ufc && ref->s.fpsr & ~like.s.fpsr & FPSR_UFC && like.s.fpsr & FPSR_IXC && waived_name("ufc", "-")) {
         like.s.fpsr |= FPSR_UFC;
     }
     A64 a = row_at(c, ref);

@@ -383,7 +383,7 @@ NORETURN static void die(const char *what, int sig)
 void unit_renew(Unit *u)
 {
     EngineConfig cfg = {.fe = &the_frontend, .cpu_model = the_model, .space = &space, .interp = !u->jit || u->interp,
-                        .one_insn = u->one_insn, .no_opt = u->no_opt, .cache_bytes = 16 << 20};
+                        .one_insn = u->one_insn, .no_opt = u->no_opt | (u->no_ufc ? OFF_UFC : 0), .cache_bytes = 16 << 20};
     u->engine = engine_new(&cfg);
     u->cpu = aligned_alloc(64, ALIGN_UP(sizeof *u->cpu, 64));
     memset(u->cpu, 0, sizeof *u->cpu);
@@ -394,6 +394,9 @@ void unit_renew(Unit *u)
     int err = u->engine ? engine_cpu_init(u->engine, &u->cpu->h) : -ENOMEM;
     if (err < 0) {
         BUG("engine %s: %d", u->name, err);
+    }
+    if (!u->no_ufc) {
+        engine_fpsr_watched(u->engine);
     }
     if (u->threads) {
         engine_second_thread(u->engine);
@@ -509,12 +512,13 @@ void units_init(bool jit, const char *cpu)
     unit_add((Unit){.name = "interp"});
     unit_add((Unit){.name = "interp-one", .one_insn = true});
     if (jit) {
-        unit_add((Unit){.name = "jit", .jit = true});
+        unit_add((Unit){.name = "jit", .jit = true, .no_ufc = true});
         unit_add((Unit){.name = "jit-one", .jit = true, .one_insn = true});
+        unit_add((Unit){.name = "jit-ufc", .jit = true});
         unit_add((Unit){.name = "jit-avx2", .jit = true, .no_opt = OFF_AVX512});
         unit_add((Unit){.name = "jit-nocrypto", .jit = true, .no_opt = OFF_CRYPTO});
         unit_add((Unit){.name = "jit-nochain", .jit = true, .no_opt = OFF_CHAIN});
         unit_add((Unit){.name = "engine-interp", .jit = true, .interp = true});
-        unit_add((Unit){.name = "jit-threads", .jit = true, .threads = true});
+        unit_add((Unit){.name = "jit-threads", .jit = true, .threads = true, .no_ufc = true});
     }
 }
