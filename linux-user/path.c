@@ -1,6 +1,7 @@
 /* path.c - -L: absolute names are looked for under a prefix first, as QEMU does.
  *
- * Only names that exist there are redirected, so the guest still sees the host's /tmp. /proc, /sys and /dev are the
+ * Only names that exist there are redirected, so the guest still sees the host's /tmp, and never the root itself, since
+ * who opens that goes down from there by descriptors, perhaps to a file of the host. /proc, /sys and /dev are the
  * host's in any case: a copied system has empty folders of these names. A symbolic link under
  * the prefix that leads to an absolute name is followed inside the prefix (Debian's /usr/bin/awk needs that).
  */
@@ -85,7 +86,7 @@ static bool is_kernels(const char *path)
 const char *prefix_path(const char *path, char *buf)
 {
     size_t n = strlen(path);
-    if (!prefix_len || path[0] != '/' || prefix_len + n >= PATH_SIZE || is_kernels(path)) {
+    if (!prefix_len || path[0] != '/' || strspn(path, "/.") == n || prefix_len + n >= PATH_SIZE || is_kernels(path)) {
         return path;
     }
     if (!strncmp(path, prefix, prefix_len) && (path[prefix_len] == '/' || !path[prefix_len])) {
