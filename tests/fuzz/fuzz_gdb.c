@@ -1,4 +1,4 @@
-/* fuzz_gdb.c - packets of a debugger to linux-user/gdbstub.c, over a socket, with a made-up program of two threads
+/* fuzz_gdb.c - packets of a debugger to gdb/gdbstub.c, over a socket, with a made-up program of two threads
  * and one page of memory.
  *
  * Input: byte 0 even: raw bytes of the connection; odd: packets separated by zero bytes, which are put between $ and
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "linux-user/gdbstub.h"
+#include "gdb/gdbstub.h"
 
 enum { MEM_BASE = 0x10000, MEM_SIZE = 4096, TIDS = 2, TID = 100 };
 
@@ -88,7 +88,8 @@ static void t_kill(GdbTarget *g)
     (void)g;
 }
 
-static GdbTarget target = {t_read, t_write, t_threads, t_cpu, t_breakpoint, t_auxv, t_exec_file, t_kill, NULL};
+static GdbTarget target = {.read = t_read, .write = t_write, .threads = t_threads, .cpu = t_cpu, .breakpoint = t_breakpoint,
+                           .auxv = t_auxv, .exec_file = t_exec_file, .kill = t_kill};
 
 /* Sends, and swallows all answers until the stub hangs up. */
 typedef struct Peer {

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "linux-user/gdbstub.h"
+#include "gdb/gdbstub.h"
 
 enum { BASE = 0x10000, SIZE = 4096, TID = 100, THREADS = 2 };
 

@@ -4,8 +4,8 @@
  * through GdbTarget. One thread serves at a time; the caller sees to it that no guest thread runs meanwhile.
  * Nothing that the peer sends may read or write outside the session's buffers (the packet fuzzer drives it).
  */
-#ifndef ARMX_LINUX_USER_GDBSTUB_H
-#define ARMX_LINUX_USER_GDBSTUB_H
+#ifndef ARMX_GDB_GDBSTUB_H
+#define ARMX_GDB_GDBSTUB_H
 
 #include <sys/types.h>
 
@@ -27,6 +27,11 @@ struct GdbTarget {
     size_t (*auxv)(GdbTarget *g, void *buf, size_t max);
     const char *(*exec_file)(GdbTarget *g);
     void (*kill)(GdbTarget *g);
+    /* A machine without an operating system that we know: no auxv, exec_file, path; all addresses are the guest's own. */
+    bool bare;
+    bool physical; /* what read and write are asked for (bare; set by Qqemu.PhyMemMode) */
+    /* Runs a command that the debugger's user typed after `monitor`: its output into buf. NULL: there are none. */
+    void (*command)(GdbTarget *g, char *line, char *buf, size_t size);
     /* Where the program's file of that name is on this machine: path itself or text in buf (PATH_MAX bytes).
      * NULL: there. */
     const char *(*path)(GdbTarget *g, const char *path, char *buf);

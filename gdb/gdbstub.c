@@ -236,7 +236,7 @@ static size_t reg_access(CpuA64 *c, unsigned n, unsigned char *buf, bool write)
         write ? memcpy(v, buf, 16) : memcpy(buf, v, 16);
         return 16;
     }
-    uint32_t w = n == REG_CPSR ? a64_nzcv(c) : n == REG_FPSR ? engine_fpsr(&c->h) : c->h.fp.fpcr;
+    uint32_t w = n == REG_CPSR ? a64_nzcv(c) | (c->sys ? (uint32_t)c->pstate_misc : 0) : n == REG_FPSR ? engine_fpsr(&c->h) : c->h.fp.fpcr;
     if (n > REG_FPCR) {
         return 0;
     }
@@ -486,8 +486,8 @@ static void cmd_current_thread(GdbSession *s, const char *p)
 static void cmd_supported(GdbSession *s, const char *p)
 {
     (void)p;
-    reply(s, "PacketSize=%x;QStartNoAckMode+;qXfer:features:read+;qXfer:auxv:read+;qXfer:exec-file:read+;vContSupported+",
-          (unsigned)GDB_PACKET_MAX);
+    reply(s, "PacketSize=%x;QStartNoAckMode+;qXfer:features:read+;vContSupported+%s", (unsigned)GDB_PACKET_MAX,
+          s->target->bare ? "" : ";qXfer:auxv:read+;qXfer:exec-file:read+");
 }
 
 static void cmd_no_ack(GdbSession *s, const char *p)
@@ -511,12 +511,41 @@ static void cmd_attached(GdbSession *s, const char *p)
     reply(s, "1");
 }
 
-static size_t target_xml(char *buf, size_t max)
+/* Memory packets mean physical addresses (1) or the CPU's own (0). */
+static void cmd_set_physical(GdbSession *s, const char *p)
+{
+    if (s->target->bare) {
+        s->target->physical = *p == '1';
+        reply(s, "OK");
+    }
+}
+
+static void cmd_physical(GdbSession *s, const char *p)
+{
+    (void)p;
+    if (s->target->bare) {
+        reply(s, "%d", s->target->physical);
+    }
+}
+
+/* A command in hex; its output goes back as one packet. */
+static void cmd_monitor(GdbSession *s, const char *p)
+{
+    static _Thread_local char line[1024], out[GDB_PACKET_MAX / 2];
+    if (s->target->command) {
+        line[hex_in(p, line, sizeof line - 1)] = 0;
+        s->target->command(s->target, line, out, sizeof out);
+        *out ? hex_out(s->reply, out, strlen(out)) : reply(s, "OK");
+    }
+}
+
+static size_t target_xml(const GdbSession *s, char *buf, size_t max)
 {
     size_t n = (size_t)snprintf(buf, max,
                                 "<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\"><target>"
-                                "<architecture>aarch64</architecture><osabi>GNU/Linux</osabi>"
-                                "<feature name=\"org.gnu.gdb.aarch64.core\">");
+                                "<architecture>aarch64</architecture>%s"
+                                "<feature name=\"org.gnu.gdb.aarch64.core\">",
+                                s->target->bare ? "" : "<osabi>GNU/Linux</osabi>");
     for (unsigned i = 0; i < REG_SP; i++) {
         n += (size_t)snprintf(buf + n, max - n, "<reg name=\"x%u\" bitsize=\"64\"/>", i);
     }
@@ -543,7 +572,9 @@ static void cmd_xfer(GdbSession *s, const char *p)
     static _Thread_local char data[12288];
     size_t size;
     if (strncmp(p, "features:read:target.xml:", 25) == 0) {
-        size = target_xml(data, sizeof data);
+        size = target_xml(s, data, sizeof data);
+    } else if (s->target->bare) {
+        return;
     } else if (strncmp(p, "auxv:read:", 10) == 0) {
         size = s->target->auxv(s->target, data, sizeof data);
     } else if (strncmp(p, "exec-file:read:", 15) == 0) {
@@ -666,6 +697,9 @@ static const struct {
     {"qAttached", cmd_attached},
     {"qSymbol:", cmd_ok},
     {"qXfer:", cmd_xfer},
+    {"qRcmd,", cmd_monitor},
+    {"qqemu.PhyMemMode", cmd_physical},
+    {"Qqemu.PhyMemMode:", cmd_set_physical},
     {"vFile:", cmd_file},
 };
 
@@ -755,7 +789,7 @@ static void answer(GdbSession *s)
             break;
         }
     }
-    if (strncmp(s->packet, "vFile:", 6) == 0) {
+    if (strncmp(s->packet, "vFile:", 6) == 0 && !s->target->bare) {
         cmd_file(s, s->packet + 6);
     }
     if (s->reply[0] != '\1') {
