@@ -23,10 +23,11 @@ enum {
     KEY_ONE_INSN = 2, /* translate one instruction only (stepping; redoing after an FP trap) */
     KEY_THREADS = 4,  /* more than one thread: barriers and locks are real */
     KEY_USER = 8,     /* first bit free for the front end */
-    KEY_FP_FZ = 1 << 28, /* FPCR.FZ: denormals are flushed to zero */
-    KEY_FP_DN = 1 << 29, /* FPCR.DN: results that are NaNs are the default NaN */
-    KEY_FP_UFC = 1 << 30, /* the guest looks at FPSR: underflow is detected before rounding */
 };
+/* Above what front ends use. */
+#define KEY_FP_FZ (UINT64_C(1) << 32)  /* FPCR.FZ: denormals are flushed to zero */
+#define KEY_FP_DN (UINT64_C(1) << 33)  /* FPCR.DN: results that are NaNs are the default NaN */
+#define KEY_FP_UFC (UINT64_C(1) << 34) /* the guest looks at FPSR: underflow is detected before rounding */
 
 typedef struct JumpEntry {
     uint64_t pc; /* guest address; empty: jump_none() */
