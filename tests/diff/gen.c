@@ -276,6 +276,11 @@ static bool draw_word(Gen *e, unsigned row, unsigned at, uint32_t *word)
     return false;
 }
 
+static bool flushing_ok(const Gen *e, const Draw *d)
+{
+    return !(e->c->oracle && ref_cpu()->h.fp.fpcr >> 24 & 1 && waived_row("fz", d->a.row));
+}
+
 /* Draws a word for address pc; false: nothing suitable this time. */
 static bool draw(Gen *e, uint64_t pc, Draw *d)
 {
@@ -309,7 +314,7 @@ static bool draw(Gen *e, uint64_t pc, Draw *d)
     if (e->c->oracle && (d->word ^ info->should_to) & info->should && waived_name("should", "-")) {
         return false;
     }
-    if (e->c->oracle && ref_cpu()->h.fp.fpcr >> 24 & 1 && waived_row("fz", d->a.row)) {
+    if (!flushing_ok(e, d)) {
         return false;
     }
     return !e->c->oracle || (row_oracle[d->a.row] && !d->a.unpred && !waived_word("word", d->word));
@@ -429,8 +434,8 @@ static void tune_branch(Gen *e, const Draw *d, uint64_t pc)
 }
 
 /* MSR FPCR, FPSR: mostly without bits that mean nothing in AArch64, some of which AArch32 keeps there; an oracle that
- * has AArch32 keeps those, so there never with them. */
-static bool tune_system(Gen *e, const Draw *d)
+ * has AArch32 keeps those, so there never with them. again: the instruction ran before, in a loop. */
+static bool tune_system(Gen *e, const Draw *d, bool again)
 {
     enum { FPCR_AARCH32 = 0x00370000, FPSR_AARCH32 = (int)0xf0000000 };
     const SysName *r = d->a.row == ROW_msr ? find_sysreg(&d->a) : NULL;
@@ -439,7 +444,7 @@ static bool tune_system(Gen *e, const Draw *d)
     }
     unsigned n = (unsigned)d->a.rt;
     uint32_t bad = strcmp(r->name, "FPCR") == 0 ? FPCR_AARCH32 : (uint32_t)FPSR_AARCH32;
-    if (!(e->touched >> n & 1)) {
+    if (!again && !(e->touched >> n & 1)) {
         give(e, n, reg_value(n) & ~(uint64_t)bad);
     }
     return !e->c->oracle || !(reg_value(n) & bad) || !waived_name("aarch32", "-");
@@ -608,7 +613,7 @@ static bool make_insn(Gen *e, Step *s)
         memcpy(code_alias(pc), &d.word, 4);
         tune_branch(e, &d, pc);
         ref_translate(s);
-        if (!writes_kept(e, &s->region) && tune_system(e, &d) && tune_access(e, &d, s) && monitor_ok(e, &d, s) && alignment_ok(e, &d, s)) {
+        if (!writes_kept(e, &s->region) && tune_system(e, &d, false) && tune_access(e, &d, s) && monitor_ok(e, &d, s) && alignment_ok(e, &d, s)) {
             bool writes = stores(&s->region);
             ref_run(s);
             if (accept(e, &d, s, had) || writes) {
@@ -703,7 +708,8 @@ bool gen_case(Rng *g, unsigned slot, bool oracle, uint64_t memseed, Case *c)
         ref_translate(&s);
         Draw d = {.allocated = at < SLOT_WORDS};
         d.allocated = d.allocated && (memcpy(&d.word, code_alias(pc), 4), a64_decode(d.word, the_model->feats, &d.a));
-        c->oracle = c->oracle && (!d.allocated || (monitor_ok(e, &d, &s) && alignment_ok(e, &d, &s)));
+        c->oracle = c->oracle && (!d.allocated || (monitor_ok(e, &d, &s) && alignment_ok(e, &d, &s) && flushing_ok(e, &d) &&
+                                                   tune_system(e, &d, true)));
         ref_run(&s);
     }
     c->oracle = c->oracle && !(s.kind == EXC_SP_ALIGN && waived_name("spalign", "-"));
