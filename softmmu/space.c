@@ -244,7 +244,7 @@ static NORETURN void raise_abort(Mmu *m, const A64Fault *f, uint32_t acc)
 {
     A64Fault *to = &m->cpu->sys->fault;
     *to = *f;
-    to->cache = acc & ACC_CACHE;
+    to->cache = (acc & (ACC_CACHE | ACC_WRITE)) == ACC_CACHE; /* DC ZVA is a store (ESR_ELx.CM) */
     to->write |= to->cache;
     m->commit.what = COMMIT_NOTHING;
     engine_raise(&m->cpu->h, EXC_DATA);
