@@ -409,7 +409,7 @@ void virtio_signal(Virtio *v, VirtQueue *q)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     uint16_t old = q->signalled, now = q->next_used;
     bool want;
-    if (old == now && q->signalled_valid) {
+    if (!q->ready || (old == now && q->signalled_valid)) {
         return;
     }
     if (virtio_has(v, VF_EVENT_IDX)) {

@@ -35,6 +35,32 @@ GDB = ["?", "g", "p20", "p21", "P0=0011223344556677", "m10000,40", "M10000,4:010
 GO = ["vCont;c", "vCont;s:64;c", "vCont;C05:65", "c", "s10000", "C05", "S0b;10000"]
 
 
+def device_seeds():
+    """Each virtio device brought to life, some chains offered to each of its queues."""
+    def start(k, q):
+        return bytes([4, k, q])
+
+    def desc(n, page, length, flags, following=0, first=None):
+        d = bytes([6, n]) + struct.pack("<HHBB", page, length, flags, following)
+        return d if flags & 1 else d + bytes([n if first is None else first])
+
+    def memory(at, data):
+        return bytes([3]) + struct.pack("<I", at)[:3] + bytes([len(data)]) + data
+
+    blk = memory(0x10000, struct.pack("<IIQ", 0, 0, 3)) + memory(0x10100, struct.pack("<IIQ", 1, 0, 3))
+    version = memory(0x10200, struct.pack("<IBHIH", 21, 100, 0xffff, 8192, 8) + b"9P2000.L")
+    attach = memory(0x10300, struct.pack("<IBHIIHHI", 23, 104, 1, 0, 0xffffffff, 0, 0, 0))
+    for k in range(6):
+        data = blk + version + attach
+        for q in range(4):
+            data += start(k, q)
+            for page in (0, 0x10, 0x20, 0x30):
+                data += desc(0, page, 16 if page < 0x20 else 23, 1, 1) + desc(1, 0x100, 512, 3, 2) + desc(2, 0x200, 64, 2, 0, 0)
+            data += desc(3, 0x80, 100, 2)
+        write("devices", "virtio%d" % k, data)
+    write("devices", "pci", b"".join(bytes([5, s, s]) for s in range(6)))
+
+
 def gdb_seeds():
     for n in range(0, len(GDB), 6):
         write("gdb", "packets%d" % (n // 6), b"\1" + "\0".join(GDB[n:n + 6] + [GO[n // 6]]).encode("latin1"))
@@ -117,6 +143,7 @@ def ir_seeds():
 
 
 code_seeds()
+device_seeds()
 gdb_seeds()
 elf_seeds()
 ir_seeds()
