@@ -43,7 +43,6 @@ test:
 test-long:
 	bash tests/tools/deps.sh long
 	$(MAKE) tests
-	bash tests/tools/sanitize.sh
 	bash tests/run -l -j $(JOBS) $(SUITES)
 
 fuzz:
