@@ -162,15 +162,18 @@ static void make_exits(Asm *a, Target *t, const Frontend *fe)
     exit_probe_jump(a, t);
 }
 
-/* Called from regions on the return stack: rax = function, scratch[0..3] = its arguments after cpu. */
-static void make_helper(Asm *a, Target *t)
+/* Called from regions on the return stack: rax = function, scratch[0..3] = its arguments after cpu. Only helpers that know of
+ * FPCR and FPSR find MXCSR switched: others do no floating point, and a switch costs more than most of them do. */
+static uint8_t *make_helper(Asm *a, Target *t, bool switches)
 {
     static const Reg args[] = {RSI, RDX, RCX, R8};
-    t->helper = here(a);
+    uint8_t *stub = here(a);
     abi_move_pins(a, t, true);
     x_store_rm(a, 1, RSP, HEAD(ret_sp));
     x_stmxcsr_m(a, 0, HEAD(guest_mxcsr));
-    x_ldmxcsr_m(a, 0, HEAD(host_mxcsr));
+    if (switches) {
+        x_ldmxcsr_m(a, 0, HEAD(host_mxcsr));
+    }
     x_mov_rm(a, 1, RSP, HEAD(host_sp));
     x_mov_mi(a, 0, HEAD(in_helper), 1);
     x_lea(a, 1, RDI, head(0));
@@ -179,10 +182,13 @@ static void make_helper(Asm *a, Target *t)
     }
     x_call_r(a, 0, RAX);
     x_mov_mi(a, 0, HEAD(in_helper), 0);
-    x_ldmxcsr_m(a, 0, HEAD(guest_mxcsr));
+    if (switches) {
+        x_ldmxcsr_m(a, 0, HEAD(guest_mxcsr));
+    }
     x_mov_rm(a, 1, RSP, HEAD(ret_sp));
     abi_move_pins(a, t, false);
     x_byte(a, X_RET);
+    return stub;
 }
 
 /* Around a call of C code that uses general registers only: onto the C stack with what such code may change, and back.
@@ -262,7 +268,8 @@ int abi_init(Engine *e, Target *t)
     make_enter(a, t);
     make_indirect(a, t, e->fe);
     make_exits(a, t, e->fe);
-    make_helper(a, t);
+    t->helper = make_helper(a, t, true);
+    t->helper_plain = make_helper(a, t, false);
     make_eval(a, t);
     if (e->cfg.soft) {
         soft_thunks(a, t, e->cfg.soft);

@@ -280,6 +280,13 @@ static void sys_NOP_AT(Tr *t, IrRef address)
 
 static void sys_dc_zva(Tr *t, IrRef address)
 {
+    if (!(t->key & KEY_SYSTEM)) {
+        IrRef block = ir_and(t->b, I64, address, ir_iconst(t->b, I64, ~(uint64_t)63)), zero = ir_vconst(t->b, 0, 0);
+        for (int i = 0; i < 64; i += 16) {
+            ir_store(t->b, M128, 0, block, 0, 0, i, zero);
+        }
+        return;
+    }
     for (int i = 0; t->b->on_store && i < 64; i += 16) {
         t->b->on_store(t->b, ir_and(t->b, I64, address, ir_iconst(t->b, I64, ~(uint64_t)63)), 0, 0, i);
     }
