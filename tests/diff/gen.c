@@ -710,6 +710,7 @@ bool gen_case(Rng *g, unsigned slot, bool oracle, uint64_t memseed, Case *c)
         d.allocated = d.allocated && (memcpy(&d.word, code_alias(pc), 4), a64_decode(d.word, the_model->feats, &d.a));
         c->oracle = c->oracle && (!d.allocated || (monitor_ok(e, &d, &s) && alignment_ok(e, &d, &s) && flushing_ok(e, &d) &&
                                                    tune_system(e, &d, true)));
+        touch(e, &s.region);
         ref_run(&s);
     }
     c->oracle = c->oracle && !(s.kind == EXC_SP_ALIGN && waived_name("spalign", "-"));
