@@ -211,7 +211,8 @@ static void dump_memory(Monitor *m, char *args, bool virtual)
         if (k % per_line == 0) {
             monitor_printf(m, "%s%016" PRIx64 ":", k ? "\n" : "", at);
         }
-        if (!there || mem_read(m->machine->mem, pa, &v, unit) < 0) {
+        /* registers of devices too, with what reading does to them */
+        if (!there || !mem_access(m->machine->mem, pa, (unsigned)unit, false, &v, (MemAttrs){.secure = false})) {
             monitor_printf(m, "\ncannot read memory at 0x%" PRIx64 "\n", at);
             return;
         }

@@ -69,9 +69,10 @@ def reap():
 
 
 def finish():
+    global status
     if not reap():
         os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def fail(why):
@@ -104,8 +105,8 @@ for number, line in enumerate(script, 1):
     elif word == "never":
         nevers.append(rest.encode())
     elif word == "send":
-        text = codecs.decode(rest, "unicode_escape") if "\\x" in rest else rest
-        text = text[:-2] if text.endswith("\\c") else text + "\r"
+        text, end = (rest[:-2], "") if rest.endswith("\\c") else (rest, "\r")
+        text = (codecs.decode(text, "unicode_escape") if "\\x" in text else text) + end
         os.write(master, text.encode("latin-1"))
     elif word == "signal":
         os.kill(pid, getattr(signal, rest))

@@ -3,7 +3,7 @@
 
 # What kernels have as modules and tests need.
 guest_modules="virtio_mmio virtio_pci virtio_blk virtio_net virtio_rng virtio_console virtio_balloon 9pnet_virtio 9p ext4
-    gpio_keys rtc_pl031 failover nls_ascii"
+    gpio_keys evdev rtc_pl031 failover nls_ascii"
 
 # guest_root NAME: the folder with the kernel's package (6.1 of Debian 12, 6.12 of Debian 13) unpacked.
 guest_root()
@@ -36,7 +36,7 @@ guest_initrd()
 guest_initrd_make()
 {
     local root=$1 out=$2
-    [ ! -e "$out" ] || [ -n "$(find "$TOP/tests/boot" -name 'init*' -newer "$out")" ] || return 0
+    [ ! -e "$out" ] || [ -n "$(find "$TOP/tests/boot" -name 'init*' -newer "$out")$(find "$TOP/tests/boot/guest.sh" -newer "$out")" ] || return 0
     # shellcheck disable=SC2086
     python3 "$TOP/tests/boot/initramfs.py" "$out.new" "$root/bin/busybox" "$(echo "$root"/usr/lib/modules/*)" $guest_modules &&
         mv "$out.new" "$out"
