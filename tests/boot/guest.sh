@@ -51,3 +51,9 @@ guest_system()
     *) echo "$BUILD/armx-system" ;;
     esac
 }
+
+# guest_firmware: the folder with U-Boot and EDK2 unpacked.
+guest_firmware()
+{
+    sysroot -n boot-firmware u-boot-qemu qemu-efi-aarch64
+}
