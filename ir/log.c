@@ -67,6 +67,7 @@ int log_parse(const char *s, const char **bad)
 
 int log_parse_ranges(const char *s)
 {
+    nranges = 0;
     while (*s) {
         char *end;
         uint64_t a = strtoull(s, &end, 0), b;

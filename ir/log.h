@@ -46,7 +46,7 @@ bool log_on_at(uint32_t item, Gva pc);
 
 /* Comma-separated items, ours or QEMU's names; 0, or -1 with the unknown word in *bad. "help" is the caller's. */
 int log_parse(const char *items, const char **bad);
-/* Comma-separated ranges START..END, START+SIZE, START-SIZE (hex or decimal); 0 or -1. */
+/* Comma-separated ranges START..END, START+SIZE, START-SIZE (hex or decimal), in place of those before; 0 or -1. */
 int log_parse_ranges(const char *ranges);
 /* Where dumps go (default stderr); %d becomes the process id. The descriptor or -errno. append: keep what is there. */
 int log_open(const char *path, bool append);
