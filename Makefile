@@ -4,6 +4,7 @@
 #   make test       install, build, the fast suite             make test-long   soak and sanitizers
 #   make fuzz       each fuzz harness for SECONDS (600)
 #   make diff       random blocks in every engine and under QEMU: SEED=1 BLOCKS=100000
+#   make golden     the expected host code in tests/golden anew
 #   make bench      tables against native and QEMU             make install     into PREFIX
 #   make deps       only install what building needs           make hooks       git's pre-commit check
 #
@@ -17,7 +18,7 @@ BLOCKS ?= 100000
 SECONDS ?= 600
 export CMAKE_BUILD_PARALLEL_LEVEL = $(JOBS)
 
-.PHONY: all tests deps demo test test-long diff fuzz bench install hooks clean
+.PHONY: all tests deps demo test test-long diff fuzz golden bench install hooks clean
 
 all:
 	cmake --preset default >/dev/null
@@ -53,6 +54,11 @@ diff:
 	bash tests/tools/deps.sh test
 	$(MAKE) tests
 	bash tests/diff/run -r tests/diff/rows.txt -s $(SEED) -n $(BLOCKS)
+
+golden:
+	$(MAKE) tests
+	bash tests/golden/run -u base
+	bash tests/golden/run -u full
 
 bench:
 	bash tests/tools/deps.sh bench

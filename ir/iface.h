@@ -184,7 +184,8 @@ typedef struct Frontend {
 } Frontend;
 
 /* What an engine can do without, for tests: host features that not every host has, jumps between regions. */
-enum { OFF_AVX512 = 1, OFF_CRYPTO = 2, OFF_CHAIN = 4, OFF_UFC = 8 /* never KEY_FP_UFC */ };
+enum { OFF_AVX512 = 1, OFF_CRYPTO = 2, OFF_CHAIN = 4, OFF_UFC = 8 /* never KEY_FP_UFC */,
+       ALL_FEATURES = 16 /* code for a host that has everything: to be looked at, not to be run */ };
 
 typedef struct EngineConfig {
     const Frontend *fe;

@@ -43,6 +43,9 @@ const char *features_get(Feat *f, uint32_t off)
     f->vaes = f->avx512 && (c7 & bit_VAES);
     f->vnni = f->avx512 && (c7 & bit_AVX512VNNI);
     f->bitalg = f->avx512 && (c7 & bit_AVX512BITALG);
+    if (off & ALL_FEATURES) {
+        f->avx512 = f->vbmi = f->gfni = f->vaes = f->sha = f->aes = f->vnni = f->bitalg = true;
+    }
     if (off & OFF_AVX512) {
         f->avx512 = f->vbmi = f->vaes = f->vnni = f->bitalg = false;
     }
