@@ -61,6 +61,10 @@ __attribute__((weak)) uint32_t engine_fpsr(CpuHead *cpu)
 {
     return cpu->fp.fpsr;
 }
+__attribute__((weak)) void engine_fpsr_watched(Engine *e)
+{
+    (void)e;
+}
 __attribute__((weak)) void engine_set_fpsr(CpuHead *cpu, uint32_t fpsr)
 {
     cpu->fp.fpsr = fpsr;
