@@ -485,7 +485,7 @@ static void report(double seconds, unsigned missing)
             printf("%s: %llu times, %llu exceptions\n", a64_rows[row].name, (ull)row_runs[row], (ull)row_faults[row]);
         }
     }
-    waivers_report(stdout);
+    uint64_t waived = waivers_report(stdout);
     printf("engines:");
     for (unsigned i = 0; i < nunits; i++) {
         printf(" %s", units[i].name);
@@ -493,10 +493,10 @@ static void report(double seconds, unsigned missing)
     for (unsigned i = 0; i < noracles; i++) {
         printf(" %s", oracles[i].name);
     }
-    printf("\nrows %u of %u allocated, %u comparable with the oracles (which lack %u); %lu cases compared there\n", ran, allocated,
-           compared, missing, count.compared);
-    printf("%lu blocks, %llu instructions, %lu fixed rows, seed %llu, %lu discarded, %lu differences, %.0f blocks/s\n",
-           count.blocks, (ull)count.insns, count.fixed, (ull)opt.seed, count.discarded, count.differences,
+    printf("\n%u rows comparable with the oracles, which lack %u; %lu cases compared there; %lu discarded; %llu instructions\n",
+           compared, missing, count.compared, count.discarded, (ull)count.insns);
+    printf("%u of %u rows, %u engines, %lu blocks, %lu fixed rows, seed %llu, %llu waived, %lu differences, %.0f blocks/s\n", ran,
+           allocated, nunits + noracles, count.blocks, count.fixed, (ull)opt.seed, (ull)waived, count.differences,
            (double)count.blocks / (seconds > 0 ? seconds : 1));
 }
 

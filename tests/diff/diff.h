@@ -132,7 +132,7 @@ bool waived_word(const char *kind, uint32_t word);
 bool waived_result(const Case *c, const DiffResult *ref, const DiffResult *oracle);
 /* The same between the reference and another engine of ours; no_ufc as in Unit. */
 bool waived_ours(const Case *c, const DiffResult *ref, const DiffResult *other, bool no_ufc);
-void waivers_report(FILE *f);
+uint64_t waivers_report(FILE *f); /* how often each was used; the sum */
 
 /* -- shrink.c ---------------------------------------------------------------------------------------------------- */
 

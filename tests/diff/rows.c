@@ -383,9 +383,12 @@ bool waived_result(const Case *c, const DiffResult *ref, const DiffResult *oracl
     return !result_compare(ref, &like, NULL, "", "");
 }
 
-void waivers_report(FILE *f)
+uint64_t waivers_report(FILE *f)
 {
+    uint64_t used = 0;
     for (unsigned i = 0; i < nwaivers; i++) {
         fprintf(f, "waiver %s %s: used %llu times\n", waivers[i].kind, waivers[i].what, (ull)waivers[i].used);
+        used += waivers[i].used;
     }
+    return used;
 }
