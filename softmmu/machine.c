@@ -102,14 +102,19 @@ const char *machine_status(const Machine *m)
          : c->started ? "paused" : "prelaunch";
 }
 
+void machine_reset_devices(Machine *m)
+{
+    for (unsigned k = 0; k < m->control->nresets; k++) {
+        m->control->resets[k].fn(m->control->resets[k].arg);
+    }
+}
+
 static void reset_all(Machine *m)
 {
     for (unsigned k = 0; k < m->nvcpus; k++) {
         vcpu_reset(&m->vcpus[k]);
     }
-    for (unsigned k = 0; k < m->control->nresets; k++) {
-        m->control->resets[k].fn(m->control->resets[k].arg);
-    }
+    machine_reset_devices(m);
     board_boot(m);
 }
 

@@ -17,6 +17,7 @@ struct Machine {
     PhysMem *mem;
     EventLoop *loop;
     Engine *engine;
+    Space *space;
     const struct CpuModel *model;
     Vcpu *vcpus;
     struct VcpuAll *all;  /* vcpu.c's own */

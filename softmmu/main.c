@@ -16,6 +16,7 @@
 #include "chardev.h"
 #include "dev/virtio.h"
 #include "drive.h"
+#include "gdbserver.h"
 #include "log.h"
 #include "machine.h"
 #include "options.h"
@@ -107,6 +108,9 @@ int main(int argc, char **argv)
     bug_report = chardev_restore_terminal;
     chardev_on_quit = on_quit;
     board_new(&machine);
+    if (options.gdb || options.gdb_default) {
+        gdbserver_start(&machine, options.gdb ? options.gdb : "tcp::1234");
+    }
     write_pidfile(options.pidfile);
     machine_start(&machine);
     int status = event_run(machine.loop);

@@ -17,7 +17,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "chardev.h"
 #include "dev/gic.h"
+#include "gdbserver.h"
 #include "log.h"
 #include "machine.h"
 #include "psci.h"
@@ -285,18 +287,16 @@ static void attend(Vcpu *v)
         uint32_t seen = __atomic_load_n(&p->bell, __ATOMIC_SEQ_CST);
         serve(v);
         pthread_mutex_lock(&all->lock);
+        if (p->power == POWER_PENDING) { /* before it stands: a debugger looks at where it begins */
+            __atomic_store_n(&p->power, POWER_ON, __ATOMIC_RELEASE);
+            enter_at(v);
+        }
         if (all->paused) {
             stand(v);
         }
-        bool enter = p->power == POWER_PENDING;
-        if (enter) {
-            __atomic_store_n(&p->power, POWER_ON, __ATOMIC_RELEASE);
-        }
         bool off = p->power == POWER_OFF;
         pthread_mutex_unlock(&all->lock);
-        if (enter) {
-            enter_at(v);
-        } else if (off) {
+        if (off) {
             sleep_bell(v, seen, ~(uint64_t)0);
         }
     }
@@ -370,6 +370,7 @@ static void on_fault(int signo, siginfo_t *info, void *context)
         return;
     }
     const char text[] = "armx-system: fault in armx\n";
+    chardev_restore_terminal();
     (void)!write(2, text, sizeof text - 1);
     (void)info;
     signal(signo, SIG_DFL); /* the instruction faults again: a core of where it was */
@@ -430,6 +431,16 @@ static ExcKind step(CpuA64 *cpu)
     return k;
 }
 
+void vcpu_step(Vcpu *v)
+{
+    ExcKind k = EXC_PENDING;
+    while (vcpu_is_on(v) && k == EXC_PENDING) {
+        __atomic_and_fetch((uint64_t *)&v->cpu->h.pending, ~(uint64_t)1, __ATOMIC_ACQ_REL);
+        k = step(v->cpu);
+        a64_exception(v->cpu, k);
+    }
+}
+
 static void run(Vcpu *v)
 {
     CpuA64 *cpu = v->cpu;
@@ -453,6 +464,10 @@ static void run(Vcpu *v)
         ExcKind k = UNLIKELY(slow) ? step(cpu) : engine_run(&cpu->h);
         uint64_t pc = cpu->pc;
         unsigned from = a64_el(cpu);
+        if (UNLIKELY(k == EXC_DEBUG)) {
+            gdbserver_hit(v);
+            continue;
+        }
         if (a64_exception(cpu, k) && UNLIKELY(log_on(LOG_int))) {
             log_exception(cpu, k, pc, from);
         }

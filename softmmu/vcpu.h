@@ -39,6 +39,8 @@ int vcpu_power_on(Vcpu *v, uint64_t entry, uint64_t context);
 /* On its own thread, from a helper or the loop: the vCPU sleeps until vcpu_power_on. */
 void vcpu_power_off(Vcpu *v);
 bool vcpu_is_on(const Vcpu *v);
+/* For a debugger: one instruction, with the exceptions that it raises but no interrupt. On its own thread (vcpu_call). */
+void vcpu_step(Vcpu *v);
 /* The vCPU whose thread this is, NULL on other threads: registers that are banked by who accesses them. */
 Vcpu *vcpu_self(void);
 

@@ -231,8 +231,7 @@ static void cpus_new(Machine *m, const Virt *b, unsigned n)
     m->model = model;
     EngineConfig cfg = {.fe = &a64_system_frontend, .cpu_model = m->model, .interp = m->options->interp, .soft = &space_soft};
     accel_take(m->options, &cfg);
-    Space *space = space_new(m->mem);
-    cfg.space = space;
+    m->space = cfg.space = space_new(m->mem);
     m->engine = engine_new(&cfg);
     if (!m->engine || machine_vcpus_new(m, n) < 0) {
         die("no memory for CPUs and translated code");
@@ -240,7 +239,7 @@ static void cpus_new(Machine *m, const Virt *b, unsigned n)
     unsigned cluster = b->gic_version == 3 ? 16 : 8;
     for (unsigned k = 0; k < n; k++) {
         m->vcpus[k].mpidr = (uint64_t)(k / cluster) << 8 | k % cluster;
-        if (space_cpu_init(space, m->vcpus[k].cpu) < 0) {
+        if (space_cpu_init(m->space, m->vcpus[k].cpu) < 0) {
             die("no memory for CPUs");
         }
     }
