@@ -24,9 +24,9 @@ void tlb_clear(Tlb *t)
     t->own_code = t->large = false;
 }
 
-static uint64_t table_tag(const MmuRegime *r, unsigned level)
+static uint64_t table_tag(const Mmu *m, const MmuRegime *r, unsigned level)
 {
-    uint64_t asid = level == LEVEL_USER && r->two ? r->asid : 0;
+    uint64_t asid = (level == LEVEL_USER || m->split[r->kind]) && r->two ? r->asid : 0;
     return (uint64_t)r->kind | level << 2 | (uint64_t)r->s2.on << 4 | (uint64_t)r->secure << 5 | asid << 8 |
            (uint64_t)r->vmid << 24;
 }
@@ -47,7 +47,7 @@ static bool is_in_use(const Mmu *m, const Tlb *t)
 
 static Tlb *choose(Mmu *m, MmuKind kind, unsigned level)
 {
-    uint64_t tag = table_tag(tlb_regime(m, kind), level);
+    uint64_t tag = table_tag(m, tlb_regime(m, kind), level);
     Tlb *oldest = NULL;
     for (unsigned k = 0; k < TLB_TABLES; k++) {
         Tlb *t = &m->tables[k];
@@ -98,6 +98,7 @@ void tlb_select(Mmu *m)
     unsigned level = el == 0 ? LEVEL_USER : two && cpu->pstate_misc & PS_PAN ? LEVEL_PAN : LEVEL_PRIV;
     tlb_regime(m, kind); /* tlb_fill finds it ready */
     Tlb *t = active(m, kind, level);
+    t->age = ++m->clock;
     cpu->h.tlb = t->e;
     cpu->h.tlb_unpriv = el && two && unprivileged(cpu, el) ? active(m, kind, LEVEL_USER)->e : t->e;
     engine_context(&cpu->h, level == LEVEL_PAN ? (t->tag & ~(uint64_t)(3 << 2)) | LEVEL_PRIV << 2 : t->tag); /* PAN is not about code */
@@ -132,14 +133,14 @@ static void note_large(Tlb *t, uint64_t va, unsigned log2size)
     t->large_base = va & t->large_mask;
 }
 
-static void note_entry(Tlb *t, unsigned n, bool own, bool code)
+static void note_entry(Mmu *m, Tlb *t, unsigned n, bool own, bool code)
 {
     if (t->nused < TLB_USED) {
         t->used[t->nused++] = (uint16_t)n;
     } else {
         t->nused = TLB_USED + 1;
     }
-    if (own && t->level != LEVEL_USER) {
+    if (own && t->level != LEVEL_USER && !m->split[t->kind]) {
         if (t->nown < TLB_OWN) {
             t->own[t->nown] = (uint16_t)n;
         }
@@ -182,7 +183,7 @@ static void remember(Mmu *m, Tlb *t, uint64_t va, unsigned access, const MmuPage
         e->read = read ? page : none;
         e->write = write ? page : none;
     }
-    note_entry(t, n, !p->global, access & MMU_FETCH);
+    note_entry(m, t, n, !p->global, access & MMU_FETCH);
     if (p->log2size > m->regime[t->kind].range[0].granule && p->log2size > 12) {
         note_large(t, va, p->log2size);
     }
@@ -235,13 +236,16 @@ void tlb_clear_kinds(Mmu *m, unsigned kinds)
 static void forget_own(Mmu *m, Tlb *t)
 {
     if (t->nown > TLB_OWN) {
+        m->split[t->kind] = true; /* such a table is worth keeping */
+        memset(m->active[t->kind], 0, sizeof m->active[t->kind]);
         tlb_clear(t);
+        t->age = 0;
     }
     for (unsigned k = 0; k < t->nown; k++) {
         empty_entry(&t->e[t->own[k]], t->own[k]);
     }
     if (t->own_code) {
-        engine_forget_context(&m->cpu->h, t->tag, 3);
+        engine_forget_context(&m->cpu->h, LEVEL_PRIV << 2 | t->kind, 0xf);
     }
     t->nown = 0;
     t->own_code = false;
@@ -250,6 +254,10 @@ static void forget_own(Mmu *m, Tlb *t)
 void tlb_asid_changed(Mmu *m, MmuKind kind)
 {
     m->active[kind][LEVEL_USER] = NULL;
+    if (m->split[kind]) {
+        memset(m->active[kind], 0, sizeof m->active[kind]);
+        return;
+    }
     for (unsigned k = 0; k < TLB_TABLES; k++) {
         Tlb *t = &m->tables[k];
         if (t->age && t->kind == kind && t->level != LEVEL_USER && t->nown) {
@@ -308,7 +316,7 @@ void tlb_forget(Mmu *m, const TlbRequest *r)
         if (r->what == FORGET_ALL || (r->what == FORGET_PAGES && r->npages > 256)) {
             tlb_clear(t);
         } else if (r->what == FORGET_ASID) {
-            if (t->level != LEVEL_USER) {
+            if (t->level != LEVEL_USER && !m->split[t->kind]) {
                 forget_own(m, t);
             } else if ((uint16_t)(t->tag >> 8) == r->asid) {
                 tlb_clear(t);
@@ -320,6 +328,9 @@ void tlb_forget(Mmu *m, const TlbRequest *r)
         }
     }
     m->stat_clears++;
+    if (!tlb_table(m, false)->age || !tlb_table(m, true)->age) { /* split */
+        tlb_select(m);
+    }
     if (r->what == FORGET_PAGES && r->npages <= 256) {
         for (uint64_t p = 0; p < r->npages; p++) {
             engine_forget_page(&m->cpu->h, gva(r->va + p * 4096));
@@ -330,6 +341,9 @@ void tlb_forget(Mmu *m, const TlbRequest *r)
         if (r->kinds >> k & 1) {
             if (r->what == FORGET_ASID) { /* that address space's, of EL0 */
                 engine_forget_context(&m->cpu->h, (uint64_t)r->asid << 8 | LEVEL_USER << 2 | k, 0xffff0f);
+                if (m->split[k]) {
+                    engine_forget_context(&m->cpu->h, (uint64_t)r->asid << 8 | LEVEL_PRIV << 2 | k, 0xffff0f);
+                }
             } else {
                 engine_forget_context(&m->cpu->h, k, 3);
             }

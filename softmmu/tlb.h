@@ -2,7 +2,8 @@
  *
  * Words: a table (Tlb) serves accesses of one regime, privilege and, for EL0, address space (ASID and VMID); for the privileged
  * levels all ASIDs share one, whose few entries that belong to an ASID are listed and dropped when that changes. CpuHead.tlb points
- * to the entries of the current one, so that a switch of level or address space moves a pointer.
+ * to the entries of the current one, so that a switch of level or address space moves a pointer. A kernel whose own pages are not
+ * global (Linux's page table isolation) gets privileged tables by ASID too (Mmu.split).
  *
  * All of an Mmu belongs to its vCPU's thread, except the queue of requests (its own lock). tlb.c is compiled for general registers only.
  */
@@ -13,7 +14,7 @@
 
 #include "mmu_a64.h"
 
-enum { TLB_SIZE = 1 << TLB_BITS, TLB_TABLES = 16, TLB_USED = 96, TLB_OWN = 64 };
+enum { TLB_SIZE = 1 << TLB_BITS, TLB_TABLES = 32, TLB_USED = 96, TLB_OWN = 64 };
 enum { LEVEL_USER, LEVEL_PRIV, LEVEL_PAN, LEVELS };
 
 typedef struct Tlb {
@@ -48,6 +49,7 @@ typedef struct Mmu {
     PhysMem *mem;
     MmuRegime regime[MMU_KINDS];
     bool loaded[MMU_KINDS];
+    bool split[MMU_KINDS];           /* privileged tables belong to one ASID each */
     Tlb *active[MMU_KINDS][LEVELS];  /* for the current ASIDs and VMID, or NULL */
     Tlb *tables;                     /* TLB_TABLES */
     uint64_t clock;
