@@ -30,6 +30,6 @@ arm_program_build()
 {
     local from=$1 name=$2 to=$3
     shift 3
-    [ ! -e "$to" ] || [ -n "$(find "$from" -name '*.[chd]*' -newer "$to")" ] || return 0
+    [ ! -e "$to" ] || [ -n "$(find "$from" "$TOP"/tests/*.h -name '*.[chd]*' -newer "$to")" ] || return 0
     aarch64-linux-gnu-gcc -std=gnu11 -O2 -g -static -pthread "$@" -o "$to.$$" "$from/$name.c" && mv "$to.$$" "$to"
 }

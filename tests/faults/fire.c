@@ -20,29 +20,15 @@
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
-static unsigned rounds = 30, failures;
-
-#define FAIL(...)                                                                                            \
-    do {                                                                                                     \
-        if (__atomic_add_fetch(&failures, 1, __ATOMIC_RELAXED) < 20) {                                       \
-            printf("FAILED " __VA_ARGS__);                                                                   \
-            putchar('\n');                                                                                   \
-            fflush(stdout);                                                                                  \
-        }                                                                                                    \
-    } while (0)
+#include "../parts.h"
 
 static uint64_t random_of(uint64_t *s)
 {
@@ -764,32 +750,7 @@ static void part_threads(void)
     start_timer(0);
 }
 
-static const struct {
-    const char *name;
-    void (*fn)(void);
-} parts[] = {{"regs", part_regs}, {"modify", part_modify}, {"remap", part_remap}, {"fork", part_fork}, {"pages", part_pages},
-             {"pipes", part_pipes}, {"jump", part_jump}, {"threads", part_threads}, {"churn", part_churn}};
+static const Part parts[] = {{"regs", part_regs}, {"modify", part_modify}, {"remap", part_remap}, {"fork", part_fork}, {"pages", part_pages},
+                             {"pipes", part_pipes}, {"jump", part_jump}, {"threads", part_threads}, {"churn", part_churn}};
 
-int main(int argc, char **argv)
-{
-    int opt;
-    while ((opt = getopt(argc, argv, "n:")) > 0) {
-        if (opt != 'n') {
-            return 2;
-        }
-        rounds = (unsigned)strtoul(optarg, NULL, 0);
-    }
-    for (unsigned i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        bool wanted = optind == argc;
-        for (int k = optind; k < argc; k++) {
-            wanted |= strcmp(argv[k], parts[i].name) == 0;
-        }
-        if (wanted) {
-            unsigned before = failures;
-            parts[i].fn();
-            printf("%s %s: %u rounds\n", failures == before ? "ok" : "FAILED", parts[i].name, rounds);
-            fflush(stdout);
-        }
-    }
-    return failures != 0;
-}
+PARTS_MAIN(parts, 30)

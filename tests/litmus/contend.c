@@ -8,30 +8,16 @@
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
-#include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/auxv.h>
-#include <unistd.h>
 
+#include "../parts.h"
 #include "place.h"
 
 enum { THREADS = 4, HWCAP_USCAT_BIT = 25, HWCAP_ATOMICS_BIT = 8 };
 
-static unsigned rounds = 100000;
-static unsigned failures;
 static _Alignas(128) uint8_t cell[128];
 static _Alignas(128) volatile uint64_t aside[16]; /* what is accessed between the two halves of a pair */
-
-#define FAIL(...)                                                                                            \
-    do {                                                                                                     \
-        if (__atomic_add_fetch(&failures, 1, __ATOMIC_RELAXED) < 20) {                                       \
-            printf("FAILED " __VA_ARGS__);                                                                   \
-            putchar('\n');                                                                                   \
-        }                                                                                                    \
-    } while (0)
 
 static uint64_t mask_of(unsigned size)
 {
@@ -701,31 +687,7 @@ static void test_kernel(void)
     aba_ways(WAY_KERNEL, WAY_KERNEL + 1);
 }
 
-static const struct {
-    const char *name;
-    void (*fn)(void);
-} tests[] = {{"lse", test_lse}, {"cas", test_cas}, {"excl", test_excl}, {"torn", test_torn}, {"aba", test_aba}, {"kernel", test_kernel}};
+static const Part tests[] = {{"lse", test_lse}, {"cas", test_cas}, {"excl", test_excl},
+                             {"torn", test_torn}, {"aba", test_aba}, {"kernel", test_kernel}};
 
-int main(int argc, char **argv)
-{
-    int opt;
-    while ((opt = getopt(argc, argv, "n:")) > 0) {
-        if (opt != 'n') {
-            return 2;
-        }
-        rounds = (unsigned)strtoul(optarg, NULL, 0);
-    }
-    for (unsigned i = 0; i < sizeof tests / sizeof tests[0]; i++) {
-        bool wanted = optind == argc;
-        for (int k = optind; k < argc; k++) {
-            wanted |= strcmp(argv[k], tests[i].name) == 0;
-        }
-        if (wanted) {
-            unsigned before = failures;
-            tests[i].fn();
-            printf("%s %s\n", failures == before ? "ok" : "FAILED", tests[i].name);
-            fflush(stdout);
-        }
-    }
-    return failures != 0;
-}
+PARTS_MAIN(tests, 100000)
