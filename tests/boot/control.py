@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""control.py SYSTEM KERNEL INITRD - controls a machine as programs do: QMP on one socket, the serial port on another, a second
+port on a pty, gdb's packets on a third socket, and checks what each says.
+"""
+import json
+import os
+import re
+import select
+import socket
+import subprocess
+import sys
+import termios
+import time
+import tty
+
+system, kernel, initrd = sys.argv[1:]
+
+
+def check(condition, what):
+    if not condition:
+        print("failed: %s" % (what,))
+        machine.kill()
+        sys.exit(1)
+
+
+class Stream:
+    """A socket or descriptor, and what has been read of it."""
+
+    def __init__(self, path=None, fd=None):
+        self.seen = b""
+        self.socket = None
+        if path:
+            end = time.monotonic() + 20
+            self.socket = socket.socket(socket.AF_UNIX)
+            while True:
+                try:
+                    self.socket.connect(path)
+                    break
+                except OSError:
+                    check(time.monotonic() < end, "no socket " + path)
+                    time.sleep(0.05)
+            fd = self.socket.fileno()
+        self.fd = fd
+
+    def send(self, text):
+        os.write(self.fd, text.encode())
+
+    def wait(self, regex, seconds=60):
+        """The match, behind which reading goes on."""
+        end = time.monotonic() + seconds
+        while True:
+            m = re.search(regex.encode(), self.seen)
+            if m:
+                self.seen = self.seen[m.end():]
+                return m
+            check(time.monotonic() < end, "%s did not come, but %r" % (regex, self.seen[-300:]))
+            if select.select([self.fd], [], [], 0.2)[0]:
+                data = os.read(self.fd, 65536)
+                check(data, "the other side is gone before %s" % regex)
+                self.seen += data
+
+
+class Qmp(Stream):
+    """Requests and answers; events are kept."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.events = []
+        greeting = self.line()
+        check("QMP" in greeting and "version" in greeting["QMP"], greeting)
+
+    def line(self):
+        return json.loads(self.wait(r"(\{.*\})\r\n").group(1))
+
+    def ask(self, name, **arguments):
+        self.send(json.dumps({"execute": name, "arguments": arguments, "id": name}))
+        while True:
+            answer = self.line()
+            if "event" in answer:
+                self.events.append(answer["event"])
+            else:
+                check(answer.get("id") == name, answer)
+                return answer
+
+    def event(self, name, seconds=20):
+        while name not in self.events:
+            self.events.append(self.line()["event"])
+        self.events.remove(name)
+
+
+machine = subprocess.Popen(
+    [system, "-M", "virt", "-smp", "2", "-m", "256", "-display", "none", "-nodefaults", "-S", "-no-shutdown",
+     "-name", "guest=under-test", "-uuid", "12345678-1234-1234-1234-123456789abc",
+     "-chardev", "socket,id=q,path=qmp,server=on,wait=off", "-mon", "chardev=q,mode=control",
+     "-serial", "unix:serial,server,nowait", "-serial", "pty", "-gdb", "unix:gdb", "-monitor", "unix:hmp,server=on,wait=off",
+     "-kernel", kernel, "-initrd", initrd, "-append", "console=ttyAMA0"],
+    stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+pty = Stream(fd=os.open(re.search(r"/dev/\S+", machine.stderr.readline().decode()).group(0), os.O_RDWR | os.O_NOCTTY))
+tty.setraw(pty.fd, termios.TCSANOW)
+serial = Stream("serial")
+qmp = Qmp("qmp")
+answer = qmp.ask("query-status")
+check(answer["error"]["class"] == "CommandNotFound", answer)
+check(qmp.ask("qmp_capabilities")["return"] == {}, "qmp_capabilities")
+check(qmp.ask("query-status")["return"]["status"] == "prelaunch", "prelaunch")
+check(qmp.ask("query-name")["return"] == {"name": "under-test"}, "name")
+check(qmp.ask("query-uuid")["return"]["UUID"].startswith("12345678-"), "uuid")
+cpus = qmp.ask("query-cpus-fast")["return"]
+check([c["cpu-index"] for c in cpus] == [0, 1], cpus)
+check(all(os.path.exists("/proc/%d/task/%d" % (machine.pid, c["thread-id"])) for c in cpus), cpus)
+check(qmp.ask("nonsense")["error"]["class"] == "CommandNotFound", "nonsense")
+check({c["label"] for c in qmp.ask("query-chardev")["return"]} >= {"q", "serial0", "serial1"}, "chardevs")
+qmp.send('{"execute": "query-status"')  # in two pieces
+time.sleep(0.2)
+qmp.send("}")
+check(qmp.line()["return"]["running"] is False, "two pieces")
+check(qmp.ask("cont")["return"] == {}, "cont")
+qmp.event("RESUME")
+serial.wait("guest# ")
+check(qmp.ask("query-status")["return"] == {"running": True, "singlestep": False, "status": "running"}, "running")
+
+qmp.ask("stop")
+qmp.event("STOP")
+serial.send("echo typed while it stood\n")
+time.sleep(0.5)
+check(b"it stood" not in serial.seen, "the machine stands")
+text = qmp.ask("human-monitor-command", **{"command-line": "info cpus"})["return"]
+check("CPU #1" in text, text)
+qmp.ask("cont")
+serial.wait(r"\ntyped while it stood")
+
+serial.send("exec 3<>/dev/ttyAMA1; echo to the second port >&3; read answer <&3; echo got $answer\n")
+pty.wait("to the second port")
+pty.send("an answer\n")
+serial.wait("got an answer")
+
+hmp = Stream("hmp")
+hmp.wait(r"\(armx\) ")
+hmp.send("info version\n")
+hmp.wait("armx ")
+
+gdb = Stream("gdb")
+
+
+def packet(text, answer):
+    gdb.send("$%s#%02x" % (text, sum(text.encode()) & 255))
+    gdb.wait(r"\+\$" + answer + r"#..")
+    gdb.send("+")
+
+
+packet("?", "T05thread:1;")
+packet("m0,4", "E..")
+packet("qRcmd," + b"info status".hex(), ".*" + b"paused".hex() + "[0-9a-f]*")
+packet("D", "OK")
+qmp.event("STOP")
+qmp.event("RESUME")
+
+serial.send("\nreboot -f\n")
+qmp.event("RESET")
+serial.wait("Linux version")
+serial.wait("guest# ")
+qmp.ask("system_powerdown")
+qmp.event("POWERDOWN")
+qmp.ask("system_reset")
+qmp.event("RESET")
+serial.wait("Linux version")
+serial.wait("guest# ")
+serial.send("poweroff -f\n")
+qmp.event("SHUTDOWN")
+check(qmp.ask("query-status")["return"]["status"] == "shutdown", "shutdown")
+qmp.ask("quit")
+machine.wait(20)
+check(machine.returncode == 0, "status %d" % machine.returncode)
+print("all answers were right")
