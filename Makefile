@@ -1,6 +1,7 @@
 # Makefile - the commands a user types; the work is done by CMake's presets and the scripts named.
 #
-#   make            build/armx-user, one static file           make demo        install, build, show
+#   make            build/armx-user, one static file, and build/armx-system
+#   make demo       install, build, show
 #   make test       install, build, the fast suite             make test-long   soak and sanitizers
 #   make fuzz       each fuzz harness for SECONDS (600)
 #   make diff       random blocks in every engine and under QEMU: SEED=1 BLOCKS=100000
@@ -22,7 +23,7 @@ export CMAKE_BUILD_PARALLEL_LEVEL = $(JOBS)
 
 all:
 	cmake --preset default >/dev/null
-	cmake --build --preset default --target armx-user
+	cmake --build --preset default --target armx-user armx-system
 
 tests:
 	cmake --preset default >/dev/null
@@ -67,6 +68,7 @@ bench:
 
 install: all
 	install -D -m 755 build/armx-user $(DESTDIR)$(PREFIX)/bin/armx-user
+	install -D -m 755 build/armx-system $(DESTDIR)$(PREFIX)/bin/armx-system
 
 hooks:
 	git config core.hooksPath .githooks
