@@ -451,7 +451,8 @@ static int load(Thread *t, Elf *e, Image *im, const char *execfn)
         return r;
     }
     im->pie = e->eh.e_type == ET_DYN;
-    uint64_t dyn = DYN_BASE + (random_below(1 << 24) << 12);
+    uint64_t room = process.opt.reserved_va;
+    uint64_t dyn = room ? PAGE_DOWN(room / 3 * 2) + (random_below(1 << 16) << 12) : DYN_BASE + (random_below(1 << 24) << 12);
     r = map_image(e, im->interp[0] ? dyn : 0, !im->interp[0] && e->bti && cpu_bti);
     if (r == 0 && im->interp[0]) {
         r = load_interp(im, e->name, e->why, e->why_size);
@@ -466,7 +467,7 @@ static int load(Thread *t, Elf *e, Image *im, const char *execfn)
     im->phnum = e->eh.e_phnum;
     im->phent = e->eh.e_phentsize;
     uint64_t brk = im->pie && !im->interp[0] ? dyn : PAGE_UP(e->bias + e->high);
-    uint64_t room = (VA_END - brk) >> 12; /* randomize_page(): not beyond the end */
+    room = (VA_END - brk) >> 12; /* randomize_page(): not beyond the end */
     mm_brk_init(brk + (random_below(room < 1 << 13 ? (uint32_t)room + 1 : 1 << 13) << 12));
     r = vdso_map();
     if (r == 0) {

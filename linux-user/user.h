@@ -40,7 +40,7 @@ typedef struct Options {
     unsigned nset, nunset;
     uint64_t stack_size;    /* -s */
     uint64_t guest_base;    /* -B, must be 0 */
-    uint64_t reserved_va;   /* -R, accepted */
+    uint64_t reserved_va;   /* -R: where the guest's mappings end, 0 = where armx likes */
     uint64_t page_size;     /* -p, accepted */
     uint64_t tb_size;       /* -tb-size, in MiB */
     uint64_t tier;          /* --tier */

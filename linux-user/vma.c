@@ -95,7 +95,13 @@ void vma_init(void)
     process.space.base = 0;
     int64_t own = raw_call(__NR_mmap, 0, PAGE, 0, 0x22, -1, 0);
     raw_call(__NR_munmap, own, PAGE);
-    zone_top = zone_next = ALIGN_DOWN((uint64_t)own - ZONE_GAP, HUGE_PAGE) - (random_below(1 << 24) << 12);
+    zone_top = ALIGN_DOWN((uint64_t)own - ZONE_GAP, HUGE_PAGE) - (random_below(1 << 24) << 12);
+    if (process.opt.reserved_va < 1ull << 30 || process.opt.reserved_va >= zone_top) {
+        process.opt.reserved_va = 0;
+    } else {
+        zone_top = ALIGN_DOWN(process.opt.reserved_va, HUGE_PAGE) - HUGE_PAGE - (random_below(1 << 16) << 12);
+    }
+    zone_next = zone_top;
 }
 
 /* -- looking -------------------------------------------------------------------------------------- */
