@@ -2,6 +2,8 @@
  *
  * a64_exception gets what engine_run returned; pc is the instruction, or the next one where ir.h says so.
  */
+#include <sched.h>
+
 #include "sys_int.h"
 
 #include "tr.h"
@@ -10,39 +12,18 @@ enum { LINE_BIT_IRQ = 1, LINE_BIT_FIQ = 2, LINE_BIT_VIRQ = 4, LINE_BIT_VFIQ = 8,
 
 /* -- levels and stack pointers --------------------------------------------------------------------------------------- */
 
-bool a64_el2_enabled(const CpuA64 *cpu)
-{
-    const A64Sys *s = cpu->sys;
-    if (!s->el2) {
-        return false;
-    }
-    /* EL3 itself asks for the state below it */
-    return !s->el3 || s->reg[SR_SCR_EL3] & 1 || (s->reg[SR_SCR_EL3] >> 18 & 1 && a64_has(cpu, A64_FEAT_sel2));
-}
-
 #define BIT(n) ((uint64_t)1 << (n))
-uint64_t a64_hcr(const CpuA64 *cpu)
+void a64_hcr_changed(CpuA64 *cpu)
 {
-    if (!a64_el2_enabled(cpu)) {
-        return 0;
-    }
-    uint64_t h = cpu->sys->reg[SR_HCR_EL2], interrupts = BIT(HCR_FMO) | BIT(HCR_IMO) | BIT(HCR_AMO);
+    A64Sys *s = cpu->sys;
+    uint64_t h = s->reg[SR_HCR_EL2], interrupts = BIT(HCR_FMO) | BIT(HCR_IMO) | BIT(HCR_AMO);
+    /* EL3 itself asks for the state below it */
+    s->el2_on = s->el2 && (!s->el3 || s->reg[SR_SCR_EL3] & 1 || (s->reg[SR_SCR_EL3] >> 18 & 1 && a64_has(cpu, A64_FEAT_sel2)));
     if (h >> HCR_TGE & 1) {
         h &= ~(BIT(HCR_VM) | BIT(HCR_DC) | BIT(HCR_PTW) | BIT(HCR_VI) | BIT(HCR_VF) | BIT(HCR_VSE));
         h = h >> HCR_E2H & 1 ? h & ~interrupts : h | interrupts;
     }
-    return h;
-}
-
-bool a64_in_host(const CpuA64 *cpu, unsigned el)
-{
-    uint64_t h = a64_hcr(cpu);
-    return h >> HCR_E2H & 1 && (el == 2 || (el == 0 && h >> HCR_TGE & 1));
-}
-
-unsigned a64_regime(const CpuA64 *cpu, unsigned el)
-{
-    return el ? el : a64_in_host(cpu, 0) ? 2 : 1;
+    s->hcr = s->el2_on ? h : 0;
 }
 
 uint64_t a64_sctlr(const CpuA64 *cpu, unsigned el)
@@ -71,7 +52,7 @@ static void set_pstate(CpuA64 *cpu, uint64_t pstate)
 void a64_set_el(CpuA64 *cpu, unsigned el, bool sp)
 {
     set_pstate(cpu, (cpu->pstate_misc & ~(uint64_t)PS_M) | el << PS_EL_SHIFT | (sp && el));
-    a64_context_changed(cpu);
+    a64_level_changed(cpu);
 }
 
 uint64_t a64_spsr(const CpuA64 *cpu)
@@ -122,7 +103,7 @@ static void enter(CpuA64 *cpu, unsigned target, unsigned vector, uint64_t ret)
     s->reg[banks[target].elr] = ret;
     cpu->btype = 0;
     cpu->pc = (s->reg[banks[target].vbar] & ~(uint64_t)0x7ff) + vector;
-    a64_context_changed(cpu);
+    a64_level_changed(cpu);
 }
 
 void a64_take(CpuA64 *cpu, unsigned target, unsigned vector, unsigned ec, uint32_t iss, uint64_t ret)
@@ -280,7 +261,7 @@ void a64_eret(CpuA64 *cpu)
     a64_set_nzcv(cpu, (uint32_t)spsr & 0xf0000000);
     cpu->excl_addr = ~(uint64_t)0;
     s->event = true;
-    a64_context_changed(cpu);
+    a64_level_changed(cpu);
     cpu->pc = illegal ? pc : branch_address(cpu, pc);
     a64_set_btype(cpu, illegal || !a64_has(cpu, A64_FEAT_bti) ? 0 : spsr >> 10 & 3);
 }
@@ -349,6 +330,7 @@ bool a64_interrupt(CpuA64 *cpu)
         uint32_t iss = 0;
         if (inputs[i].line == LINE_BIT_VSERROR) {
             cpu->sys->reg[SR_HCR_EL2] &= ~BIT(HCR_VSE);
+            a64_hcr_changed(cpu);
             iss = (uint32_t)cpu->sys->reg[SR_VSESR_EL2] & 0x1ffffff;
         }
         a64_take(cpu, level, inputs[i].vector, EC_SERROR, iss, cpu->pc);
@@ -472,6 +454,7 @@ static void hint(CpuA64 *cpu, uint32_t imm)
     uint64_t until = imm >> 8 & 1 ? rt == 31 ? 0 : cpu->x[rt] : ~(uint64_t)0;
     if (wfe && (s->event || cpu->excl_addr != ~(uint64_t)0)) { /* a store that clears the monitor sends no event */
         s->event = false;
+        sched_yield(); /* whoever ends the wait may need this host CPU */
         return;
     }
     if ((!wfe && a64_wakes(cpu)) || wait_trapped(cpu, imm)) {
