@@ -185,6 +185,7 @@ typedef struct Frontend {
 
 /* What an engine can do without, for tests: host features that not every host has, jumps between regions. */
 enum { OFF_AVX512 = 1, OFF_CRYPTO = 2, OFF_CHAIN = 4, OFF_UFC = 8 /* never KEY_FP_UFC */,
+       OFF_FP_TRAPS = 32, /* bench/b_fp.c: FP without traps and the checks for them, wrong where those matter */
        ALL_FEATURES = 16 /* code for a host that has everything: to be looked at, not to be run */ };
 
 typedef struct EngineConfig {

@@ -32,6 +32,9 @@ static inline Mem fp_const(const Lower *l, const Const128 *field)
 static inline void fp_compare_for_trap(Lower *l, bool packed, bool dbl, Reg x, Reg y, unsigned predicate)
 {
     Asm *a = &l->a;
+    if (UNLIKELY(l->e->cfg.no_opt & OFF_FP_TRAPS)) {
+        return;
+    }
     if (l->t->feat.avx512) {
         l_fault(l);
         if (packed) {

@@ -403,7 +403,8 @@ enum {
     MXCSR_IE = 1,
     MXCSR_UE = 1 << 4,
     MXCSR_PE = 1 << 5,
-    MXCSR_DM = 1 << 8, /* what is masked */
+    MXCSR_IM = 1 << 7, /* what is masked */
+    MXCSR_DM = 1 << 8,
     MXCSR_UM = 1 << 11,
     MXCSR_PM = 1 << 12,
     MXCSR_BASE = 0x1f80 & ~0x80 /* all but invalid */
@@ -423,6 +424,9 @@ void target_fp_control(CpuHead *cpu)
         cpu->fp.fpsr |= sticky_fpsr(sticky);
         sticky = 0;
         m &= ~(uint32_t)(MXCSR_DM | MXCSR_UM | (cpu->fp.fpsr & FPSR_IXC ? 0 : MXCSR_PM));
+    }
+    if (UNLIKELY(cpu->engine->cfg.no_opt & OFF_FP_TRAPS)) {
+        m |= MXCSR_IM;
     }
     cpu->guest_mxcsr = m | sticky;
 }
