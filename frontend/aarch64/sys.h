@@ -98,6 +98,10 @@ typedef struct A64Hooks {
 typedef struct A64Sys {
     uint64_t reg[SR_COUNT];
     uint64_t sp_el3;
+    uint64_t hcr;              /* HCR_EL2 as it acts, see a64_hcr */
+    bool el2_on;               /* see a64_el2_enabled */
+    uint8_t keys_known;        /* bit EL << 1 | SPSel: keys[] is right */
+    uint64_t keys[8];          /* part of the state key that follows from level and registers (sys_key.c) */
     volatile uint64_t lines;   /* interrupt inputs, bit LINE_x (softmmu/vcpu.h); nonzero makes unmasking leave translated code */
     const A64Hooks *hooks;
     void *vcpu;                /* struct Vcpu of softmmu */
@@ -159,8 +163,16 @@ static inline bool a64_has(const CpuA64 *cpu, unsigned feat)
 }
 
 /* Is EL2 there for the current security state (EL2Enabled)? HCR_EL2 as it acts there, 0 without EL2 (E2H, TGE, ...: bits below). */
-bool a64_el2_enabled(const CpuA64 *cpu);
-uint64_t a64_hcr(const CpuA64 *cpu);
+static inline bool a64_el2_enabled(const CpuA64 *cpu)
+{
+    return cpu->sys->el2_on;
+}
+static inline uint64_t a64_hcr(const CpuA64 *cpu)
+{
+    return cpu->sys->hcr;
+}
+/* The two follow from HCR_EL2, SCR_EL3 and the level; after raw writes of those. */
+void a64_hcr_changed(CpuA64 *cpu);
 enum {
     HCR_VM = 0, HCR_SWIO = 1, HCR_PTW = 2, HCR_FMO = 3, HCR_IMO = 4, HCR_AMO = 5, HCR_VF = 6, HCR_VI = 7, HCR_VSE = 8, HCR_FB = 9, HCR_DC = 12,
     HCR_TWI = 13, HCR_TWE = 14, HCR_TID0 = 15, HCR_TID1 = 16, HCR_TID2 = 17, HCR_TID3 = 18, HCR_TSC = 19, HCR_TIDCP = 20, HCR_TACR = 21,
@@ -174,9 +186,16 @@ static inline bool a64_hcr_bit(const CpuA64 *cpu, unsigned bit)
     return a64_hcr(cpu) >> bit & 1;
 }
 /* The EL1&0 regime's place is taken by EL2&0: HCR_EL2.E2H, and TGE at EL0 (ELIsInHost). */
-bool a64_in_host(const CpuA64 *cpu, unsigned el);
+static inline bool a64_in_host(const CpuA64 *cpu, unsigned el)
+{
+    uint64_t h = cpu->sys->hcr;
+    return h >> HCR_E2H & 1 && (el == 2 || (el == 0 && h >> HCR_TGE & 1));
+}
 /* Level whose registers translate for el: 1, 2 or 3 (S1TranslationRegime). */
-unsigned a64_regime(const CpuA64 *cpu, unsigned el);
+static inline unsigned a64_regime(const CpuA64 *cpu, unsigned el)
+{
+    return el ? el : a64_in_host(cpu, 0) ? 2 : 1;
+}
 /* SCTLR_ELx of the regime. */
 uint64_t a64_sctlr(const CpuA64 *cpu, unsigned el);
 
@@ -191,8 +210,9 @@ void a64_reset(CpuA64 *cpu);
 uint64_t a64_spsr(const CpuA64 *cpu);
 /* Switches to level el with SPSel = sp, banks SP; for resets, firmware and kernels that are entered directly. */
 void a64_set_el(CpuA64 *cpu, unsigned el, bool sp);
-/* Key and hooks after a change of what they depend on. */
+/* Key and hooks after a change of what they depend on: any register; the level, SPSel, PAN or UAO alone. */
 void a64_context_changed(CpuA64 *cpu);
+void a64_level_changed(CpuA64 *cpu);
 
 /* Takes an exception: ESR_ELx = ec, iss; ELR_ELx = pc; vector offset VEC_*. target: 1, 2 or 3. */
 void a64_take(CpuA64 *cpu, unsigned target, unsigned vector, unsigned ec, uint32_t iss, uint64_t ret);

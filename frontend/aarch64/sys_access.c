@@ -376,6 +376,12 @@ uint64_t a64_sysreg(CpuA64 *cpu, A64Sr sr)
     }
 }
 
+/* Of the registers that translation depends on, those that the key depends on too. */
+static bool is_control(A64Sr sr)
+{
+    return sr == SR_SCTLR_EL1 || sr == SR_SCTLR_EL2 || sr == SR_SCTLR_EL3 || sr == SR_TCR_EL1 || sr == SR_TCR_EL2 || sr == SR_TCR_EL3;
+}
+
 void a64_set_sysreg(CpuA64 *cpu, A64Sr sr, uint64_t value)
 {
     const A64Hooks *h = cpu->sys->hooks;
@@ -401,7 +407,9 @@ void a64_set_sysreg(CpuA64 *cpu, A64Sr sr, uint64_t value)
             if (h->mmu_changed && cpu->sys->mmu) {
                 h->mmu_changed(cpu, sr, old);
             }
-            a64_context_changed(cpu);
+            if (is_control(sr)) {
+                a64_context_changed(cpu);
+            }
         }
         break;
     case KIND_ID:
@@ -490,7 +498,7 @@ void h_sys_msr_imm(CpuA64 *cpu, uint32_t word)
     default: break;
     }
     cpu->pstate_misc = p;
-    a64_context_changed(cpu);
+    a64_level_changed(cpu);
 }
 
 void h_sys_event(CpuA64 *cpu, uint32_t all)

@@ -19,7 +19,7 @@ static bool bit(uint64_t v, unsigned n)
 }
 
 enum { SCTLR_M = 0, SCTLR_A = 1, SCTLR_SA = 3, SCTLR_SA0 = 4, SCTLR_ENDB = 13, SCTLR_ENDA = 27, SCTLR_ENIB = 30, SCTLR_ENIA = 31, SCTLR_BT0 = 35,
-       SCTLR_BT1 = 36 };
+       SCTLR_BT1 = 36, MDSCR_MDE = 15 };
 
 static uint64_t tbi_key(const CpuA64 *cpu, unsigned el)
 {
@@ -43,18 +43,18 @@ static uint64_t pac_key(const CpuA64 *cpu, unsigned el, bool guest, uint64_t sct
     return on << KEY_PAC_SHIFT | trap << KEY_PAC_TRAP_SHIFT;
 }
 
-uint64_t sys_key(const CpuHead *head)
+/* What follows from the level and from registers. */
+static uint64_t level_key(const CpuA64 *cpu)
 {
-    const CpuA64 *cpu = (const CpuA64 *)head;
     const A64Sys *s = cpu->sys;
     unsigned el = a64_el(cpu);
     uint64_t sctlr = a64_sctlr(cpu, el), hcr = a64_hcr(cpu);
-    uint64_t key = KEY_SYSTEM | (head->fp.fpcr & ~(uint32_t)(3u << 22) ? KEY_FP_SLOW : 0) | (uint64_t)el << KEY_EL_SHIFT;
+    uint64_t key = KEY_SYSTEM | (uint64_t)el << KEY_EL_SHIFT;
     bool host = a64_in_host(cpu, el), guest = el < 2 && a64_el2_enabled(cpu) && !host;
     key |= host ? KEY_E2H : 0;
     key |= cpu->pstate_misc & PS_SPSEL ? KEY_SPSEL : 0;
     key |= (uint64_t)sys_fp_level(cpu) << KEY_FP_SHIFT;
-    key |= bit(sctlr, el ? SCTLR_SA : SCTLR_SA0) ? KEY_SP_CHECK | (cpu->sp & 15 ? KEY_SP_ODD : 0) : 0;
+    key |= bit(sctlr, el ? SCTLR_SA : SCTLR_SA0) ? KEY_SP_CHECK : 0;
     key |= bit(sctlr, SCTLR_A) ? KEY_ALIGN_CHECK : 0;
     key |= bit(sctlr, SCTLR_M) ? KEY_MMU_ON : 0;
     key |= tbi_key(cpu, el);
@@ -74,18 +74,42 @@ uint64_t sys_key(const CpuHead *head)
     return key;
 }
 
-void a64_context_changed(CpuA64 *cpu)
+uint64_t sys_key(const CpuHead *head)
 {
-    const A64Hooks *h = cpu->sys->hooks;
-    if (cpu->sys->reg[SR_PMCNTENSET_EL0]) {
+    const CpuA64 *cpu = (const CpuA64 *)head;
+    A64Sys *s = cpu->sys;
+    unsigned n = (unsigned)cpu->pstate_misc >> 1 & 6, known;
+    n |= cpu->pstate_misc & PS_SPSEL;
+    known = 1u << n;
+    if (!(s->keys_known & known)) {
+        s->keys[n] = level_key(cpu);
+        s->keys_known |= (uint8_t)known;
+    }
+    uint64_t key = s->keys[n] | (head->fp.fpcr & ~(uint32_t)(3u << 22) ? KEY_FP_SLOW : 0);
+    return key & KEY_SP_CHECK && cpu->sp & 15 ? key | KEY_SP_ODD : key;
+}
+
+void a64_level_changed(CpuA64 *cpu)
+{
+    A64Sys *s = cpu->sys;
+    if (UNLIKELY(s->reg[SR_PMCNTENSET_EL0])) {
         a64_pmu_poll(cpu);
+    }
+    if (UNLIKELY(s->reg[SR_MDSCR_EL1] & 1 << MDSCR_MDE)) { /* PSTATE.D counts */
+        s->keys_known = 0;
     }
     if (cpu->h.engine) {
         engine_fpcr_changed(&cpu->h);
-        if (h->mmu_changed && cpu->sys->mmu) {
-            h->mmu_changed(cpu, SR_COUNT, 0);
+        if (s->hooks->mmu_changed && s->mmu) {
+            s->hooks->mmu_changed(cpu, SR_COUNT, 0);
         }
     }
+}
+
+void a64_context_changed(CpuA64 *cpu)
+{
+    cpu->sys->keys_known = 0;
+    a64_level_changed(cpu);
 }
 
 enum { SCTLR_RES1_EL1 = 0x30d00800, SCTLR_RES1_EL2 = 0x30c50830 };
@@ -113,6 +137,7 @@ void a64_reset(CpuA64 *cpu)
     s->reg[SR_VMPIDR_EL2] = s->mpidr;
     s->reg[SR_MDCR_EL2] = 6; /* HPMN: all counters */
     s->reg[SR_SCR_EL3] = s->el3 ? 0x430 : 0x431; /* RW, RES1; without EL3 all is Non-secure */
+    a64_hcr_changed(cpu);
     cpu->pstate_misc = el << PS_EL_SHIFT | PS_SPSEL | PS_DAIF;
     cpu->pc = s->reset_pc;
     cpu->h.fp.fpcr = cpu->h.fp.fpsr = 0;

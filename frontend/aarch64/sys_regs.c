@@ -64,6 +64,7 @@ static void write_routing(CpuA64 *cpu, A64Sr sr, uint64_t v)
     A64Sys *s = cpu->sys;
     uint64_t old = s->reg[sr];
     s->reg[sr] = v;
+    a64_hcr_changed(cpu);
     if (sr == SR_SCR_EL3) {
         s->secure = s->el3 && (a64_el(cpu) == 3 || !(v & 1));
     }
@@ -89,7 +90,7 @@ static void set_bit(CpuA64 *cpu, uint64_t bit, uint64_t v)
 {
     cpu->pstate_misc = (cpu->pstate_misc & ~bit) | (v & bit);
     if (bit & (PS_PAN | PS_UAO)) {
-        a64_context_changed(cpu);
+        a64_level_changed(cpu);
     }
 }
 
@@ -159,7 +160,7 @@ void sys_hook_write(CpuA64 *cpu, A64Sr sr, uint64_t v)
     case SR_TCO: set_bit(cpu, PS_TCO, v); break;
     case SR_DAIF:
         set_bit(cpu, PS_DAIF, v);
-        a64_context_changed(cpu);
+        a64_level_changed(cpu);
         break;
     case SR_NZCV: a64_set_nzcv(cpu, (uint32_t)v & 0xf0000000); break;
     case SR_FPCR: h_fpcr_write(cpu, (uint32_t)v); break;

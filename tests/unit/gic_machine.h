@@ -81,20 +81,12 @@ void machine_on_reset(Machine *m, EventFn *fn, void *arg)
     reset_args[nresets++] = arg;
 }
 
-uint64_t a64_hcr(const CpuA64 *cpu)
+static inline void fake_hcr(unsigned cpu, uint64_t v)
 {
-    return cpu->sys->el2 ? cpu->sys->reg[SR_HCR_EL2] : 0;
-}
-
-bool a64_el2_enabled(const CpuA64 *cpu)
-{
-    return cpu->sys->el2;
-}
-
-bool a64_in_host(const CpuA64 *cpu, unsigned el)
-{
-    uint64_t hcr = a64_hcr(cpu);
-    return hcr >> HCR_E2H & 1 && (el == 2 || (el == 0 && hcr >> HCR_TGE & 1));
+    A64Sys *sys = &cpus[cpu].sys;
+    sys->reg[SR_HCR_EL2] = v;
+    sys->el2_on = sys->el2;
+    sys->hcr = sys->el2 ? v : 0;
 }
 
 static inline void fake_el(unsigned cpu, unsigned el)

@@ -446,7 +446,7 @@ static void hyp(uint64_t hcr)
 {
     fake_el(0, 2);
     sw(0, SR_ICH_HCR_EL2, hcr);
-    cpus[0].sys.reg[SR_HCR_EL2] = 1 << HCR_IMO | 1 << HCR_FMO;
+    fake_hcr(0, 1 << HCR_IMO | 1 << HCR_FMO);
 }
 
 Test(gic, virtual_interface)
@@ -696,7 +696,7 @@ Test(gic, security)
     cpus[0].sys.secure = false;
     cpus[0].sys.reg[SR_SCR_EL3] = 1;
     fake_el(0, 1);
-    cpus[0].sys.reg[SR_HCR_EL2] = 0;
+    fake_hcr(0, 0);
     gic_world_changed(&vcpus[0]);
     cr_assert(line(0, LINE_IRQ) && !line(0, LINE_FIQ));
     cr_assert_eq(sr(0, SR_ICC_IAR0_EL1), 1023);
@@ -757,7 +757,7 @@ static void random_register(unsigned n)
     if (r < 30 && mach.gic->config.version == 3) {
         unsigned s = ic_regs[rnd() % LEN(ic_regs)];
         fake_el(k, 1 + rnd() % 2);
-        cpus[k].sys.reg[SR_HCR_EL2] = rnd() & (1 << HCR_IMO | 1 << HCR_FMO);
+        fake_hcr(k, rnd() & (1 << HCR_IMO | 1 << HCR_FMO));
         if (rnd() & 1) {
             sw(k, s, rnd() & 3 ? v & 0xfff : v);
         } else {

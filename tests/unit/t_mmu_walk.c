@@ -31,6 +31,7 @@ static void setup(void)
     machine->sys.hooks = &hooks;
     machine->sys.el2 = machine->sys.el3 = true;
     machine->sys.reg[SR_SCR_EL3] = 1 | 1 << 10; /* NS, RW */
+    a64_hcr_changed(&machine->cpu);
     machine->cpu.pstate_misc = 1 << PS_EL_SHIFT | 1;
 }
 
@@ -186,6 +187,7 @@ static void configure(const Row *r)
         break;
     default:
         reg[SR_HCR_EL2] |= r->kind == MMU_EL20 ? (uint64_t)1 << HCR_E2H | (uint64_t)1 << HCR_TGE : 0;
+        a64_hcr_changed(&machine->cpu);
         reg[SR_TCR_EL2] = tcr;
         reg[SR_SCTLR_EL2] = sctlr;
         reg[SR_MAIR_EL2] = 0x00ff;
@@ -276,6 +278,7 @@ Test(mmu_walk, off)
     cr_expect_not(mmu_walk(mem, &r, 0x0010000000000000, RD, &page, &f));
     cr_expect(f.type == FAULT_ADDRESS_SIZE && f.level == 0);
     machine->sys.reg[SR_HCR_EL2] = (uint64_t)1 << HCR_DC;
+    a64_hcr_changed(&machine->cpu);
     mmu_load(&machine->cpu, MMU_EL10, &r);
     cr_expect(r.dc && r.s2.on);
 }
@@ -324,6 +327,7 @@ Test(mmu_walk, stage2)
         configure(&one);
         uint64_t *reg = machine->sys.reg;
         reg[SR_HCR_EL2] = 1 << HCR_VM | (uint64_t)1 << HCR_RW | r->hcr;
+        a64_hcr_changed(&machine->cpu);
         reg[SR_VTCR_EL2] = VTCR_40 | r->vtcr;
         reg[SR_VTTBR_EL2] = S2_ROOT | (uint64_t)7 << 48;
         build(ROOT, TABLES, 12, 1, 39, 3, one.va, 0, OA, one.bits);

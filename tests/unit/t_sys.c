@@ -33,6 +33,7 @@ static CpuA64 *cpu_new(int kind)
     cpu->sys->reg[SR_VBAR_EL3] = 0x30000;
     if (kind == SECURE) {
         cpu->sys->reg[SR_SCR_EL3] = 0x531 | B(38) | B(27);
+        a64_hcr_changed(cpu);
     }
     return cpu;
 }
@@ -99,6 +100,7 @@ Test(sys, exceptions)
         A64Sys *s = cpu->sys;
         s->reg[SR_HCR_EL2] |= r->hcr;
         s->reg[SR_SCR_EL3] |= r->scr;
+        a64_hcr_changed(cpu);
         a64_set_el(cpu, r->el, r->el);
         cpu->pstate_misc &= ~(uint64_t)PS_DAIF;
         a64_set_nzcv(cpu, 0x60000000);
@@ -158,6 +160,7 @@ Test(sys, aborts)
         f.va = 0x123456789;
         s->reg[SR_HCR_EL2] |= r->hcr;
         s->reg[SR_SCR_EL3] |= r->scr;
+        a64_hcr_changed(cpu);
         a64_set_el(cpu, r->el, r->el);
         a64_abort(cpu, &f);
         if (a64_el(cpu) != r->to || s->reg[esr[r->to]] != r->esr || s->reg[far[r->to]] != f.va || (f.stage2 && s->reg[SR_HPFAR_EL2] != f.ipa >> 8)) {
@@ -214,6 +217,7 @@ Test(sys, interrupts)
         A64Sys *s = cpu->sys;
         s->reg[SR_HCR_EL2] |= r->hcr;
         s->reg[SR_SCR_EL3] |= r->scr;
+        a64_hcr_changed(cpu);
         a64_set_el(cpu, r->el, r->el);
         cpu->pstate_misc = (cpu->pstate_misc & ~(uint64_t)PS_DAIF) | r->daif << 6;
         cpu->pc = 0x1000;
@@ -259,6 +263,7 @@ Test(sys, eret)
         CpuA64 *cpu = cpu_new(r->kind);
         A64Sys *s = cpu->sys;
         s->reg[SR_HCR_EL2] |= r->hcr;
+        a64_hcr_changed(cpu);
         a64_set_el(cpu, r->from, true);
         cpu->sp = 0x5000;
         s->reg[SR_SP_EL0] = 0x4000;
@@ -374,6 +379,7 @@ Test(sys, traps)
         a64_set_el(cpu, r->el, r->el);
         if (r->control != SR_COUNT) {
             cpu->sys->reg[r->control] |= r->bits;
+            a64_hcr_changed(cpu);
         }
         SysCheck c = sys_check(cpu, &sys_rows[r->sr], r->write);
         int got = !c.level ? 0 : c.ec == EC_UNKNOWN ? -1 : c.level;
@@ -427,6 +433,7 @@ Test(sys, instructions)
         a64_set_el(cpu, r->el, r->el);
         if (r->control != SR_COUNT) {
             cpu->sys->reg[r->control] |= r->bits;
+            a64_hcr_changed(cpu);
         }
         SysCheck c = sys_check(cpu, &sys_op_rows[r->so], true);
         int got = !c.level ? 0 : c.ec == EC_UNKNOWN ? -1 : c.level;

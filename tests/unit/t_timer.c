@@ -74,10 +74,10 @@ Test(timer, counts)
     d = tr(SR_CNTVCT_EL0) - (c - 1000 * (uint64_t)MS);
     cr_assert_lt(d, 500 * MS);
     fake_el(0, 2);
-    cpus[0].sys.reg[SR_HCR_EL2] = 1ull << HCR_E2H;
+    fake_hcr(0, 1ull << HCR_E2H);
     cr_assert_geq(tr(SR_CNTVCT_EL0), c); /* the host's virtual count has no offset */
     fake_el(0, 1);
-    cpus[0].sys.reg[SR_HCR_EL2] = 0;
+    fake_hcr(0, 0);
     /* CNTPOFF_EL2 acts below EL2 when CNTHCTL_EL2.ECV says so */
     model.feats[A64_FEAT_ecv_poff / 64] |= 1ull << A64_FEAT_ecv_poff % 64;
     tw(SR_CNTPOFF_EL2, 5000 * (uint64_t)MS);
