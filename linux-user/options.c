@@ -192,6 +192,7 @@ static void check(Options *o)
     if (o->tier > 1) {
         die(126, "--tier: 0 or 1");
     }
+    log_known = ~(uint32_t)(LOG_guest | LOG_mmu);
     if (o->log_items && (!strcmp(o->log_items, "help") || !strcmp(o->log_items, "?"))) {
         log_help(stdout);
         exit(0);
