@@ -1,7 +1,8 @@
 /* event.c - the I/O loop of event.h: epoll, a heap of timers, a queue of calls.
  *
  * One mutex guards all three; callbacks run without it. The loop sleeps in epoll; who adds something that it must see
- * earlier writes to an eventfd. A descriptor that epoll refuses (a file, /dev/null) is always ready.
+ * writes to an eventfd. A timer that becomes the earliest sets a timerfd instead, which wakes nobody before its time: vCPUs
+ * set timers at every tick. A descriptor that epoll refuses (a file, /dev/null) is always ready.
  * Numbers of descriptors are reused, so each watch has a generation: an event that was fetched for an older one is
  * dropped.
  */
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,7 +33,8 @@ typedef struct Call {
 
 struct EventLoop {
     pthread_mutex_t lock;
-    int epoll, wake;
+    int epoll, wake, timer;
+    uint64_t armed; /* when `timer` expires, 0 = not any more */
     Watch *watches; /* by descriptor */
     unsigned nwatches, nalways;
     EventTimer **heap; /* earliest first; place = index + 1 */
@@ -63,8 +65,11 @@ EventLoop *event_loop_new(void)
     pthread_mutex_init(&l->lock, NULL);
     l->epoll = epoll_create1(EPOLL_CLOEXEC);
     l->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    l->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     struct epoll_event e = {.events = EPOLLIN, .data.u64 = (uint64_t)(uint32_t)l->wake};
-    if (l->epoll < 0 || l->wake < 0 || epoll_ctl(l->epoll, EPOLL_CTL_ADD, l->wake, &e) < 0) {
+    struct epoll_event expiry = {.events = EPOLLIN | EPOLLET, .data.u64 = (uint64_t)(uint32_t)l->timer}; /* never read */
+    if (l->epoll < 0 || l->wake < 0 || l->timer < 0 || epoll_ctl(l->epoll, EPOLL_CTL_ADD, l->wake, &e) < 0 ||
+        epoll_ctl(l->epoll, EPOLL_CTL_ADD, l->timer, &expiry) < 0) {
         BUG("no epoll: %s", strerror(errno));
     }
     return l;
@@ -174,6 +179,17 @@ static void heap_remove(EventLoop *l, EventTimer *t)
     }
 }
 
+/* Under the lock: the timerfd is to expire at the earliest timer's time, or at a time before. */
+static void arm(EventLoop *l)
+{
+    if (!l->ntimers || (l->armed && l->armed <= l->heap[0]->at)) {
+        return;
+    }
+    l->armed = l->heap[0]->at;
+    struct itimerspec s = {.it_value = {(time_t)(l->armed / 1000000000), (long)(l->armed % 1000000000)}};
+    timerfd_settime(l->timer, TFD_TIMER_ABSTIME, &s, NULL);
+}
+
 void event_timer_set(EventTimer *t, uint64_t at)
 {
     EventLoop *l = t->loop;
@@ -191,8 +207,8 @@ void event_timer_set(EventTimer *t, uint64_t at)
     } else if (t->place) {
         heap_remove(l, t);
     }
-    if (at && t->place == 1) {
-        wake(l);
+    if (at && t->place == 1 && l->asleep) {
+        arm(l);
     }
     pthread_mutex_unlock(&l->lock);
 }
@@ -241,24 +257,15 @@ static void run_watch(EventLoop *l, unsigned fd, uint32_t generation, uint32_t e
 /* Sleeps until the next timer or event; how many events there are. */
 static int sleep_until_next(EventLoop *l, struct epoll_event *events)
 {
-    struct timespec wait = {0}, *limit = &wait;
-    if (l->ncalls == 0 && l->nalways == 0 && !l->quit) {
-        if (!l->ntimers) {
-            limit = NULL;
-        } else {
-            uint64_t now = event_now(), at = l->heap[0]->at;
-            uint64_t ns = at > now ? at - now : 0;
-            wait = (struct timespec){(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
-        }
+    bool at_once = l->ncalls || l->nalways || l->quit;
+    if (l->armed <= event_now()) {
+        l->armed = 0;
     }
+    arm(l);
     l->asleep = true;
     l->woken = false;
     pthread_mutex_unlock(&l->lock);
-    int n = epoll_pwait2(l->epoll, events, EVENTS_AT_ONCE, limit, NULL);
-    if (n < 0 && errno == ENOSYS) { /* Linux before 5.11 */
-        int ms = limit ? (int)(wait.tv_sec * 1000 + (wait.tv_nsec + 999999) / 1000000) : -1;
-        n = epoll_wait(l->epoll, events, EVENTS_AT_ONCE, ms);
-    }
+    int n = epoll_wait(l->epoll, events, EVENTS_AT_ONCE, at_once ? 0 : -1);
     pthread_mutex_lock(&l->lock);
     l->asleep = false;
     return n;
@@ -267,7 +274,6 @@ static int sleep_until_next(EventLoop *l, struct epoll_event *events)
 int event_run(EventLoop *l)
 {
     struct epoll_event events[EVENTS_AT_ONCE];
-    prctl(PR_SET_TIMERSLACK, 1);
     pthread_mutex_lock(&l->lock);
     while (!l->quit) {
         int n = sleep_until_next(l, events);
@@ -277,7 +283,7 @@ int event_run(EventLoop *l)
                 uint64_t count;
                 ssize_t got = read(l->wake, &count, sizeof count);
                 (void)got;
-            } else {
+            } else if ((int)fd != l->timer) {
                 run_watch(l, fd, (uint32_t)(events[k].data.u64 >> 32), events[k].events);
             }
         }
