@@ -1,10 +1,12 @@
 /* diff.c - the differential test: random blocks in every engine and under oracles, compared bit for bit.
  *
- *     diff [-s SEED] [-n BLOCKS] [-g GUEST] [-o NAME=COMMAND]... [-r ROWS] [-w WAIVERS] [-m N|all] [-k N] [-R ROW] [-d ITEMS] [-c CPU] [-i] [-v]
+ *     diff [-s SEED] [-n BLOCKS] [-e SHARE] [-g GUEST] [-o NAME=COMMAND]... [-r ROWS] [-w WAIVERS] [-m N|all] [-k N]
+ *          [-R ROW] [-d ITEMS] [-c CPU] [-i] [-v]
  *
- * -o adds an oracle: COMMAND runs the guest program GUEST (guest.c). -r runs the fixed rows first. -m plants error N in
- * the front end and expects to find it. -k stops after N differences (default 5). -R runs one row and shows what
- * every engine makes of it; -d dumps as armx-user -d does. -i uses the interpreter only; -c takes another CPU model than max.
+ * -e: engines that are variants of another run one batch in SHARE only, in turns. -o adds an oracle: COMMAND runs the
+ * guest program GUEST (guest.c). -r runs the fixed rows first. -m plants error N in the front end and expects to find it.
+ * -k stops after N differences (default 5). -R runs one row and shows what every engine makes of it; -d dumps as
+ * armx-user -d does. -i uses the interpreter only; -c takes another CPU model than max.
  * A run depends on nothing but its arguments and the engines. Differences are printed as rows (rows.c) that can be
  * added to rows.txt as they are. The last line counts; the status is 1 when anything differed, 0 with -m when found.
  *
@@ -25,9 +27,9 @@ static struct {
     uint64_t seed;
     unsigned long blocks;
     const char *guest, *rows, *waivers, *row, *cpu;
-    unsigned mutation, stop;
+    unsigned mutation, stop, share;
     bool all_mutations, interp_only, verbose;
-} opt = {.seed = 1, .blocks = 20000, .stop = 5, .cpu = "max"};
+} opt = {.seed = 1, .blocks = 20000, .stop = 5, .share = 1, .cpu = "max"};
 
 static Oracle oracles[4];
 static unsigned noracles;
@@ -284,10 +286,12 @@ static void batch_engines(Work *w)
         unsigned unit, at;
         DiffResult other;
     } found[16];
+    static unsigned batch;
     unsigned n = 0;
     units_batch(NULL, w->image);
+    batch++;
     for (unsigned u = 1; u < nunits; u++) {
-        for (unsigned i = 0; i < w->n; i++) {
+        for (unsigned i = 0; i < w->n && !(units[u].variant && (batch + u) % opt.share); i++) {
             if (run_times(&units[u], &w->cases[i], &w->ref[i], &other, times_of(u, i)) && n < LEN(found)) {
                 found[n].unit = u;
                 found[n].other = other;
@@ -523,10 +527,11 @@ static int run_mutations(void)
 static void parse(int argc, char **argv)
 {
     int c;
-    while ((c = getopt(argc, argv, "s:n:g:o:r:w:m:k:R:d:c:iv")) >= 0) {
+    while ((c = getopt(argc, argv, "s:n:e:g:o:r:w:m:k:R:d:c:iv")) >= 0) {
         switch (c) {
         case 's': opt.seed = strtoull(optarg, NULL, 0); break;
         case 'n': opt.blocks = strtoul(optarg, NULL, 0); break;
+        case 'e': opt.share = (unsigned)atoi(optarg) ? (unsigned)atoi(optarg) : 1; break;
         case 'g': opt.guest = optarg; break;
         case 'r': opt.rows = optarg; break;
         case 'w': opt.waivers = optarg; break;

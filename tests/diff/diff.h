@@ -47,6 +47,7 @@ typedef struct Unit {
     const char *name;
     bool one_insn, jit; /* jit: by engine_run(), */
     bool interp;        /* which interprets */
+    bool variant;       /* one of which a share of the blocks is enough (diff -e) */
     bool threads; /* barriers, locks and monitors as with several threads */
     bool no_ufc;  /* as before the guest looks at FPSR for the first time */
     uint32_t no_opt;

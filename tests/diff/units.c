@@ -510,15 +510,15 @@ void units_init(bool jit, const char *cpu)
     }
     catch_signals();
     unit_add((Unit){.name = "interp"});
-    unit_add((Unit){.name = "interp-one", .one_insn = true});
+    unit_add((Unit){.name = "interp-one", .variant = true, .one_insn = true});
     if (jit) {
         unit_add((Unit){.name = "jit", .jit = true, .no_ufc = true});
-        unit_add((Unit){.name = "jit-one", .jit = true, .one_insn = true});
-        unit_add((Unit){.name = "jit-ufc", .jit = true});
-        unit_add((Unit){.name = "jit-avx2", .jit = true, .no_opt = OFF_AVX512});
-        unit_add((Unit){.name = "jit-nocrypto", .jit = true, .no_opt = OFF_CRYPTO});
-        unit_add((Unit){.name = "jit-nochain", .jit = true, .no_opt = OFF_CHAIN});
-        unit_add((Unit){.name = "engine-interp", .jit = true, .interp = true});
+        unit_add((Unit){.name = "jit-one", .variant = true, .jit = true, .one_insn = true});
+        unit_add((Unit){.name = "jit-ufc", .variant = true, .jit = true});
+        unit_add((Unit){.name = "jit-avx2", .variant = true, .jit = true, .no_opt = OFF_AVX512});
+        unit_add((Unit){.name = "jit-nocrypto", .variant = true, .jit = true, .no_opt = OFF_CRYPTO});
+        unit_add((Unit){.name = "jit-nochain", .variant = true, .jit = true, .no_opt = OFF_CHAIN});
+        unit_add((Unit){.name = "engine-interp", .variant = true, .jit = true, .interp = true});
         unit_add((Unit){.name = "jit-threads", .jit = true, .threads = true, .no_ufc = true});
     }
 }
