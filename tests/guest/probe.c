@@ -17,7 +17,7 @@
     P(clock_getres) P(clock_gettime) P(clock_nanosleep) P(close) P(close_range) P(connect) \
     P(copy_file_range) P(delete_module) P(dup) P(dup3) P(epoll_create1) P(epoll_ctl) \
     P(epoll_pwait) P(epoll_pwait2) P(eventfd2) P(execve) P(execveat) P(faccessat) P(faccessat2) \
-    P(fadvise64) P(fallocate) P(fanotify_init) P(fanotify_mark) P(fchdir) P(fchmod) P(fchmodat) \
+    P(fadvise64) P(fanotify_init) P(fanotify_mark) P(fchdir) P(fchmod) P(fchmodat) \
     P(fchown) P(fchownat) P(fcntl) P(fdatasync) P(fgetxattr) P(finit_module) P(flistxattr) \
     P(flock) P(fremovexattr) P(fsconfig) P(fsetxattr) P(fsmount) P(fsopen) P(fspick) P(fstat) \
     P(fstatfs) P(fsync) P(ftruncate) P(futex) P(futex_waitv) P(get_mempolicy) P(get_robust_list) \
@@ -85,7 +85,7 @@ static void probe(long nr, int variant, char *text, size_t size)
     const long *v = args[variant];
     pid_t pid = fork();
     if (pid == 0) {
-        struct itimerval soon = {{0, 0}, {0, 300000}};
+        struct itimerval soon = {{0, 0}, {0, 600000}};
         setsid();
         setitimer(ITIMER_REAL, &soon, NULL);
         long r = syscall(nr, v[0], v[1], v[2], v[3], v[4], v[5]);
