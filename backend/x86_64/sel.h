@@ -52,7 +52,6 @@ typedef struct Feat {
     bool avx512; /* F VL BW DQ */
     bool vbmi, gfni, vaes, sha, avx2;
     bool aes; /* AES and PCLMULQDQ */
-    uint32_t hi16_zmm; /* offset of xmm16-31 in an XSAVE area (CPUID is slow in virtual machines) */
     bool vnni, bitalg; /* AVX512_VNNI, AVX512_BITALG */
 } Feat;
 
@@ -251,6 +250,7 @@ bool fpmode_check(Lower *l, IrRef i);
 
 /* features.c: NULL, or the name of what this host lacks; off: OFF_* */
 const char *features_get(Feat *f, uint32_t off);
+uint32_t features_hi16_zmm(void); /* offset of xmm16-31 in an XSAVE area */
 
 /* abi.c */
 int abi_init(Engine *e, Target *t);              /* pins, and the stubs in code memory */

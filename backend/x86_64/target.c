@@ -128,9 +128,10 @@ const void *target_uc_pc(const void *ucontext)
     return (const void *)((const ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RIP];
 }
 
-/* The vector registers in the frame: xmm0-15 in the legacy part, xmm16-31 in the XSAVE area's Hi16_ZMM, at hi16. */
-static void uc_xmm(const ucontext_t *uc, unsigned hi16, unsigned n, V128 *out)
+/* The vector registers in the frame: xmm0-15 in the legacy part, xmm16-31 in the XSAVE area's Hi16_ZMM, at an offset that the processor tells. */
+static void uc_xmm(const ucontext_t *uc, unsigned n, V128 *out)
 {
+    static uint32_t hi16;
     const uint8_t *fp = (const uint8_t *)uc->uc_mcontext.fpregs;
     if (n < 16) {
         memcpy(out, fp + 160 + 16 * n, 16);
@@ -138,6 +139,9 @@ static void uc_xmm(const ucontext_t *uc, unsigned hi16, unsigned n, V128 *out)
     }
     uint64_t xstate;
     memcpy(&xstate, fp + 512, 8); /* XSTATE_BV */
+    if (!__atomic_load_n(&hi16, __ATOMIC_RELAXED)) { /* asked for late: few programs need it, and it is slow */
+        __atomic_store_n(&hi16, features_hi16_zmm(), __ATOMIC_RELAXED);
+    }
     if (xstate & (1u << 7)) {
         memcpy(out, fp + hi16 + 64 * (n - 16), 16);
     } else {
@@ -236,7 +240,7 @@ void target_uc_save(Engine *e, CpuHead *cpu, const void *ucontext, const Tb *tb,
         uint8_t *slot = base + e->fe->slots[t->slot_of[r]].offset;
         if (reg_is_xmm(r)) {
             V128 v;
-            uc_xmm(uc, t->feat.hi16_zmm, r & 31, &v);
+            uc_xmm(uc, r & 31, &v);
             memcpy(slot, &v, sizeof v);
         } else {
             memcpy(slot, &g[greg_of[r]], 8);

@@ -36,11 +36,26 @@ static void insert(Tr *t, const A64 *a, IrElem e, uint64_t mask, IrRef r)
     simd_set(t, a, e, ir_v_or(t->b, kept, r));
 }
 
+/* A rotation as code for A64 writes it: the other part of the register was shifted into the destination just before. */
+static bool rotates(Tr *t, const A64 *a, unsigned other_shift, IrElem e, int amount, int right)
+{
+    const IrRef n = tr_v(t, a->rn);
+    const IrIns *d = &t->b->r->ins[tr_v(t, a->rd)];
+    if (a->scalar || !a->Q || e < E_S || d->op != other_shift || d->x != e || d->a != n || d->imm != (8 << e) - amount) {
+        return false;
+    }
+    tr_set_v(t, a->rd, ir_v_ror_i(t->b, e, n, right));
+    return true;
+}
+
 /* SRI; by the full width it inserts nothing */
 void tr_v_sri(Tr *t, const A64 *a, int k __attribute__((unused)))
 {
     const IrElem e = simd_immh_elem(a);
     const int amount = simd_shift_right(a);
+    if (rotates(t, a, OP_v_shl_i, e, amount, amount)) {
+        return;
+    }
     insert(t, a, e, bits_mask((unsigned)((8 << e) - amount)), ir_v_lshr_i(t->b, e, tr_v(t, a->rn), amount));
 }
 
@@ -49,6 +64,9 @@ void tr_v_sli(Tr *t, const A64 *a, int k __attribute__((unused)))
 {
     const IrElem e = simd_immh_elem(a);
     const int amount = simd_shift_left(a);
+    if (rotates(t, a, OP_v_lshr_i, e, amount, (8 << e) - amount)) {
+        return;
+    }
     insert(t, a, e, ~(uint64_t)0 << amount, ir_v_shl_i(t->b, e, tr_v(t, a->rn), amount));
 }
 
