@@ -7,6 +7,7 @@
 #include "inspect.h"
 #include "monitor_int.h"
 #include "sys.h"
+#include "tlb.h"
 
 typedef struct Command {
     const char *name, *args, *doc;
@@ -124,6 +125,38 @@ static void info_irq(Monitor *m, char *args)
     machine_resume(m->machine);
 }
 
+static void print_entry(Monitor *m, const Tlb *t, unsigned n)
+{
+    for (unsigned use = 0; use < TLB_USES; use++) {
+        const TlbEntry *e = &t->e[(use << TLB_BITS) + n];
+        if (e->tag != tlb_none(n)) {
+            monitor_printf(m, "  %016" PRIx64 " %c\n", e->tag, "rwx"[use]);
+        }
+    }
+}
+
+/* The chosen CPU's tables; with -a what is in them. */
+static void info_tlb(Monitor *m, char *args)
+{
+    static const char *const kinds[] = {"EL1&0", "EL2&0", "EL2", "EL3"}, *const levels[] = {"user", "privileged", "with PAN"};
+    Machine *k = m->machine;
+    machine_pause(k);
+    const Mmu *mmu = k->vcpus[chosen_cpu].cpu->sys->mmu;
+    monitor_printf(m, "%" PRIu64 " fills, %" PRIu64 " walks, %" PRIu64 " slow accesses, %" PRIu64 " tables emptied\n",
+                   mmu->stat_fills, mmu->stat_walks, mmu->stat_slow, mmu->stat_clears);
+    for (unsigned i = 0; i < TLB_TABLES; i++) {
+        const Tlb *t = &mmu->tables[i];
+        if (t->age) {
+            monitor_printf(m, "%s %s, space %" PRIx64 "%s\n", kinds[t->kind], levels[t->level], t->tag,
+                           mmu->active[t->kind][t->level] == t ? " (now)" : "");
+            for (unsigned n = 0; n < TLB_SIZE && !strcmp(args, "-a"); n++) {
+                print_entry(m, t, n);
+            }
+        }
+    }
+    machine_resume(k);
+}
+
 static void info_status(Monitor *m, char *args)
 {
     (void)args;
@@ -152,6 +185,7 @@ static const Command infos[] = {
     {"cpus", "", "the CPUs", info_cpus},
     {"mtree", "", "the physical address space", info_mtree},
     {"irq", "", "the interrupt controller", info_irq},
+    {"tlb", "[-a]", "the chosen CPU's translation tables, and their entries", info_tlb},
     {"status", "", "running or not", info_status},
     {"chardev", "", "character devices", info_chardev},
     {"version", "", "armx's version", info_version},

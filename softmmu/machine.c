@@ -7,8 +7,8 @@
 
 #include <stdlib.h>
 
-#include "options.h"
 #include "log.h"
+#include "options.h"
 
 typedef struct Handler {
     EventFn *fn;

@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "devices.h"
 #include "log.h"
 #include "machine.h"
-#include "devices.h"
 
 typedef enum OptKind { STR, NUM, FLAG, OFF, LIST, WORDS, HELP, VERSION, DISK } OptKind;
 
@@ -303,8 +303,48 @@ static bool is_help(const char *s)
     return s && (!strcmp(s, "help") || !strcmp(s, "?"));
 }
 
+/* -action reboot=shutdown and the like: words of -no-reboot and -no-shutdown. */
+static void actions(Options *o)
+{
+    static const struct {
+        const char *key, *yes, *no;
+        size_t offset;
+    } words[] = {{"reboot", "shutdown", "reset", offsetof(Options, no_reboot)},
+                 {"shutdown", "pause", "poweroff", offsetof(Options, no_shutdown)}};
+    for (unsigned n = 0; n < o->action.n; n++) {
+        OptList *l = &o->action.at[n];
+        for (unsigned k = 0; k < LEN(words); k++) {
+            const char *v = opt_take(l, words[k].key);
+            if (v && strcmp(v, words[k].yes) && strcmp(v, words[k].no)) {
+                die("-action %s: %s is %s or %s", l->text, words[k].key, words[k].no, words[k].yes);
+            }
+            if (v) {
+                *(bool *)((char *)o + words[k].offset) = !strcmp(v, words[k].yes);
+            }
+        }
+        opt_take(l, "panic");
+        opt_take(l, "watchdog");
+        opt_rest(l);
+    }
+}
+
+/* Objects are descriptions that devices need no more than by name. */
+static void objects(const Options *o)
+{
+    static const char *const known[] = {"rng-random", "rng-builtin", "memory-backend-ram", "memory-backend-memfd",
+                                        "memory-backend-file", "iothread", NULL};
+    for (unsigned n = 0; n < o->object.n; n++) {
+        const char *type = opt_look(&o->object.at[n], "qom-type");
+        if (!type || !word_in(type, known)) {
+            die("-object %s: unknown kind of object", o->object.at[n].text);
+        }
+    }
+}
+
 static void check(Options *o)
 {
+    actions(o);
+    objects(o);
     const char *bad = NULL;
     if (is_help(o->cpu)) {
         cpu_help();
