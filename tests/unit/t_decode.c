@@ -364,7 +364,9 @@ static bool row_prints(uint32_t word, unsigned row, const char *text)
 
 static bool waiver_says(const char *text, const char *name)
 {
-    return !strcmp(text, "*") || !strcmp(text, *name ? name : "-");
+    size_t n = strlen(text) - 1;
+    name = *name ? name : "-";
+    return text[n] == '*' ? !strncmp(text, name, n) : !strcmp(text, name);
 }
 
 static bool waived(const Word *w, const char *capstone)

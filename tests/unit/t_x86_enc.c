@@ -96,7 +96,7 @@ static void check(const char *row, const char *want)
             /* capstone 4 takes EVEX.V' for a part of the index */
             good = b && (!strcmp(b, "[rbx + r9*4 + 0x1234]") || !strcmp(b, "[rbx + xmm9*4 + 0x1234]") || !strcmp(b, "[r13 + 0x10]"));
         } else if (*w != '*') {
-            good = reg_number(op) == atoi(w);
+            good = *op == 'k' ? atoi(op + 1) == (atoi(w) & 7) : reg_number(op) == atoi(w);
         }
         op = strtok_r(NULL, ",", &save);
     }
@@ -279,7 +279,8 @@ Test(x86_enc, rows)
     cr_assert_gt(checked, 2000);
 }
 
-static void one(const char *want)
+/* The instruction is printed so, or, by capstone from 5 on, as `later`. */
+static void one_of(const char *want, const char *later)
 {
     cs_insn *in;
     char text[256];
@@ -287,11 +288,16 @@ static void one(const char *want)
     a.p = code;
     cr_assert_eq(cs_disasm(cs, code, size, 0, 1, &in), 1);
     snprintf(text, sizeof text, "%s %s", in->mnemonic, in->op_str);
-    if (strcmp(text, want) || in->size != size) {
+    if ((strcmp(text, want) && strcmp(text, later)) || in->size != size) {
         fprintf(stderr, "want %s, got %s\n", want, text);
         failures++;
     }
     cs_free(in, 1);
+}
+
+static void one(const char *want)
+{
+    one_of(want, want);
 }
 
 /* The forms that are no rows, and the corners of memory operands. */
@@ -307,12 +313,12 @@ Test(x86_enc, others)
     x_mov_rm(&a, 0, R9, mem(RAX, 0x80)), one("mov r9d, dword ptr [rax + 0x80]");
     x_mov_rm(&a, 0, RCX, (Mem){NOREG, R12, 3, 0x10, 0}), one("mov ecx, dword ptr [r12*8 + 0x10]");
     x_mov_ri(&a, RAX, 5), one("mov eax, 5");
-    x_mov_ri(&a, R11, 0xffffffffffffff00), one("mov r11, -0x100");
+    x_mov_ri(&a, R11, 0xffffffffffffff00), one_of("mov r11, -0x100", "mov r11, 0xffffffffffffff00");
     x_mov_ri(&a, RDX, 0x123456789a), one("movabs rdx, 0x123456789a");
     x_alu_ri(&a, 1, ALU_ADD, RDI, 127), one("add rdi, 0x7f");
     x_alu_ri(&a, 0, ALU_CMP, R8, 1000), one("cmp r8d, 0x3e8");
     x_alu_mi(&a, 1, ALU_CMP, mem(RBP, -8), 0), one("cmp qword ptr [rbp - 8], 0");
-    x_mov_mi(&a, 1, mem(RBP, 4), -1), one("mov qword ptr [rbp + 4], -1");
+    x_mov_mi(&a, 1, mem(RBP, 4), -1), one_of("mov qword ptr [rbp + 4], -1", "mov qword ptr [rbp + 4], 0xffffffffffffffff");
     x_mov_mi8(&a, mem(RAX, 1), 7), one("mov byte ptr [rax + 1], 7");
     x_mov_mi16(&a, mem(RAX, 1), 0x1234), one("mov word ptr [rax + 1], 0x1234");
     x_test_ri(&a, 0, RBX, 0x100), one("test ebx, 0x100");
