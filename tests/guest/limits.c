@@ -1,6 +1,6 @@
 // limits.c - what gives out: mappings, address space, memory, threads; and wild pointers given to the kernel.
 // A program that meets a limit gets the kernel's error, goes on, and has everything back once it has let go.
-// test: dyn interp secs=60
+// test: dyn interp secs=180
 #define _GNU_SOURCE
 #include "t.h"
 #include <fcntl.h>

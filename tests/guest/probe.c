@@ -1,6 +1,6 @@
 // probe.c - every system call with arguments that mean little: what it returns is what it returns natively. Left out is what
 // does not return, touches the whole machine, or leaves something behind.
-// test: secs=120
+// test: secs=300
 #define _GNU_SOURCE
 #include "t.h"
 
