@@ -66,6 +66,22 @@ static inline uint64_t fp_power_of_two(IrElem e, int n)
     return e == E_D ? (uint64_t)(1023 + n) << 52 : (uint64_t)(127 + n) << 23;
 }
 
+/* A temporary with s * 2^n for a conversion to fixed point, raising nothing: the product is exact, or so large that the
+ * conversion traps. Needs AVX-512. */
+static inline Reg fp_scale_up(Lower *l, IrElem e, bool packed, int n, Reg s)
+{
+    Reg t = l_temp_x(l);
+    uint64_t k = fp_power_of_two(e, n);
+    l_const(l, t, packed ? TV128 : e == E_D ? F64 : F32, packed && e == E_S ? k << 32 | k : k);
+    if (packed) {
+        (e == E_D ? x_vmulpd_rz_rrr : x_vmulps_rz_rrr)(&l->a, t, s, t);
+    } else {
+        (e == E_D ? x_vmulsd_rz_rrr : x_vmulss_rz_rrr)(&l->a, t, s, t);
+    }
+    fp_embed_rz(&l->a);
+    return t;
+}
+
 /* d = magnitude of u with the sign of s; u and t are destroyed, d may be any of them; sign = the sign bits of the lanes. */
 static inline void fp_copysign(Lower *l, Reg d, Reg u, Reg s, Reg t, Mem sign)
 {

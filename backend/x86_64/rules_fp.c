@@ -9,8 +9,8 @@
  * takes the addend last; the comparison ORD_S in front of it traps when the addend is a NaN.
  * The destination may be pinned and the guest's source at the same time: nothing is written to it before the last
  * instruction that may trap.
- * Left to the evaluation functions: half precision arithmetic, estimates, FRINT32/64, FMULX, FJCVTZS, bfloat16,
- * conversions to fixed point.
+ * Left to the evaluation functions: half precision arithmetic, estimates, FRINT32/64, FJCVTZS, bfloat16, and without
+ * AVX-512 conversions to fixed point.
  */
 #include "fp_lower.h"
 
@@ -291,13 +291,16 @@ static void own_to_i(Lower *l, IrRef i)
 {
     const IrIns *in = l_ins(l, i);
     unsigned round = in->y & FPR_MASK;
-    if (in->x == E_H || in->imm) {
+    if (in->x == E_H || (in->imm && (round != FPR_ZERO || !l->t->feat.avx512))) {
         l_eval(l, i);
         return;
     }
     Asm *a = &l->a;
     IrType fty = ir_fp_type((IrElem)in->x);
     Reg s = l_reg(l, in->a), t = s;
+    if (in->imm) {
+        s = t = fp_scale_up(l, (IrElem)in->x, false, in->imm, s);
+    }
     if ((in->y & FPI_UNSIGNED) && !l->t->feat.avx512) {
         to_unsigned(l, i, fty, s);
         return;
@@ -390,6 +393,7 @@ const Rule rules_fp[] = {
     ARITH(f_add, vadd)
     ARITH(f_sub, vsub)
     ARITH(f_mul, vmul)
+    ARITH(f_mulx, vmul) /* what differs, 0 * inf, traps */
     ARITH(f_div, vdiv)
     RULE(f_sqrt, TY(F64), 0, D_X, S_X, S_NONE, S_NONE, R_FAULT | R_ZXA, e_vsqrtsd, 0)
     RULE(f_sqrt, TY(F32), 0, D_X, S_X, S_NONE, S_NONE, R_FAULT | R_ZXA, e_vsqrtss, 0)

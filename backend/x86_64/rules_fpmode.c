@@ -41,7 +41,7 @@ static Kind kind_of(unsigned op)
         return K_ADD;
     case OP_f_sqrt: case OP_vf_sqrt:
         return K_SQRT;
-    case OP_f_mul: case OP_vf_mul:
+    case OP_f_mul: case OP_vf_mul: case OP_f_mulx: case OP_vf_mulx:
         return K_MUL;
     case OP_f_div: case OP_vf_div:
         return K_DIV;

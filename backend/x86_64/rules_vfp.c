@@ -1,8 +1,8 @@
 /* rules_vfp.c - vector floating point on x86-64: packed SSE and AVX-512; the rules of the game are in rules_fp.c.
  *
  * A trap redoes all lanes. Left to the evaluation functions: half precision but for its conversions, estimates and
- * their steps, FMULX, complex and dot products, rounding to odd, conversions to fixed point, and without AVX-512 those
- * of 64-bit and unsigned integers.
+ * their steps, complex and dot products, rounding to odd, and without AVX-512 conversions to fixed point and those of
+ * 64-bit and unsigned integers.
  */
 #include "fp_lower.h"
 
@@ -142,12 +142,15 @@ static void own_to_i(Lower *l, IrRef i)
     const IrIns *in = l_ins(l, i);
     bool dbl = in->x == E_D, is_unsigned = in->y & FPI_UNSIGNED;
     unsigned round = in->y & FPR_MASK;
-    if (in->imm || ((dbl || is_unsigned) && !l->t->feat.avx512)) {
+    if ((in->imm || dbl || is_unsigned) && (!l->t->feat.avx512 || (in->imm && round != FPR_ZERO))) {
         l_eval(l, i);
         return;
     }
     Asm *a = &l->a;
     Reg s = l_reg(l, in->a), t = s;
+    if (in->imm) {
+        s = t = fp_scale_up(l, (IrElem)in->x, true, in->imm, s);
+    }
     if (round != FPR_ZERO) {
         t = l_temp_x(l);
         if (round == FPR_TIEAWAY) {
@@ -229,6 +232,7 @@ const Rule rules_vfp[] = {
     ARITH(vf_add, vadd)
     ARITH(vf_sub, vsub)
     ARITH(vf_mul, vmul)
+    ARITH(vf_mulx, vmul)
     ARITH(vf_div, vdiv)
     ONE(vf_sqrt, X(E_D), R_FAULT, e_vsqrtpd)
     ONE(vf_sqrt, X(E_S), R_FAULT, e_vsqrtps)
