@@ -55,6 +55,27 @@ typedef struct GicVirt {
     uint32_t apr[2];      /* Group 0, Group 1 */
 } GicVirt;
 
+/* A register of a frame that is not one of the arrays; `size` bytes at `at`, or `count` of them in a row. Functions get the
+ * offset into the row; NULL: reads as `reset`, ignores writes. Nothing is locked. `of` is the frame's. */
+typedef struct GicReg {
+    uint32_t at;
+    uint16_t size, count;
+    uint64_t (*read)(void *of, unsigned n, bool ns);
+    void (*write)(void *of, unsigned n, uint64_t value, bool ns);
+    uint64_t reset; /* or GIC_ID */
+} GicReg;
+/* The twelve identification registers at the end of a frame: part number and the architecture's revision. */
+#define GIC_ID(part, revision) (1ull << 32 | (revision) << 8 | (part))
+/* A frame of registers. `of` is whose they are, NULL: the CPU's that accesses them. `access` does more than rows, false =
+ * nothing is there; NULL: the frame is all rows. */
+typedef struct GicFrame {
+    Gic *gic;
+    void *of;
+    const GicReg *regs;
+    size_t count;
+    bool (*access)(void *of, uint64_t offset, unsigned size, bool write, uint64_t *value, bool ns);
+} GicFrame;
+
 struct GicCpu {
     Gic *gic;
     Vcpu *vcpu;
@@ -75,6 +96,7 @@ struct GicCpu {
     GicVirt virt;
     bool virq, vfiq, maintenance;
     /* redistributor, version 3 */
+    GicFrame frame;
     uint32_t ctlr, waker;
     uint64_t propbaser, pendbaser;
     GicBest lpi;
@@ -96,7 +118,15 @@ struct Gic {
     uint64_t route[GIC_SPI_END];   /* GICD_IROUTER */
     uint16_t target[GIC_SPI_END];  /* version 3: index of the CPU routed to, 0xffff = none */
     GicBest *scratch;              /* one for each CPU */
+    GicFrame frame_dist, frame_cpu, frame_hyp, frame_guest, frame_v2m; /* version 3: the first alone */
 };
+
+/* The CPU whose thread this is; devices and debuggers are taken for CPU 0. */
+static inline GicCpu *gic_cpu_here(Gic *g)
+{
+    const Vcpu *v = vcpu_self();
+    return v ? v->gic : &g->cpus[0];
+}
 
 /* True when accesses of this Security state see less than everything. */
 static inline bool gic_is_ns(const Gic *g, bool secure)
@@ -202,20 +232,10 @@ uint32_t gic_virt_misr(const GicCpu *c);
 uint32_t gic_virt_eisr(const GicCpu *c);
 uint32_t gic_virt_elrsr(const GicCpu *c);
 
-/* A register of a frame that is not one of the arrays: `size` bytes at `at`, or `count` of them in a row. Functions get the
- * offset into the row; NULL: reads as `reset`, ignores writes. Nothing is locked. `of` is the frame's. */
-typedef struct GicReg {
-    uint32_t at;
-    uint16_t size, count;
-    uint64_t (*read)(void *of, unsigned n, bool ns);
-    void (*write)(void *of, unsigned n, uint64_t value, bool ns);
-    uint32_t reset;
-} GicReg;
 /* An access of 4 or 8 bytes to a table of them; two halves make a register of 8. False: no register there, or no such size. */
 bool gic_reg_access(const GicReg *regs, size_t count, void *of, uint64_t offset, unsigned size, bool write, uint64_t *value,
                     bool ns);
-/* Identification registers at the end of a frame (0xffd0 or 0xfd0), as Arm's parts have them: part number, revision. */
-uint64_t gic_id_read(unsigned part, unsigned revision, unsigned n);
+void gic_frame_map(Gic *g, GicFrame *f, const char *name, Gpa base, uint64_t size);
 
 /* Makers of register frames. */
 void gicv2_map(Gic *g);

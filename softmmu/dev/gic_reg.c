@@ -5,9 +5,16 @@
  */
 #include "dev/gic_core.h"
 
+/* PIDR4..7, PIDR0..3, CIDR0..3 of a part designed by Arm (IHI 0069 12.1.15). */
+static uint64_t id_read(const GicReg *r, unsigned n)
+{
+    const uint8_t id[12] = {0x44, 0, 0, 0, r->reset & 0xff, 0xb4, (r->reset >> 4 & 0xf0) | 0xb, 0, 0x0d, 0xf0, 0x05, 0xb1};
+    return id[n];
+}
+
 static uint64_t reg_read(const GicReg *r, void *of, unsigned n, bool ns)
 {
-    return r->read ? r->read(of, n, ns) : r->reset;
+    return r->reset >> 32 ? id_read(r, n) : r->read ? r->read(of, n, ns) : r->reset;
 }
 
 bool gic_reg_access(const GicReg *regs, size_t count, void *of, uint64_t offset, unsigned size, bool write, uint64_t *value,
@@ -48,9 +55,34 @@ bool gic_reg_access(const GicReg *regs, size_t count, void *of, uint64_t offset,
     return false;
 }
 
-uint64_t gic_id_read(unsigned part, unsigned revision, unsigned n)
+static void frame_access(GicFrame *f, uint64_t offset, unsigned size, bool write, uint64_t *value, MemAttrs attrs)
 {
-    /* PIDR4..7, PIDR0..3, CIDR0..3 (IHI 0069 12.1.15): designer Arm. */
-    const uint8_t id[12] = {0x44, 0, 0, 0, (uint8_t)part, 0xb4, (uint8_t)(revision << 4 | 0xb), 0, 0x0d, 0xf0, 0x05, 0xb1};
-    return n < LEN(id) ? id[n] : 0;
+    void *of = f->of ? f->of : gic_cpu_here(f->gic);
+    bool ns = gic_is_ns(f->gic, attrs.secure);
+    if (f->access) {
+        f->access(of, offset, size, write, value, ns);
+    } else {
+        gic_reg_access(f->regs, f->count, of, offset, size, write, value, ns);
+    }
+}
+
+static bool frame_read(void *dev, uint64_t offset, unsigned size, uint64_t *value, MemAttrs attrs)
+{
+    *value = 0;
+    frame_access(dev, offset, size, false, value, attrs);
+    return true;
+}
+
+static bool frame_write(void *dev, uint64_t offset, unsigned size, uint64_t value, MemAttrs attrs)
+{
+    frame_access(dev, offset, size, true, &value, attrs);
+    return true;
+}
+
+static const MmioOps frame_ops = {frame_read, frame_write};
+
+void gic_frame_map(Gic *g, GicFrame *f, const char *name, Gpa base, uint64_t size)
+{
+    f->gic = g;
+    mem_add_mmio(g->machine->mem, name, base, size, &frame_ops, f);
 }

@@ -8,13 +8,6 @@
 enum { GICC_EN0 = 1, GICC_EN1 = 2, GICC_ACKCTL = 4, GICC_FIQEN = 8, GICC_CBPR = 16, GICC_EOI_S = 1 << 9, GICC_EOI_NS = 1 << 10 };
 enum { OTHER_GROUP = 1022, DIST_PART = 0x90, ARCH_GICV2 = 2 };
 
-/* A frame's access: whose registers, which view. */
-static GicCpu *cpu_here(Gic *g)
-{
-    const Vcpu *v = vcpu_self();
-    return v ? v->gic : &g->cpus[0];
-}
-
 /* -- distributor -- */
 
 static uint64_t ctlr_read(void *of, unsigned n, bool ns)
@@ -106,12 +99,6 @@ static bool sgi_access(GicCpu *c, uint64_t offset, unsigned size, bool write, ui
     return true;
 }
 
-static uint64_t dist_id_read(void *of, unsigned n, bool ns)
-{
-    (void)of, (void)ns;
-    return gic_id_read(DIST_PART, ARCH_GICV2, n);
-}
-
 // clang-format off
 static const GicReg dist_regs[] = {
     /* at   size count read          write       reset */
@@ -119,21 +106,19 @@ static const GicReg dist_regs[] = {
     {0x004, 4,   1,    typer_read,   NULL,       0},          /* GICD_TYPER */
     {0x008, 4,   1,    NULL,         NULL,       0x0200143b}, /* GICD_IIDR */
     {0xf00, 4,   1,    NULL,         sgir_write, 0},          /* GICD_SGIR */
-    {0xfd0, 4,   12,   dist_id_read, NULL,       0},          /* identification */
+    {0xfd0, 4,   12,   NULL,         NULL,       GIC_ID(DIST_PART, ARCH_GICV2)},
 };
 // clang-format on
 
-static bool dist_access(Gic *g, uint64_t offset, unsigned size, bool write, uint64_t *value, MemAttrs attrs)
+static bool dist_access(void *of, uint64_t offset, unsigned size, bool write, uint64_t *value, bool ns)
 {
-    bool ns = gic_is_ns(g, attrs.secure);
-    GicCpu *c = cpu_here(g);
     if (offset >= 0x80 && offset < 0xf00) {
-        return gic_bank_access(c, REACH_PRIVATE | REACH_SPI, offset, size, write, value, ns);
+        return gic_bank_access(of, REACH_PRIVATE | REACH_SPI, offset, size, write, value, ns);
     }
     if (offset >= 0xf10 && offset < 0xf30) {
-        return sgi_access(c, offset, size, write, value, ns);
+        return sgi_access(of, offset, size, write, value, ns);
     }
-    return gic_reg_access(dist_regs, LEN(dist_regs), c, offset, size, write, value, ns);
+    return gic_reg_access(dist_regs, LEN(dist_regs), of, offset, size, write, value, ns);
 }
 
 /* -- CPU interface -- */
@@ -347,39 +332,13 @@ static const GicReg cpu_regs[] = {
 };
 // clang-format on
 
-static bool dist_read(void *dev, uint64_t offset, unsigned size, uint64_t *value, MemAttrs attrs)
-{
-    *value = 0;
-    dist_access(dev, offset, size, false, value, attrs);
-    return true;
-}
-
-static bool dist_write(void *dev, uint64_t offset, unsigned size, uint64_t value, MemAttrs attrs)
-{
-    dist_access(dev, offset, size, true, &value, attrs);
-    return true;
-}
-
-static bool cpu_read(void *dev, uint64_t offset, unsigned size, uint64_t *value, MemAttrs attrs)
-{
-    *value = 0;
-    gic_reg_access(cpu_regs, LEN(cpu_regs), cpu_here(dev), offset, size, false, value, gic_is_ns(dev, attrs.secure));
-    return true;
-}
-
-static bool cpu_write(void *dev, uint64_t offset, unsigned size, uint64_t value, MemAttrs attrs)
-{
-    gic_reg_access(cpu_regs, LEN(cpu_regs), cpu_here(dev), offset, size, true, &value, gic_is_ns(dev, attrs.secure));
-    return true;
-}
-
-static const MmioOps dist_ops = {dist_read, dist_write}, cpu_ops = {cpu_read, cpu_write};
-
 void gicv2_map(Gic *g)
 {
     ASSERT(g->ncpus <= 8);
-    mem_add_mmio(g->machine->mem, "gicv2-dist", g->config.dist, 0x1000, &dist_ops, g);
-    mem_add_mmio(g->machine->mem, "gicv2-cpu", g->config.cpu, 0x2000, &cpu_ops, g);
+    g->frame_dist = (GicFrame){.access = dist_access};
+    g->frame_cpu = (GicFrame){.regs = cpu_regs, .count = LEN(cpu_regs)};
+    gic_frame_map(g, &g->frame_dist, "gicv2-dist", g->config.dist, 0x1000);
+    gic_frame_map(g, &g->frame_cpu, "gicv2-cpu", g->config.cpu, 0x2000);
     if (g->config.virt) {
         gicv2_virt_map(g);
     }

@@ -12,12 +12,6 @@ enum { VTR = (GIC_LRS - 1) | 4 << 26 | 4u << 29, OTHER_GROUP = 1022 };
 #define LR_EOI (1ull << 41)
 #define LR_HW (1ull << 61)
 
-static GicCpu *cpu_here(Gic *g)
-{
-    const Vcpu *v = vcpu_self();
-    return v ? v->gic : &g->cpus[0];
-}
-
 static uint64_t hcr_read(void *of, unsigned n, bool ns)
 {
     (void)n, (void)ns;
@@ -238,40 +232,10 @@ static const GicReg guest_regs[] = {
 };
 // clang-format on
 
-static bool hyp_read(void *dev, uint64_t offset, unsigned size, uint64_t *value, MemAttrs attrs)
-{
-    (void)attrs;
-    *value = 0;
-    gic_reg_access(hyp_regs, LEN(hyp_regs), cpu_here(dev), offset, size, false, value, false);
-    return true;
-}
-
-static bool hyp_write(void *dev, uint64_t offset, unsigned size, uint64_t value, MemAttrs attrs)
-{
-    (void)attrs;
-    gic_reg_access(hyp_regs, LEN(hyp_regs), cpu_here(dev), offset, size, true, &value, false);
-    return true;
-}
-
-static bool guest_read(void *dev, uint64_t offset, unsigned size, uint64_t *value, MemAttrs attrs)
-{
-    (void)attrs;
-    *value = 0;
-    gic_reg_access(guest_regs, LEN(guest_regs), cpu_here(dev), offset, size, false, value, false);
-    return true;
-}
-
-static bool guest_write(void *dev, uint64_t offset, unsigned size, uint64_t value, MemAttrs attrs)
-{
-    (void)attrs;
-    gic_reg_access(guest_regs, LEN(guest_regs), cpu_here(dev), offset, size, true, &value, false);
-    return true;
-}
-
-static const MmioOps hyp_ops = {hyp_read, hyp_write}, guest_ops = {guest_read, guest_write};
-
 void gicv2_virt_map(Gic *g)
 {
-    mem_add_mmio(g->machine->mem, "gicv2-hyp", g->config.gich, 0x1000, &hyp_ops, g);
-    mem_add_mmio(g->machine->mem, "gicv2-vcpu", g->config.gicv, 0x2000, &guest_ops, g);
+    g->frame_hyp = (GicFrame){.regs = hyp_regs, .count = LEN(hyp_regs)};
+    g->frame_guest = (GicFrame){.regs = guest_regs, .count = LEN(guest_regs)};
+    gic_frame_map(g, &g->frame_hyp, "gicv2-hyp", g->config.gich, 0x1000);
+    gic_frame_map(g, &g->frame_guest, "gicv2-vcpu", g->config.gicv, 0x2000);
 }

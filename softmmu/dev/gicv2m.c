@@ -28,25 +28,9 @@ static const GicReg regs[] = {
 };
 // clang-format on
 
-static bool v2m_read(void *dev, uint64_t offset, unsigned size, uint64_t *value, MemAttrs attrs)
-{
-    (void)attrs;
-    *value = 0;
-    gic_reg_access(regs, LEN(regs), dev, offset, size, false, value, false);
-    return true;
-}
-
-static bool v2m_write(void *dev, uint64_t offset, unsigned size, uint64_t value, MemAttrs attrs)
-{
-    (void)attrs;
-    gic_reg_access(regs, LEN(regs), dev, offset, size, true, &value, false);
-    return true;
-}
-
-static const MmioOps ops = {v2m_read, v2m_write};
-
 void gicv2m_map(Gic *g)
 {
     ASSERT(g->config.v2m_spi + g->config.v2m_count <= g->config.spis);
-    mem_add_mmio(g->machine->mem, "gicv2m", g->config.v2m, FRAME, &ops, g);
+    g->frame_v2m = (GicFrame){.of = g, .regs = regs, .count = LEN(regs)};
+    gic_frame_map(g, &g->frame_v2m, "gicv2m", g->config.v2m, FRAME);
 }

@@ -14,6 +14,8 @@ enum { CTLR3_CBPR_S = 1, CTLR3_CBPR_NS = 2, CTLR3_EOI_EL3 = 4, CTLR3_EOI_S = 8, 
 enum { VTR = (GIC_LRS - 1) | 1 << 20 /* nV4 */ | 1 << 21 /* A3V */ | 4 << 26 | 4u << 29 };
 enum { ICH_HCR_BITS = 0xff | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 14 };
 
+enum { AP1 = 4 }; /* four registers of active priorities for Group 0, then for Group 1; the first of each counts */
+
 #define SGI_ALL_BUT_SELF (1ull << 40)
 #define LR_BITS (0xf0ffull << 48 | 0x1fffull << 32 | 0xffffffff)
 
@@ -125,29 +127,23 @@ static void bpr_write(GicCpu *c, unsigned n, uint64_t v)
     gic_cpu_set_bpr(c, n ? group1(c) : G0, v & 7);
 }
 
-static uint64_t ap0r_read(GicCpu *c, unsigned n)
+/* n: group and number of the register. Non-secure priorities are the upper half: so are their bits. */
+static uint64_t apr_read(GicCpu *c, unsigned n)
 {
-    return n || is_ns(c) ? 0 : c->apr[G0];
-}
-
-static void ap0r_write(GicCpu *c, unsigned n, uint64_t v)
-{
-    if (!n && !is_ns(c)) {
-        GIC_LOCKED(c, c->apr[G0] = (uint32_t)v);
+    bool ns = is_ns(c);
+    if (n == AP1) {
+        return ns ? c->apr[G1NS] >> 16 : c->apr[group1(c)];
     }
+    return n || ns ? 0 : c->apr[G0];
 }
 
-/* Non-secure priorities are the upper half: so are their bits. */
-static uint64_t ap1r_read(GicCpu *c, unsigned n)
+static void apr_write(GicCpu *c, unsigned n, uint64_t v)
 {
-    return n ? 0 : is_ns(c) ? c->apr[G1NS] >> 16 : c->apr[group1(c)];
-}
-
-static void ap1r_write(GicCpu *c, unsigned n, uint64_t v)
-{
-    if (!n) {
-        uint32_t bits = is_ns(c) ? (uint32_t)v << 16 : (uint32_t)v;
-        GIC_LOCKED(c, c->apr[group1(c)] = bits);
+    bool ns = is_ns(c);
+    if (n == AP1) {
+        GIC_LOCKED(c, c->apr[group1(c)] = ns ? (uint32_t)v << 16 : (uint32_t)v);
+    } else if (!n && !ns) {
+        GIC_LOCKED(c, c->apr[G0] = (uint32_t)v);
     }
 }
 
@@ -314,28 +310,15 @@ static void vbpr_write(GicCpu *c, unsigned n, uint64_t v)
 }
 
 /* ICV_AP<group>R<n>, ICH_AP<group>R<n>_EL2. */
-static uint64_t vap0r_read(GicCpu *c, unsigned n)
+static uint64_t vapr_read(GicCpu *c, unsigned n)
 {
-    return n ? 0 : c->virt.apr[0];
+    return n == 0 || n == AP1 ? c->virt.apr[n / AP1] : 0;
 }
 
-static void vap0r_write(GicCpu *c, unsigned n, uint64_t v)
+static void vapr_write(GicCpu *c, unsigned n, uint64_t v)
 {
-    if (!n) {
-        c->virt.apr[0] = (uint32_t)v;
-        gic_virt_update(c);
-    }
-}
-
-static uint64_t vap1r_read(GicCpu *c, unsigned n)
-{
-    return n ? 0 : c->virt.apr[1];
-}
-
-static void vap1r_write(GicCpu *c, unsigned n, uint64_t v)
-{
-    if (!n) {
-        c->virt.apr[1] = (uint32_t)v;
+    if (n == 0 || n == AP1) {
+        c->virt.apr[n / AP1] = (uint32_t)v;
         gic_virt_update(c);
     }
 }
@@ -440,11 +423,11 @@ typedef struct IcReg {
     WriteFn *vwrite;
 } IcReg;
 
-#define AP(n)                                                                                      \
-    [SR_ICC_AP0R##n##_EL1] = {FMO, n, ap0r_read, ap0r_write, vap0r_read, vap0r_write},             \
-    [SR_ICC_AP1R##n##_EL1] = {IMO, n, ap1r_read, ap1r_write, vap1r_read, vap1r_write},             \
-    [SR_ICH_AP0R##n##_EL2] = {0, n, vap0r_read, vap0r_write, NULL, NULL},                          \
-    [SR_ICH_AP1R##n##_EL2] = {0, n, vap1r_read, vap1r_write, NULL, NULL}
+#define AP(k)                                                                                      \
+    [SR_ICC_AP0R##k##_EL1] = {FMO, k, apr_read, apr_write, vapr_read, vapr_write},                 \
+    [SR_ICC_AP1R##k##_EL1] = {IMO, AP1 + k, apr_read, apr_write, vapr_read, vapr_write},           \
+    [SR_ICH_AP0R##k##_EL2] = {0, k, vapr_read, vapr_write, NULL, NULL},                            \
+    [SR_ICH_AP1R##k##_EL2] = {0, AP1 + k, vapr_read, vapr_write, NULL, NULL}
 #define LR(n) [SR_ICH_LR##n##_EL2] = {0, n, lr_read, lr_write, NULL, NULL}
 
 // clang-format off

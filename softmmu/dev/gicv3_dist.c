@@ -99,12 +99,6 @@ static void route_write(void *of, unsigned n, uint64_t v, bool ns)
     pthread_mutex_unlock(&g->lock);
 }
 
-static uint64_t id_read(void *of, unsigned n, bool ns)
-{
-    (void)of, (void)ns;
-    return gic_id_read(DIST_PART, ARCH_GICV3, n);
-}
-
 // clang-format off
 static const GicReg regs[] = {
     /* at     size count read       write       reset */
@@ -112,35 +106,21 @@ static const GicReg regs[] = {
     {0x0004,  4,   1,    typer_read, NULL,      0},       /* GICD_TYPER */
     {0x0008,  4,   1,    NULL,      NULL,       0x43b},   /* GICD_IIDR */
     {0x6000,  8,   1020, route_read, route_write, 0},     /* GICD_IROUTER<n> */
-    {0xffd0,  4,   12,   id_read,   NULL,       0},       /* GICD_PIDR4.., CIDR3 */
+    {0xffd0, 4,   12,   NULL, NULL, GIC_ID(DIST_PART, ARCH_GICV3)},
 };
 // clang-format on
 
-static bool dist_access(Gic *g, uint64_t offset, unsigned size, bool write, uint64_t *value, MemAttrs attrs)
+static bool dist_access(void *of, uint64_t offset, unsigned size, bool write, uint64_t *value, bool ns)
 {
-    bool ns = gic_is_ns(g, attrs.secure);
+    Gic *g = of;
     if (offset >= 0x80 && offset < 0xf00) {
         return gic_bank_access(&g->cpus[0], REACH_SPI, offset, size, write, value, ns);
     }
     return gic_reg_access(regs, LEN(regs), g, offset, size, write, value, ns);
 }
 
-static bool dist_read(void *dev, uint64_t offset, unsigned size, uint64_t *value, MemAttrs attrs)
-{
-    *value = 0;
-    dist_access(dev, offset, size, false, value, attrs);
-    return true;
-}
-
-static bool dist_write(void *dev, uint64_t offset, unsigned size, uint64_t value, MemAttrs attrs)
-{
-    dist_access(dev, offset, size, true, &value, attrs);
-    return true;
-}
-
-static const MmioOps dist_ops = {dist_read, dist_write};
-
 void gicv3_map(Gic *g)
 {
-    mem_add_mmio(g->machine->mem, "gicv3-dist", g->config.dist, 0x10000, &dist_ops, g);
+    g->frame_dist = (GicFrame){.of = g, .access = dist_access};
+    gic_frame_map(g, &g->frame_dist, "gicv3-dist", g->config.dist, 0x10000);
 }

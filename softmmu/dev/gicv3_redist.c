@@ -128,12 +128,6 @@ static void invallr_write(void *of, unsigned n, uint64_t v, bool ns)
     gic_lpi_invalidate(of, 0);
 }
 
-static uint64_t id_read(void *of, unsigned n, bool ns)
-{
-    (void)of, (void)ns;
-    return gic_id_read(REDIST_PART, ARCH_GICV3, n);
-}
-
 // clang-format off
 static const GicReg regs[] = {
     /* at    size count read            write            reset */
@@ -146,7 +140,7 @@ static const GicReg regs[] = {
     {0x00a0, 8,   1,    NULL,           invlpir_write,   0},     /* GICR_INVLPIR */
     {0x00b0, 8,   1,    NULL,           invallr_write,   0},     /* GICR_INVALLR */
     {0x00c0, 4,   1,    NULL,           NULL,            0},     /* GICR_SYNCR */
-    {0xffd0, 4,   12,   id_read,        NULL,            0},     /* GICR_PIDR4.., CIDR3 */
+    {0xffd0, 4,   12,   NULL, NULL, GIC_ID(REDIST_PART, ARCH_GICV3)},
 };
 // clang-format on
 
@@ -156,29 +150,14 @@ static bool absent(const GicCpu *c, uint64_t offset)
     return !c->gic->its && offset >= 0x40 && offset < 0xd0;
 }
 
-static bool redist_access(GicCpu *c, uint64_t offset, unsigned size, bool write, uint64_t *value, MemAttrs attrs)
+static bool redist_access(void *of, uint64_t offset, unsigned size, bool write, uint64_t *value, bool ns)
 {
-    bool ns = gic_is_ns(c->gic, attrs.secure);
+    GicCpu *c = of;
     if (offset >= FRAME) {
         return gic_bank_access(c, REACH_PRIVATE, offset - FRAME, size, write, value, ns);
     }
     return !absent(c, offset) && gic_reg_access(regs, LEN(regs), c, offset, size, write, value, ns);
 }
-
-static bool redist_read(void *dev, uint64_t offset, unsigned size, uint64_t *value, MemAttrs attrs)
-{
-    *value = 0;
-    redist_access(dev, offset, size, false, value, attrs);
-    return true;
-}
-
-static bool redist_write(void *dev, uint64_t offset, unsigned size, uint64_t value, MemAttrs attrs)
-{
-    redist_access(dev, offset, size, true, &value, attrs);
-    return true;
-}
-
-static const MmioOps redist_ops = {redist_read, redist_write};
 
 void gicv3_redist_map(Gic *g)
 {
@@ -186,6 +165,7 @@ void gicv3_redist_map(Gic *g)
         bool far = k >= g->config.redist0;
         uint64_t base = far ? g->config.redist[1].v + (k - g->config.redist0) * 2ull * FRAME
                             : g->config.redist[0].v + k * 2ull * FRAME;
-        mem_add_mmio(g->machine->mem, "gicv3-redist", (Gpa){base}, 2 * FRAME, &redist_ops, &g->cpus[k]);
+        g->cpus[k].frame = (GicFrame){.of = &g->cpus[k], .access = redist_access};
+        gic_frame_map(g, &g->cpus[k].frame, "gicv3-redist", (Gpa){base}, 2 * FRAME);
     }
 }

@@ -355,12 +355,6 @@ static void baser_write(void *of, unsigned n, uint64_t v, bool ns)
     }
 }
 
-static uint64_t id_read(void *of, unsigned n, bool ns)
-{
-    (void)of, (void)ns;
-    return gic_id_read(ITS_PART, ARCH_GICV3, n);
-}
-
 // clang-format off
 static const GicReg regs[] = {
     /* at    size count read          write          reset */
@@ -371,7 +365,7 @@ static const GicReg regs[] = {
     {0x0088, 8,   1,    cwriter_read, cwriter_write, 0},     /* GITS_CWRITER */
     {0x0090, 8,   1,    creadr_read,  NULL,          0},     /* GITS_CREADR */
     {0x0100, 8,   8,    baser_read,   baser_write,   0},     /* GITS_BASER<n> */
-    {0xffd0, 4,   12,   id_read,      NULL,          0},     /* GITS_PIDR4.., CIDR3 */
+    {0xffd0, 4,   12,   NULL, NULL, GIC_ID(ITS_PART, ARCH_GICV3)},
 };
 // clang-format on
 
