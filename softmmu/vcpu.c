@@ -230,6 +230,10 @@ static void enter_at(Vcpu *v)
         a64_set_sysreg(cpu, SR_SCR_EL3, 0x431 | 1u << 8 | 3u << 16 | (uint64_t)1 << 27 | (uint64_t)1 << 28 | (uint64_t)1 << 38);
     }
     a64_set_el(cpu, el, true);
+    space_cpu_reset(cpu);
+    if (v->gic) {
+        gic_cpu_started(v);
+    }
     cpu->pc = p->entry;
     cpu->x[0] = p->context;
 }

@@ -41,6 +41,8 @@ Irq gic_ppi(Gic *g, unsigned cpu, unsigned n);
 /* System registers ICC_*, ICV_* and ICH_* of GICv3, by enum A64Sr; traps are decided already. On v's thread. */
 uint64_t gic_sr_read(Vcpu *v, unsigned sr);
 void gic_sr_write(Vcpu *v, unsigned sr, uint64_t value);
+/* v comes out of its reset: so does the CPU interface that is part of it (version 3). On v's thread. */
+void gic_cpu_started(Vcpu *v);
 /* What the outputs depend on changed: exception level, Security state. On v's thread. */
 void gic_world_changed(Vcpu *v);
 

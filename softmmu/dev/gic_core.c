@@ -430,6 +430,19 @@ static void word_reset(const Gic *g, GicWord *w)
     w->group = g->config.security && g->config.all_nonsecure ? ~0u : 0;
 }
 
+/* CPU interfaces, physical and virtual; c locked. */
+static void interface_reset(GicCpu *c)
+{
+    __atomic_store_n(&c->groups, 0, __ATOMIC_RELAXED);
+    c->pmr = 0;
+    c->bpr[G0] = c->bpr[G1S] = 2;
+    c->bpr[G1NS] = 3;
+    memset(c->apr, 0, sizeof(c->apr));
+    c->cbpr_s = c->cbpr_ns = c->eoimode_s = c->eoimode_ns = c->eoimode_el3 = c->fiq_en = c->ack_ctl = false;
+    memset(&c->virt, 0, sizeof(c->virt));
+    c->virt.vmcr = 2u << VMCR_BPR0 | 3u << VMCR_BPR1 | (c->gic->config.version == 2 ? 0 : VMCR_FIQ_EN);
+}
+
 static void cpu_reset(GicCpu *c)
 {
     const Gic *g = c->gic;
@@ -440,14 +453,7 @@ static void cpu_reset(GicCpu *c)
     c->priv.enable = v2 ? 0xffff : 0;
     memset(c->sgi_from, 0, sizeof(c->sgi_from));
     c->spi = c->lpi = best_none;
-    c->groups = 0;
-    c->pmr = 0;
-    c->bpr[G0] = c->bpr[G1S] = 2;
-    c->bpr[G1NS] = 3;
-    memset(c->apr, 0, sizeof(c->apr));
-    c->cbpr_s = c->cbpr_ns = c->eoimode_s = c->eoimode_ns = c->eoimode_el3 = c->fiq_en = c->ack_ctl = false;
-    memset(&c->virt, 0, sizeof(c->virt));
-    c->virt.vmcr = 2u << VMCR_BPR0 | 3u << VMCR_BPR1 | (v2 ? 0 : VMCR_FIQ_EN);
+    interface_reset(c);
     c->ctlr = 0;
     c->waker = 6; /* asleep */
     c->propbaser = c->pendbaser = 0;
@@ -461,6 +467,17 @@ static void cpu_reset(GicCpu *c)
         vcpu_set_line(c->vcpu, line, false);
     }
     pthread_mutex_unlock(&c->lock);
+}
+
+void gic_cpu_started(Vcpu *v)
+{
+    GicCpu *c = v->gic;
+    if (c->gic->config.version == 2) {
+        return;
+    }
+    GIC_LOCKED(c, interface_reset(c));
+    gic_virt_update(c);
+    gic_update_all(c->gic);
 }
 
 void gic_reset(void *gic)
