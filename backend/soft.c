@@ -124,6 +124,16 @@ void engine_context(CpuHead *cpu, uint64_t context)
     }
 }
 
+void engine_set_key(CpuHead *cpu, uint64_t key)
+{
+    key |= engine_added_key(cpu->engine);
+    if (cpu->key != key) {
+        cpu->key = key;
+        soft_jumps(cpu);
+        drop_returns(cpu);
+    }
+}
+
 void engine_forget_page(CpuHead *cpu, Gva pc)
 {
     SoftThread *t = soft_of(cpu);

@@ -263,6 +263,8 @@ NORETURN void engine_raise(CpuHead *cpu, ExcKind kind);
 /* On the CPU's thread: other translations of addresses apply to code from now on. Contexts with the same number share what the
  * engine remembers of them, until it is told to forget. */
 void engine_context(CpuHead *cpu, uint64_t context);
+/* The same for the front end's part of the key, FPCR being as it was. */
+void engine_set_key(CpuHead *cpu, uint64_t key);
 /* On the CPU's thread: code of the page at pc, or of all pages, is at another place perhaps, in every context. */
 void engine_forget_page(CpuHead *cpu, Gva pc);
 void engine_forget_context(CpuHead *cpu, uint64_t context, uint64_t mask); /* those with the same bits in mask */

@@ -56,7 +56,7 @@ enum { EXIT_FLAGS_DEAD = 1, /* the target overwrites nzcv before it reads it */
        EXIT_SYNC = 4 };     /* not chainable: leave to the engine's look-up (state key or code may have changed) */
 
 /* Effects (ops.def, helpers.def). */
-enum { EVAL = 1, FPX = 2, QC = 4, READS = 8, WRITES = 16, FAULTS = 32, EXITS = 64, STATE = 128 };
+enum { GENERAL = 1 /* of a helper: it and what it calls use general registers only */, EVAL = 1, FPX = 2, QC = 4, READS = 8, WRITES = 16, FAULTS = 32, EXITS = 64, STATE = 128 };
 
 typedef enum IrOp {
 #define OP(name, shape, sig, effects, doc) OP_##name,

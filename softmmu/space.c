@@ -631,6 +631,7 @@ static void cache(CpuA64 *cpu, A64So op, uint64_t va)
 void space_hooks(A64Hooks *h)
 {
     h->mmu_changed = mmu_changed;
+    h->level_changed = tlb_level_changed;
     h->tlbi = tlbi;
     h->at = at;
     h->cache = cache;

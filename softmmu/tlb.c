@@ -104,6 +104,16 @@ void tlb_select(Mmu *m)
     engine_context(&cpu->h, level == LEVEL_PAN ? (t->tag & ~(uint64_t)(3 << 2)) | LEVEL_PRIV << 2 : t->tag); /* PAN is not about code */
 }
 
+void tlb_level_changed(CpuA64 *cpu)
+{
+    Mmu *m = cpu->sys->mmu;
+    if (cpu->sys->el3) {
+        m->loaded[MMU_EL10] = false; /* the security state may be another one */
+        memset(m->active[MMU_EL10], 0, sizeof m->active[MMU_EL10]);
+    }
+    tlb_select(m);
+}
+
 Tlb *tlb_table(Mmu *m, bool unpriv)
 {
     const TlbEntry *e = unpriv ? m->cpu->h.tlb_unpriv : m->cpu->h.tlb;

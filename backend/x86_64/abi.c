@@ -73,9 +73,9 @@ static Mem head(size_t offset)
 }
 #define HEAD(field) head(offsetof(CpuHead, field))
 
-void abi_move_pins(Asm *a, const Target *t, bool save)
+static void move_pins(Asm *a, const Target *t, uint64_t which, bool save)
 {
-    for (uint64_t m = t->pins; m; m &= m - 1) {
+    for (uint64_t m = t->pins & which; m; m &= m - 1) {
         Reg r = (Reg)__builtin_ctzll(m);
         Mem p = mem(RSTATE, t->slot_disp[t->slot_of[r]]);
         if (reg_is_xmm(r)) {
@@ -84,6 +84,11 @@ void abi_move_pins(Asm *a, const Target *t, bool save)
             save ? x_store_rm(a, 1, r, p) : x_mov_rm(a, 1, r, p);
         }
     }
+}
+
+void abi_move_pins(Asm *a, const Target *t, bool save)
+{
+    move_pins(a, t, ~(uint64_t)0, save);
 }
 
 static void push_callee_saved(Asm *a, bool push)
@@ -162,16 +167,22 @@ static void make_exits(Asm *a, Target *t, const Frontend *fe)
     exit_probe_jump(a, t);
 }
 
+/* What of MXCSR and vector registers a helper finds changed: nothing of them is touched; MXCSR is the guest's; the host's. */
+enum { HELPER_GENERAL, HELPER_PLAIN, HELPER_FP };
+
 /* Called from regions on the return stack: rax = function, scratch[0..3] = its arguments after cpu. Only helpers that know of
  * FPCR and FPSR find MXCSR switched: others do no floating point, and a switch costs more than most of them do. */
-static uint8_t *make_helper(Asm *a, Target *t, bool switches)
+static uint8_t *make_helper(Asm *a, Target *t, int kind)
 {
     static const Reg args[] = {RSI, RDX, RCX, R8};
+    uint64_t moved = kind == HELPER_GENERAL ? 0xffff : ~(uint64_t)0;
     uint8_t *stub = here(a);
-    abi_move_pins(a, t, true);
+    move_pins(a, t, moved, true);
     x_store_rm(a, 1, RSP, HEAD(ret_sp));
-    x_stmxcsr_m(a, 0, HEAD(guest_mxcsr));
-    if (switches) {
+    if (kind != HELPER_GENERAL) {
+        x_stmxcsr_m(a, 0, HEAD(guest_mxcsr));
+    }
+    if (kind == HELPER_FP) {
         x_ldmxcsr_m(a, 0, HEAD(host_mxcsr));
     }
     x_mov_rm(a, 1, RSP, HEAD(host_sp));
@@ -182,11 +193,11 @@ static uint8_t *make_helper(Asm *a, Target *t, bool switches)
     }
     x_call_r(a, 0, RAX);
     x_mov_mi(a, 0, HEAD(in_helper), 0);
-    if (switches) {
+    if (kind == HELPER_FP) {
         x_ldmxcsr_m(a, 0, HEAD(guest_mxcsr));
     }
     x_mov_rm(a, 1, RSP, HEAD(ret_sp));
-    abi_move_pins(a, t, false);
+    move_pins(a, t, moved, false);
     x_byte(a, X_RET);
     return stub;
 }
@@ -268,8 +279,9 @@ int abi_init(Engine *e, Target *t)
     make_enter(a, t);
     make_indirect(a, t, e->fe);
     make_exits(a, t, e->fe);
-    t->helper = make_helper(a, t, true);
-    t->helper_plain = make_helper(a, t, false);
+    t->helper = make_helper(a, t, HELPER_FP);
+    t->helper_plain = make_helper(a, t, HELPER_PLAIN);
+    t->helper_general = make_helper(a, t, HELPER_GENERAL);
     make_eval(a, t);
     if (e->cfg.soft) {
         soft_thunks(a, t, e->cfg.soft);

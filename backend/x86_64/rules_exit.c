@@ -360,7 +360,7 @@ static void own_call(Lower *l, IrRef i)
     x_mov_ri(a, RCX, l->guest_pc);
     x_store_rm(a, 1, RCX, l_slot(l, l->e->fe->pc_slot));
     x_mov_ri(a, RAX, (uint64_t)(uintptr_t)h->fn);
-    x_call_abs(a, h->effects & STATE ? l->t->helper : l->t->helper_plain);
+    x_call_abs(a, h->effects & GENERAL ? l->t->helper_general : h->effects & STATE ? l->t->helper : l->t->helper_plain);
     if (h->ret == TV128) {
         Reg d = l_dst(l, i, true);
         x_vmovups_rm(a, d, l_head(l, offsetof(CpuHead, ev) + 3 * sizeof(V128)));

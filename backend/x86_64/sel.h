@@ -66,7 +66,7 @@ typedef struct Target {
     struct Rule *rules;
     /* stubs, rx */
     uint8_t *enter, *leave, *leave_saved, *unlinked, *pending, *pending_indirect, *indirect_miss, *ret_mismatch,
-        *ret_bottom, *helper, *helper_plain, *eval, *resume;
+        *ret_bottom, *helper, *helper_plain, *helper_general, *eval, *resume;
     uint8_t *soft_slow, *soft_commit, *soft_far; /* system mode */
     size_t stub_bytes;
     const uint8_t *consts; /* rx copy of simd_consts (simd_consts.h) */

@@ -63,6 +63,17 @@ uint64_t a64_id_register(const CpuModel *m, unsigned crm, unsigned op2);
 
 extern const Frontend a64_frontend;
 
+/* What FPCR adds to the state key: RMode (23:22) is the host's rounding mode, FZ (24) and DN (25) have keys of their own; any other
+ * bit that changes results asks for soft-float. */
+static inline uint64_t a64_fp_key(uint32_t fpcr)
+{
+    uint32_t fz = 1u << 24, dn = 1u << 25;
+    if (fpcr & ~(3u << 22 | fz | dn)) {
+        return KEY_FP_SLOW;
+    }
+    return (fpcr & fz ? KEY_FP_FZ : 0) | (fpcr & dn ? KEY_FP_DN : 0);
+}
+
 /* NZCV as PSTATE bits 31..28, and back. */
 static inline uint32_t a64_nzcv(const CpuA64 *cpu)
 {

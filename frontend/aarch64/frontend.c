@@ -225,14 +225,10 @@ static void translate(const void *cpu_model, Space *s, Gva pc, uint64_t key, uns
     tr_region(&a64_frontend, &a64_guest, cpu_model, s, pc, key, key & KEY_ONE_INSN ? 1 : max_insns, r, ins, cap);
 }
 
-/* FPCR: RMode (23:22) is the host's rounding mode, FZ (24) and DN (25) have keys of their own; any other bit that changes
- * results asks for soft-float. */
 static uint64_t key(const CpuHead *head)
 {
     const CpuA64 *cpu = (const CpuA64 *)head;
-    uint32_t fpcr = head->fp.fpcr & ~(uint32_t)(3u << 22), fz = 1u << 24, dn = 1u << 25;
-    uint64_t fp = fpcr & ~(fz | dn) ? KEY_FP_SLOW : (fpcr & fz ? KEY_FP_FZ : 0) | (fpcr & dn ? KEY_FP_DN : 0);
-    return fp | (cpu->sp & 15 ? KEY_SP_ODD : 0);
+    return a64_fp_key(head->fp.fpcr) | (cpu->sp & 15 ? KEY_SP_ODD : 0);
 }
 
 const Frontend a64_frontend = {

@@ -33,6 +33,10 @@ void h_sys_op(CpuA64 *cpu, uint32_t word, uint32_t so, uint64_t arg);
 void h_sys_msr_imm(CpuA64 *cpu, uint32_t word);
 void h_sys_zva_check(CpuA64 *cpu, uint32_t word);
 void h_sys_event(CpuA64 *cpu, uint32_t all);
+void h_sys_svc(CpuA64 *cpu, uint32_t imm, uint64_t next);
+void h_sys_eret(CpuA64 *cpu);
+void h_sys_vm(CpuA64 *cpu, uint32_t sr, uint64_t value);
+void h_sys_pan(CpuA64 *cpu, uint32_t pan);
 uint64_t h_sys_pac(CpuA64 *cpu, uint64_t ptr, uint64_t modifier, uint32_t k);
 uint64_t h_sys_xpac(CpuA64 *cpu, uint64_t ptr);
 

@@ -78,8 +78,10 @@ typedef struct A64Hooks {
     /* Registers of kind DEV; traps are decided, VHE redirection is done. */
     uint64_t (*read)(CpuA64 *cpu, A64Sr sr);
     void (*write)(CpuA64 *cpu, A64Sr sr, uint64_t value);
-    /* A register of kind VM, HCR_EL2 or SCR_EL3 was written (old: before), or sr = SR_COUNT: EL, SPSel, PAN or UAO changed. */
+    /* A register of kind VM, HCR_EL2 or SCR_EL3 was written (old: before); EL, SPSel, PAN or UAO changed. Vector registers hold
+     * guest state. */
     void (*mmu_changed)(CpuA64 *cpu, A64Sr sr, uint64_t old);
+    void (*level_changed)(CpuA64 *cpu);
     /* CNTHCTL_EL2, HCR_EL2 or SCR_EL3 was written. */
     void (*told)(CpuA64 *cpu, A64Sr sr, uint64_t value);
     /* Instructions with the value of Xt. May raise a data abort. */

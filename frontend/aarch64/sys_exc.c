@@ -6,6 +6,7 @@
 
 #include "sys_int.h"
 
+#include "helpers.h"
 #include "tr.h"
 
 enum { LINE_BIT_IRQ = 1, LINE_BIT_FIQ = 2, LINE_BIT_VIRQ = 4, LINE_BIT_VFIQ = 8, LINE_BIT_SERROR = 16, LINE_BIT_VSERROR = 32 };
@@ -349,6 +350,48 @@ bool a64_wakes(const CpuA64 *cpu)
         }
     }
     return false;
+}
+
+/* -- transitions without leaving translated code (tr_system.c; nothing traps them, it has looked) --------------------------- */
+
+/* What only the loop of softmmu/vcpu.c sees to: out at the next poll, which follows. */
+static void look_after(CpuA64 *cpu)
+{
+    const A64Sys *s = cpu->sys;
+    if (UNLIKELY(s->lines || s->reg[SR_MDSCR_EL1] & 1 || s->hcr >> HCR_VF & 7 || cpu->pstate_misc & PS_IL)) {
+        engine_kick(&cpu->h);
+    }
+}
+
+void h_sys_svc(CpuA64 *cpu, uint32_t imm, uint64_t next)
+{
+    a64_take(cpu, sys_default_level(cpu), VEC_SYNC, EC_SVC, imm, next);
+    look_after(cpu);
+}
+
+void h_sys_eret(CpuA64 *cpu)
+{
+    a64_eret(cpu);
+    look_after(cpu);
+}
+
+void h_sys_vm(CpuA64 *cpu, uint32_t sr, uint64_t value)
+{
+    A64Sys *s = cpu->sys;
+    uint64_t old = s->reg[sr];
+    s->reg[sr] = value;
+    if (old != value && s->mmu) {
+        s->hooks->mmu_changed(cpu, (A64Sr)sr, old);
+    }
+}
+
+void h_sys_pan(CpuA64 *cpu, uint32_t pan)
+{
+    uint64_t p = (cpu->pstate_misc & ~(uint64_t)PS_PAN) | (pan ? PS_PAN : 0);
+    if (p != cpu->pstate_misc) {
+        cpu->pstate_misc = p;
+        a64_level_changed(cpu);
+    }
 }
 
 /* -- what translated code left with ------------------------------------------------------------------------------------------ */

@@ -85,7 +85,7 @@ uint64_t sys_key(const CpuHead *head)
         s->keys[n] = level_key(cpu);
         s->keys_known |= (uint8_t)known;
     }
-    uint64_t key = s->keys[n] | (head->fp.fpcr & ~(uint32_t)(3u << 22) ? KEY_FP_SLOW : 0);
+    uint64_t key = s->keys[n] | a64_fp_key(head->fp.fpcr);
     return key & KEY_SP_CHECK && cpu->sp & 15 ? key | KEY_SP_ODD : key;
 }
 
@@ -98,10 +98,10 @@ void a64_level_changed(CpuA64 *cpu)
     if (UNLIKELY(s->reg[SR_MDSCR_EL1] & 1 << MDSCR_MDE)) { /* PSTATE.D counts */
         s->keys_known = 0;
     }
-    if (cpu->h.engine) {
-        engine_fpcr_changed(&cpu->h);
-        if (s->hooks->mmu_changed && s->mmu) {
-            s->hooks->mmu_changed(cpu, SR_COUNT, 0);
+    if (cpu->h.soft) {
+        engine_set_key(&cpu->h, sys_key(&cpu->h));
+        if (s->mmu) {
+            s->hooks->level_changed(cpu);
         }
     }
 }

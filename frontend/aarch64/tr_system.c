@@ -7,6 +7,7 @@
  */
 #include "disas.h"
 #include "helpers.h"
+#include "log.h"
 #include "sys_int.h"
 #include "tr.h"
 
@@ -121,6 +122,25 @@ static bool is_quiet(A64Sr sr)
     return k == KIND_REG || k == KIND_R32 || k == KIND_SLOT || k == KIND_CPU || k == KIND_RAZ || k == KIND_DEV;
 }
 
+/* On at an address by way of the jump cache: level, key or address space may be others now. */
+static void go_on(Tr *t, IrRef pc)
+{
+    ir_exit_ind(t->b, pc);
+    t->ended = true;
+}
+
+/* May exceptions be entered and left without leaving translated code? */
+static bool is_direct(const Tr *t)
+{
+    return !(t->key & (KEY_SLOW_SYS | KEY_WATCH | KEY_ONE_INSN)) && !tr_has(t, A64_FEAT_el3) && !log_on(LOG_int);
+}
+
+/* Translation registers that change with address spaces. */
+static bool is_base(A64Sr sr)
+{
+    return sr == SR_TTBR0_EL1 || sr == SR_TTBR1_EL1 || sr == SR_TTBR0_EL2 || sr == SR_TTBR1_EL2;
+}
+
 static void sys_msr(Tr *t, const A64 *a, int k)
 {
     IrBuild *b = t->b;
@@ -139,6 +159,9 @@ static void sys_msr(Tr *t, const A64 *a, int k)
         IrRef rest = ir_and(b, I64, ir_get(b, SLOT_pstate_misc, I64), ir_iconst(b, I64, ~(uint64_t)PS_DAIF));
         ir_set(b, SLOT_pstate_misc, ir_or(b, I64, rest, bits));
         unmasked(t);
+    } else if (is_base((A64Sr)sr) && is_direct(t) && level(t) >= (sys_rows[sr].access & 7u)) {
+        ir_call(b, H_sys_vm, ir_iconst(b, I32, (uint64_t)sr), tr_reg(t, a->rt, I64), 0);
+        go_on(t, ir_iconst(b, I64, t->next));
     } else {
         ir_call(b, H_sys_write, word_const(t, a), ir_iconst(b, I32, (uint64_t)sr), tr_reg(t, a->rt, I64));
         if (!is_quiet((A64Sr)sr)) {
@@ -198,8 +221,33 @@ static void sys_hvc(Tr *t, const A64 *a, int k)
     tr_exc(t, (ExcKind)k, a->imm16, t->next);
 }
 
+static void sys_pan(Tr *t, const A64 *a, int k)
+{
+    if (!level(t) || t->key & KEY_ONE_INSN) {
+        sys_msr_imm(t, a, k);
+        return;
+    }
+    ir_call(t->b, H_sys_pan, ir_iconst(t->b, I32, a->crm & 1), 0, 0);
+    go_on(t, ir_iconst(t->b, I64, t->next));
+}
+
+static void sys_svc(Tr *t, const A64 *a, int k)
+{
+    if (!is_direct(t)) {
+        tr_svc(t, a, k);
+        return;
+    }
+    ir_call(t->b, H_sys_svc, ir_iconst(t->b, I32, a->imm16), ir_iconst(t->b, I64, t->next), 0);
+    go_on(t, ir_get(t->b, SLOT_pc, I64));
+}
+
 static void sys_eret(Tr *t, const A64 *a, int k)
 {
+    if (!k && level(t) && is_direct(t)) {
+        ir_call(t->b, H_sys_eret, 0, 0, 0);
+        go_on(t, ir_get(t->b, SLOT_pc, I64));
+        return;
+    }
     tr_exc(t, EXC_ERET, k ? 2 | a->m : 0, t->pc);
 }
 
@@ -232,7 +280,8 @@ static const Override overrides[A64_ROW_COUNT] = {
     [ROW_msr_daifset] = {sys_daif, 1},
     [ROW_msr_daifclr] = {sys_daif, 0},
     [ROW_msr_uao] = {sys_msr_imm, 0},
-    [ROW_msr_pan] = {sys_msr_imm, 0},
+    [ROW_msr_pan] = {sys_pan, 0},
+    [ROW_svc] = {sys_svc, 0},
     [ROW_msr_spsel] = {sys_msr_imm, 0},
     [ROW_hvc] = {sys_hvc, EXC_HVC},
     [ROW_smc] = {sys_hvc, EXC_SMC},
