@@ -58,10 +58,10 @@ cat >Work.java <<'S'
 import java.util.*;
 public class Work {
     public static void main(String[] a) {
-        long s = 0; for (int i = 0; i < 20000000; i++) s = s * 31 + (i ^ s >>> 7);
-        Map<String, Integer> m = new HashMap<>(); for (int i = 0; i < 300000; i++) m.merge("k" + i % 5000, i, Integer::sum);
+        long s = 0; for (int i = 0; i < 5000000; i++) s = s * 31 + (i ^ s >>> 7);
+        Map<String, Integer> m = new HashMap<>(); for (int i = 0; i < 100000; i++) m.merge("k" + i % 5000, i, Integer::sum);
         double d = 0; for (int i = 1; i < 1000000; i++) d += Math.sqrt(i) / i;
-        List<Integer> l = new ArrayList<>(); Random r = new Random(1); for (int i = 0; i < 200000; i++) l.add(r.nextInt()); Collections.sort(l);
+        List<Integer> l = new ArrayList<>(); Random r = new Random(1); for (int i = 0; i < 80000; i++) l.add(r.nextInt()); Collections.sort(l);
         System.out.println(s + " " + m.get("k77") + " " + (long) (d * 1000) + " " + l.get(1000));
     }
 }

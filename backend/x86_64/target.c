@@ -18,38 +18,50 @@ static const struct {
     {rules_fp, &rules_fp_n}, {rules_vfp, &rules_vfp_n}, {rules_simd, &rules_simd_n}, {rules_crypto, &rules_crypto_n},
 };
 
+/* Table k in order of precedence; system mode has one more in front. */
+static RuleTable rule_table(unsigned k, bool soft)
+{
+    if (k == 0) {
+        return (RuleTable){rules_softmmu, soft ? rules_softmmu_n : 0};
+    }
+    return (RuleTable){rule_tables[k - 1].rules, *rule_tables[k - 1].n};
+}
+
 /* One array sorted by op, tables in order within an op, the evaluation function last. */
 static int index_rules(Target *t, bool soft)
 {
-    unsigned total = OP_COUNT + 1 + rules_softmmu_n;
-    for (unsigned k = 0; k < LEN(rule_tables); k++) {
-        total += *rule_tables[k].n;
+    static const Rule evaluate = {.own = 1, .f = l_eval};
+    unsigned total = 0;
+    for (unsigned k = 0; k <= LEN(rule_tables); k++) {
+        RuleTable table = rule_table(k, soft);
+        for (unsigned j = 0; j < table.n; j++) {
+            t->nrules[table.rules[j].op]++;
+        }
+        total += table.n;
     }
-    t->rules = calloc(total, sizeof(Rule));
+    t->rules = calloc(total + OP_COUNT + 1, sizeof(Rule));
     if (!t->rules) {
         return -ENOMEM;
     }
-    unsigned n = 0;
+    Rule *end[OP_COUNT], *next = t->rules;
     for (unsigned op = 0; op < OP_COUNT; op++) {
-        t->first[op] = &t->rules[n];
-        for (unsigned j = 0; soft && j < rules_softmmu_n; j++) {
-            if (rules_softmmu[j].op == op) {
-                t->rules[n++] = rules_softmmu[j];
-            }
-        }
-        for (unsigned k = 0; k < LEN(rule_tables); k++) {
-            for (unsigned j = 0; j < *rule_tables[k].n; j++) {
-                if (rule_tables[k].rules[j].op == op) {
-                    t->rules[n++] = rule_tables[k].rules[j];
-                }
-            }
-        }
-        if (ir_evals[op]) {
-            t->rules[n++] = (Rule){.op = (uint16_t)op, .own = 1, .f = l_eval};
-        }
-        t->nrules[op] = (uint16_t)(&t->rules[n] - t->first[op]);
+        t->first[op] = end[op] = next;
+        t->nrules[op] = (uint16_t)(t->nrules[op] + (ir_evals[op] != NULL));
+        next += t->nrules[op];
     }
-    t->rules[n].op = OP_COUNT;
+    for (unsigned k = 0; k <= LEN(rule_tables); k++) {
+        RuleTable table = rule_table(k, soft);
+        for (unsigned j = 0; j < table.n; j++) {
+            *end[table.rules[j].op]++ = table.rules[j];
+        }
+    }
+    for (unsigned op = 0; op < OP_COUNT; op++) {
+        if (ir_evals[op]) {
+            *end[op] = evaluate;
+            end[op]->op = (uint16_t)op;
+        }
+    }
+    next->op = OP_COUNT;
     return 0;
 }
 
