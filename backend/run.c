@@ -566,6 +566,14 @@ ExcKind engine_run(CpuHead *cpu)
             target_ret_resync(e, cpu, *pc);
             resync = false;
         }
+        if (e->cfg.soft && !from && LIKELY(!log_mask)) { /* after an exception: where the last one of its kind went */
+            const JumpEntry *j = &cpu->jumps[jump_hash(*pc)];
+            if (j->pc == *pc && !(cpu->key & KEY_ONE_INSN)) {
+                cpu->last_exit = NULL;
+                target_enter(e, cpu, j->host);
+                goto left;
+            }
+        }
         uint64_t at;
         if (UNLIKELY(!code_at(e, cpu, *pc, &at))) {
             __atomic_store_n(&cpu->host_sp, NULL, __ATOMIC_RELEASE);
@@ -591,6 +599,7 @@ ExcKind engine_run(CpuHead *cpu)
         }
         cpu->last_exit = NULL;
         target_enter(e, cpu, tb->entry);
+    left:
         frames_left(); /* of a helper that faulted */
         from = cpu->last_exit;
         if (UNLIKELY(cpu->exit_kind >= EXC_COUNT)) {

@@ -186,8 +186,8 @@ bool engine_code_written(Engine *e, const void *host, uint64_t len)
 
 const Tb *soft_find(CpuHead *cpu, uint64_t pc)
 {
-    const TlbEntry *t = &cpu->tlb[tlb_index(pc)];
-    if (!tlb_hit(t->exec, pc, 4)) {
+    const TlbEntry *t = tlb_entry(cpu->tlb, TLB_EXEC, pc);
+    if (!tlb_hit(t->tag, pc, 4)) {
         return NULL;
     }
     return tb_find(cpu->engine, pc, cpu->key, t->host + (pc & 4095));

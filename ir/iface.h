@@ -66,16 +66,21 @@ typedef struct SoftMmu {
     void (*requests)(CpuHead *cpu);
 } SoftMmu;
 
-/* What translated code looks up: [address >> 12] modulo the size. A tag is the page's address; when address ^ tag is less than
- * the page's size, `host` + that is where it is. A table belongs to its CPU's thread. */
+/* What translated code looks up: [use][address >> 12 modulo the size]. The tag is the page's address, or tlb_none; when
+ * address ^ tag is less than the page's size, `host` + that is where it is. A table belongs to its CPU's thread. */
 typedef struct TlbEntry {
-    uint64_t read, write, exec; /* tags; tlb_none when the page may not be accessed so, or not inline */
-    uint64_t host;              /* host address of the page */
+    uint64_t tag;
+    uint64_t host; /* host address of the page */
 } TlbEntry;
+typedef enum TlbUse { TLB_READ, TLB_WRITE, TLB_EXEC, TLB_USES } TlbUse;
 enum { TLB_PAGE_BITS = 12, TLB_BITS = 10 };
 static inline unsigned tlb_index(uint64_t address)
 {
     return (unsigned)(address >> TLB_PAGE_BITS) & ((1u << TLB_BITS) - 1);
+}
+static inline TlbEntry *tlb_entry(TlbEntry *table, TlbUse use, uint64_t address)
+{
+    return &table[((unsigned)use << TLB_BITS) + tlb_index(address)];
 }
 /* A tag that no address in entry n has. */
 static inline uint64_t tlb_none(unsigned n)

@@ -54,7 +54,7 @@ static MemView *overlay(const MemView *v, MemRegion *r)
     uint64_t base = r->base, last = r->base + (r->size - 1);
     unsigned k = 0;
     bool done = false;
-    n->n = 0;
+    n->n = n->large = 0;
     for (; k < v->n || !done; k++) {
         const MemRange *o = k < v->n ? &v->ranges[k] : NULL;
         if (!done && (!o || o->last >= base)) {
@@ -88,6 +88,12 @@ static void rebuild(PhysMem *m)
             MemView *n = overlay(v, r);
             free(v);
             v = n;
+        }
+    }
+    for (unsigned k = v->large = 0; k < v->n; k++) {
+        const MemRange *g = &v->ranges[k], *best = &v->ranges[v->large];
+        if (g->region->host && (!best->region->host || g->last - g->base > best->last - best->base)) {
+            v->large = k;
         }
     }
     v->older = m->view;
@@ -165,6 +171,9 @@ void mem_move(PhysMem *m, MemRegion *r, Gpa base, bool enabled)
 const MemRange *mem_range(PhysMem *m, uint64_t at)
 {
     const MemView *v = __atomic_load_n(&m->view, __ATOMIC_ACQUIRE);
+    if (v->n && at >= v->ranges[v->large].base && at <= v->ranges[v->large].last) {
+        return &v->ranges[v->large];
+    }
     unsigned lo = 0, hi = v->n; /* the first with last >= at */
     while (lo < hi) {
         unsigned mid = (lo + hi) / 2;

@@ -28,7 +28,7 @@ typedef struct MemRange {
 
 typedef struct MemView {
     struct MemView *older;
-    unsigned n;
+    unsigned n, large; /* the largest memory: looked at first */
     MemRange ranges[];
 } MemView;
 

@@ -29,6 +29,15 @@ static uint8_t output_bits(unsigned ps, unsigned pamax, bool can52)
     return (uint8_t)(n < most ? n : most);
 }
 
+static void range_base(MmuRange *r, uint64_t ttbr)
+{
+    uint64_t base = ttbr & bits_mask(48) & ~(uint64_t)1;
+    if (r->lpa || r->ds) {
+        base = (base & ~bits_mask(6)) | bits_get(ttbr, 2, 4) << 48;
+    }
+    r->base = base & ~bits_mask(r->tsize);
+}
+
 /* Start level and table base of a first-stage range [AArch64.S1StartLevel, S1TTBaseAddress]. */
 static void range_tables(MmuRange *r, uint64_t ttbr, unsigned txsz, unsigned min, unsigned max)
 {
@@ -36,13 +45,9 @@ static void range_tables(MmuRange *r, uint64_t ttbr, unsigned txsz, unsigned min
     r->ia = (uint8_t)(64 - (r->bad ? 25 : txsz));
     unsigned stride = r->granule - 3u;
     r->start = (int8_t)(3 - (r->ia - 1 - r->granule) / (int)stride);
-    unsigned tsize = r->ia - ((3 - r->start) * stride + r->granule) + 3;
-    uint64_t base = ttbr & bits_mask(48) & ~(uint64_t)1;
-    if (r->lpa || r->ds) {
-        tsize = tsize < 6 ? 6 : tsize;
-        base = (base & ~bits_mask(6)) | bits_get(ttbr, 2, 4) << 48;
-    }
-    r->base = base & ~bits_mask(tsize);
+    r->tsize = (uint8_t)(r->ia - ((3 - r->start) * stride + r->granule) + 3);
+    r->tsize = (r->lpa || r->ds) && r->tsize < 6 ? 6 : r->tsize;
+    range_base(r, ttbr);
 }
 
 static void load_range(MmuRegime *r, const CpuA64 *cpu, unsigned n, uint64_t ttbr, unsigned txsz, unsigned tg, bool ds)
@@ -92,13 +97,9 @@ static void load_stage2(CpuA64 *cpu, MmuRegime *r, uint64_t hcr)
                                       : sl0 == 3 || (sl0 == 2 && r->pamax < 44);
     int least = (3 - g->start) * (int)stride + g->granule + 1;
     g->bad = invalid || txsz > 48 || g->ia > most || g->ia < least || g->ia > least + (int)stride - 1 + 4;
-    unsigned tsize = g->bad ? 12 : g->ia - (unsigned)((3 - g->start) * (int)stride + g->granule) + 3;
-    uint64_t base = vttbr & bits_mask(48) & ~(uint64_t)1;
-    if (g->lpa || g->ds) {
-        tsize = tsize < 6 ? 6 : tsize;
-        base = (base & ~bits_mask(6)) | bits_get(vttbr, 2, 4) << 48;
-    }
-    g->base = base & ~bits_mask(tsize);
+    g->tsize = (uint8_t)(g->bad ? 12 : g->ia - (unsigned)((3 - g->start) * (int)stride + g->granule) + 3);
+    g->tsize = (g->lpa || g->ds) && g->tsize < 6 ? 6 : g->tsize;
+    range_base(g, vttbr);
 }
 
 MmuKind mmu_kind(CpuA64 *cpu, unsigned el)
@@ -112,14 +113,18 @@ static unsigned pa_bits(CpuA64 *cpu)
     return bits[a64_sysreg(cpu, SR_ID_AA64MMFR0_EL1) & 7];
 }
 
+static void load_asid(MmuRegime *r, uint64_t ttbr0, uint64_t ttbr1)
+{
+    r->asid = (uint16_t)((r->a1 ? ttbr1 : ttbr0) >> 48);
+    r->asid &= r->as16 ? 0xffff : 0xff;
+}
+
 static void load_two(CpuA64 *cpu, MmuRegime *r, uint64_t tcr, uint64_t ttbr0, uint64_t ttbr1)
 {
     bool ds = bit(tcr, 59) && a64_has(cpu, A64_FEAT_lpa2), hpds = a64_has(cpu, A64_FEAT_hpds), e0pd = a64_has(cpu, A64_FEAT_e0pd);
-    uint64_t asid = bit(tcr, 22) ? ttbr1 : ttbr0;
-    r->asid = (uint16_t)(asid >> 48);
-    if (!bit(tcr, 36)) { /* TCR.AS */
-        r->asid &= 0xff;
-    }
+    r->a1 = bit(tcr, 22);
+    r->as16 = bit(tcr, 36);
+    load_asid(r, ttbr0, ttbr1);
     r->ha = bit(tcr, 39) && a64_has(cpu, A64_FEAT_haf);
     r->hd = r->ha && bit(tcr, 40) && a64_has(cpu, A64_FEAT_hafdbs);
     r->ps = output_bits(tcr >> 32 & 7, r->pamax, ds || a64_has(cpu, A64_FEAT_lpa));
@@ -149,16 +154,29 @@ static void load_one(CpuA64 *cpu, MmuRegime *r, uint64_t tcr, uint64_t ttbr0)
     g->hpd = bit(tcr, 24) && a64_has(cpu, A64_FEAT_hpds);
 }
 
+void mmu_load_ttbr(CpuA64 *cpu, MmuRegime *r)
+{
+    const uint64_t *reg = cpu->sys->reg;
+    uint64_t ttbr0 = reg[r->kind == MMU_EL10 ? SR_TTBR0_EL1 : r->kind == MMU_EL3 ? SR_TTBR0_EL3 : SR_TTBR0_EL2];
+    uint64_t ttbr1 = reg[r->kind == MMU_EL10 ? SR_TTBR1_EL1 : SR_TTBR1_EL2];
+    range_base(&r->range[0], ttbr0);
+    if (r->two) {
+        range_base(&r->range[1], ttbr1);
+        load_asid(r, ttbr0, ttbr1);
+    }
+}
+
 void mmu_load(CpuA64 *cpu, MmuKind kind, MmuRegime *r)
 {
     const uint64_t *reg = cpu->sys->reg;
     static const A64Sr sctlrs[MMU_KINDS] = {SR_SCTLR_EL1, SR_SCTLR_EL2, SR_SCTLR_EL2, SR_SCTLR_EL3};
     static const A64Sr mairs[MMU_KINDS] = {SR_MAIR_EL1, SR_MAIR_EL2, SR_MAIR_EL2, SR_MAIR_EL3};
+    uint8_t pamax = r->pamax; /* an earlier load's: it never changes */
     memset(r, 0, sizeof *r);
     uint64_t sctlr = reg[sctlrs[kind]], hcr = kind == MMU_EL10 ? a64_hcr(cpu) : 0;
     r->kind = kind;
     r->two = kind == MMU_EL10 || kind == MMU_EL20;
-    r->pamax = (uint8_t)pa_bits(cpu);
+    r->pamax = pamax ? pamax : (uint8_t)pa_bits(cpu);
     r->secure = kind == MMU_EL3 || cpu->sys->secure;
     r->mair = reg[mairs[kind]];
     r->on = bit(sctlr, 0);

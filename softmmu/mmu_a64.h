@@ -17,6 +17,7 @@ typedef struct MmuRange {
     uint8_t ia;       /* bits of input address */
     uint8_t granule;  /* log2 of the page's size */
     int8_t start;     /* level of the first table */
+    uint8_t tsize;    /* log2 of the first table's size */
     uint8_t sh;       /* TCR.SH, which counts where descriptors have no room for it (ds) */
     bool bad;         /* sizes that the architecture does not have: all accesses fault */
     bool epd, hpd, e0pd, tbi, tbid;
@@ -34,6 +35,7 @@ typedef struct MmuRegime {
     MmuKind kind;
     bool two;         /* two halves, and rights of their own for EL0 */
     bool on, ee, wxn, ha, hd, epan, dc, icache, nv1;
+    bool a1, as16;    /* TCR.A1: TTBR1 has the ASID; 16 bits of it count */
     uint8_t ps, pamax; /* bits of output address, of all addresses */
     bool secure;
     uint16_t asid, vmid;
@@ -64,6 +66,8 @@ typedef struct MmuPage {
 
 /* Decodes the registers of a regime. */
 void mmu_load(CpuA64 *cpu, MmuKind kind, MmuRegime *r);
+/* Takes over new values of TTBR0_ELx and TTBR1_ELx alone. */
+void mmu_load_ttbr(CpuA64 *cpu, MmuRegime *r);
 /* The regime that translates for an exception level. */
 MmuKind mmu_kind(CpuA64 *cpu, unsigned el);
 /* Translates va for an access (MMU_*). False: *f says why (all but what the caller knows: cache). */

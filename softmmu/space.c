@@ -144,27 +144,27 @@ static const uint8_t *soft_code(CpuHead *h, Gva pc)
     static uint8_t nothing[4096] __attribute__((aligned(4096)));
     Mmu *m = mmu_of(h);
     Tlb *t = tlb_table(m, false);
-    unsigned n = tlb_index(pc.v);
+    const TlbEntry *e = tlb_entry(t->e, TLB_EXEC, pc.v);
     self = m;
     if (pc.v & 3) { /* the translator sees that first */
         fetched.page = pc.v >> 12;
         fetched.host = nothing;
         return nothing + (pc.v & 4095);
     }
-    if (!tlb_hit(t->e[n].exec, pc.v, 4)) {
+    if (!tlb_hit(e->tag, pc.v, 4)) {
         MmuPage page;
         A64Fault *f = &m->cpu->sys->fault;
         if (!tlb_walk(m, t, pc.v, MMU_FETCH, &page, f)) {
             return NULL;
         }
-        if (!tlb_hit(t->e[n].exec, pc.v, 4)) {
+        if (!tlb_hit(e->tag, pc.v, 4)) {
             *f = (A64Fault){.va = pc.v, .type = FAULT_EXTERNAL, .fetch = true};
             return NULL;
         }
     }
     fetched.page = pc.v >> 12;
-    fetched.host = (const uint8_t *)(uintptr_t)t->e[n].host;
-    fetched.guarded = t->guarded[n];
+    fetched.host = (const uint8_t *)(uintptr_t)e->host;
+    fetched.guarded = t->guarded[tlb_index(pc.v)];
     return fetched.host + (pc.v & 4095);
 }
 
@@ -314,14 +314,14 @@ static void *soft_access(CpuHead *h, uint64_t va, uint32_t acc)
 {
     Mmu *m = mmu_of(h);
     Tlb *t = tlb_table(m, acc & ACC_UNPRIV);
-    const TlbEntry *e = &t->e[tlb_index(va)];
+    const TlbEntry *e = tlb_entry(t->e, acc & ACC_WRITE ? TLB_WRITE : TLB_READ, va);
     unsigned bytes = 1u << (acc & ACC_SIZE);
     if (m->deferred) {
         m->deferred = false;
         soft_commit(h);
     }
     m->commit.what = COMMIT_NOTHING;
-    if (tlb_hit(acc & ACC_WRITE ? e->write : e->read, va, bytes)) {
+    if (tlb_hit(e->tag, va, bytes)) {
         return (uint8_t *)(uintptr_t)e->host + (va & 4095);
     }
     m->stat_slow++;
@@ -425,9 +425,13 @@ static void changed_all(Mmu *m, unsigned kinds)
 /* TTBRs only say where tables are and the ASID. */
 static void changed_ttbr(Mmu *m, MmuKind kind)
 {
-    uint16_t old = tlb_regime(m, kind)->asid;
-    m->loaded[kind] = false;
-    if (tlb_regime(m, kind)->asid != old) {
+    if (!m->loaded[kind]) {
+        tlb_asid_changed(m, kind); /* for all that is known */
+        return;
+    }
+    uint16_t old = m->regime[kind].asid;
+    mmu_load_ttbr(m->cpu, &m->regime[kind]);
+    if (m->regime[kind].asid != old) {
         tlb_asid_changed(m, kind);
     }
 }
@@ -679,7 +683,9 @@ int space_cpu_init(Space *space, CpuA64 *cpu)
     m->mem = s->mem;
     m->tables = tables;
     for (unsigned k = 0; k < TLB_TABLES; k++) {
-        tables[k].e[0] = (TlbEntry){tlb_none(0), tlb_none(0), tlb_none(0), 0};
+        for (unsigned use = 0; use < TLB_USES; use++) {
+            tables[k].e[use << TLB_BITS].tag = tlb_none(0);
+        }
     }
     pthread_mutex_init(&m->lock, NULL);
     cpu->sys->mmu = m;

@@ -4,20 +4,33 @@
 
 /* -- tables --------------------------------------------------------------------------------------------------- */
 
-static void empty_entry(TlbEntry *e, unsigned n)
+/* Entry n for all uses. */
+static void empty_entry(Tlb *t, unsigned n)
 {
-    e->read = e->write = e->exec = tlb_none(n);
+    for (unsigned use = 0; use < TLB_USES; use++) {
+        t->e[(use << TLB_BITS) + n].tag = tlb_none(n);
+    }
+}
+
+static void set_entry(Tlb *t, TlbUse use, uint64_t page, bool allowed, const uint8_t *host)
+{
+    TlbEntry *e = tlb_entry(t->e, use, page);
+    if (allowed) {
+        *e = (TlbEntry){page, (uintptr_t)host};
+    } else if (e->tag == page) {
+        e->tag = tlb_none(tlb_index(page));
+    }
 }
 
 void tlb_clear(Tlb *t)
 {
     if (t->nused <= TLB_USED) {
         for (unsigned k = 0; k < t->nused; k++) {
-            empty_entry(&t->e[t->used[k]], t->used[k]);
+            empty_entry(t, t->used[k]);
         }
     } else {
         for (unsigned k = 0; k < TLB_SIZE; k++) {
-            empty_entry(&t->e[k], k);
+            empty_entry(t, k);
         }
     }
     t->nused = t->nown = 0;
@@ -177,21 +190,15 @@ static void remember(Mmu *m, Tlb *t, uint64_t va, unsigned access, const MmuPage
     if (!host || p->device) {
         return;
     }
-    TlbEntry *e = &t->e[n];
-    if (e->host != (uintptr_t)host || ((e->read ^ page) && (e->write ^ page) && (e->exec ^ page))) {
-        empty_entry(e, n);
-        e->host = (uintptr_t)host;
-    }
-    uint64_t none = tlb_none(n);
     if (access & MMU_FETCH) {
-        e->exec = p->rights & MMU_FETCH ? page : none;
+        set_entry(t, TLB_EXEC, page, p->rights & MMU_FETCH, host);
         t->guarded[n] = p->guarded;
     } else {
         bool read = p->rights & MMU_READ;
         uint8_t *wflags;
         bool write = read && p->rights & MMU_WRITE && !p->clean && mem_direct(m->mem, p->pa, true, &wflags) && may_write_inline(wflags);
-        e->read = read ? page : none;
-        e->write = write ? page : none;
+        set_entry(t, TLB_READ, page, read, host);
+        set_entry(t, TLB_WRITE, page, write, host);
     }
     note_entry(m, t, n, !p->global, access & MMU_FETCH);
     if (p->log2size > m->regime[t->kind].range[0].granule && p->log2size > 12) {
@@ -221,8 +228,8 @@ void *tlb_fill(CpuHead *h, uint64_t va, uint32_t acc)
     if ((va & 4095) + (1u << (acc & ACC_SIZE)) > 4096 || !tlb_walk(m, t, va, tlb_access_bits(acc), &page, &f)) {
         return NULL;
     }
-    const TlbEntry *e = &t->e[tlb_index(va)];
-    bool hit = tlb_hit(acc & ACC_WRITE ? e->write : e->read, va, 1u << (acc & ACC_SIZE));
+    const TlbEntry *e = tlb_entry(t->e, acc & ACC_WRITE ? TLB_WRITE : TLB_READ, va);
+    bool hit = tlb_hit(e->tag, va, 1u << (acc & ACC_SIZE));
     return hit ? (uint8_t *)(uintptr_t)e->host + (va & 4095) : NULL;
 }
 
@@ -252,7 +259,7 @@ static void forget_own(Mmu *m, Tlb *t)
         t->age = 0;
     }
     for (unsigned k = 0; k < t->nown; k++) {
-        empty_entry(&t->e[t->own[k]], t->own[k]);
+        empty_entry(t, t->own[k]);
     }
     if (t->own_code) {
         engine_forget_context(&m->cpu->h, LEVEL_PRIV << 2 | t->kind, 0xf);
@@ -279,14 +286,16 @@ void tlb_asid_changed(Mmu *m, MmuKind kind)
 static void forget_page(Tlb *t, uint64_t va)
 {
     unsigned n = tlb_index(va);
-    TlbEntry *e = &t->e[n];
     uint64_t low = bits_mask(56);
     if (t->large && ((t->large_base ^ va) & t->large_mask & low) == 0) {
         tlb_clear(t);
         return;
     }
-    if (!((e->read ^ va) & low & ~(uint64_t)4095) || !((e->write ^ va) & low & ~(uint64_t)4095) || !((e->exec ^ va) & low & ~(uint64_t)4095)) {
-        empty_entry(e, n);
+    for (unsigned use = 0; use < TLB_USES; use++) {
+        TlbEntry *e = tlb_entry(t->e, (TlbUse)use, va);
+        if (!((e->tag ^ va) & low & ~(uint64_t)4095)) {
+            e->tag = tlb_none(n);
+        }
     }
 }
 
@@ -301,8 +310,9 @@ static void forget_writable(Mmu *m, const TlbRequest *r)
     for (unsigned k = 0; k < TLB_TABLES; k++) {
         Tlb *t = &m->tables[k];
         for (unsigned n = 0; t->age && n < TLB_SIZE; n++) {
-            if (t->e[n].host == r->host && t->e[n].write != tlb_none(n)) {
-                t->e[n].write = tlb_none(n);
+            TlbEntry *e = &t->e[(TLB_WRITE << TLB_BITS) + n];
+            if (e->host == r->host && e->tag != tlb_none(n)) {
+                e->tag = tlb_none(n);
                 had = true;
             }
         }

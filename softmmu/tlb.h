@@ -18,7 +18,7 @@ enum { TLB_SIZE = 1 << TLB_BITS, TLB_TABLES = 32, TLB_USED = 96, TLB_OWN = 64 };
 enum { LEVEL_USER, LEVEL_PRIV, LEVEL_PAN, LEVELS };
 
 typedef struct Tlb {
-    TlbEntry e[TLB_SIZE];
+    TlbEntry e[TLB_USES << TLB_BITS];
     uint8_t guarded[TLB_SIZE];
     uint64_t tag;                    /* TABLE_TAG */
     MmuKind kind;

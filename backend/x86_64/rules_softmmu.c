@@ -2,7 +2,7 @@
  *
  * The check, for an access of n bytes at va (t1, t2: temporaries):
  *     lea  t1, va
- *     rorx t2, t1, 12 - 5;  and t2, (TLB_SIZE - 1) << 5;  add t2, [cpu.tlb]     the entry
+ *     rorx t2, t1, 12 - 4;  and t2, (TLB_SIZE - 1) << 4;  add t2, [cpu.tlb]     the entry
  *     xor  t1, [t2 + tag];  cmp t1, 4096 - n;  ja slow                          offset in the page, if it is the right one
  *     add  t1, [t2 + host]
  * and t1 is the host address. `slow` makes va anew and calls soft_slow, which finds or makes the address in another way (SoftMmu.fill,
@@ -11,12 +11,13 @@
  */
 #include "rules_mem.h"
 
-enum { ENTRY_BITS = 5, FRAME_XMM = 64, FRAME_BYTES = FRAME_XMM + 16 * 16 };
+enum { ENTRY_BITS = 4, FRAME_XMM = 64, FRAME_BYTES = FRAME_XMM + 16 * 16 };
 _Static_assert(sizeof(TlbEntry) == 1 << ENTRY_BITS, "the check's shift");
 
-static size_t tag_offset(unsigned acc)
+/* Of the use's table; what may be written may be read. */
+static int32_t table_offset(unsigned acc)
 {
-    return acc & ACC_WRITE ? offsetof(TlbEntry, write) : offsetof(TlbEntry, read);
+    return (acc & ACC_WRITE ? TLB_WRITE : TLB_READ) << (TLB_BITS + ENTRY_BITS);
 }
 
 /* The check for an access at m, whose registers (but keep) may be given up afterwards: the host address. *s: the slow path, linked to go on
@@ -41,7 +42,7 @@ static Reg host_address(Lower *l, Mem m, unsigned acc, Reg t1, Reg keep, Stub **
     x_rorx_rri(a, 1, t2, t1, TLB_PAGE_BITS - ENTRY_BITS);
     x_alu_ri(a, 0, ALU_AND, t2, ((1 << TLB_BITS) - 1) << ENTRY_BITS);
     x_add_rm(a, 1, t2, l_head(l, acc & ACC_UNPRIV ? offsetof(CpuHead, tlb_unpriv) : offsetof(CpuHead, tlb)));
-    x_xor_rm(a, 1, t1, mem(t2, (int32_t)tag_offset(acc)));
+    x_xor_rm(a, 1, t1, mem(t2, table_offset(acc) + (int32_t)offsetof(TlbEntry, tag)));
     x_alu_ri(a, 1, ALU_CMP, t1, (1 << TLB_PAGE_BITS) - (1 << (acc & ACC_SIZE)));
     l_fault(l);
     Stub *s = l_stub(l, STUB_SOFT);
@@ -50,7 +51,7 @@ static Reg host_address(Lower *l, Mem m, unsigned acc, Reg t1, Reg keep, Stub **
     s->reg2 = t2;
     s->imm = (int32_t)acc;
     s->fault = l->faults[--l->nfaults];
-    x_add_rm(a, 1, t1, mem(t2, offsetof(TlbEntry, host)));
+    x_add_rm(a, 1, t1, mem(t2, table_offset(acc) + (int32_t)offsetof(TlbEntry, host)));
     s->back = a->p;
     l->lock = lock; /* t2 is free again */
     *stub = s;
@@ -245,7 +246,7 @@ void soft_stub(Lower *l, const Stub *s)
 {
     Asm *a = &l->a;
     Mem address = l_head(l, offsetof(CpuHead, scratch)), kind = l_head(l, offsetof(CpuHead, scratch) + 8);
-    x_xor_rm(a, 1, s->reg, mem(s->reg2, (int32_t)tag_offset((unsigned)s->imm)));
+    x_xor_rm(a, 1, s->reg, mem(s->reg2, table_offset((unsigned)s->imm) + (int32_t)offsetof(TlbEntry, tag)));
     x_store_rm(a, 1, s->reg, address);
     x_mov_mi(a, 0, kind, s->imm | (s->imm & ACC_WRITE && !s->store ? ACC_DEFER : 0));
     call_slow(l, s, l->t->soft_slow);

@@ -216,7 +216,7 @@ Test(mmu_walk, stage1)
         unsigned ia = 64 - (r->txsz < 16 ? 16 : r->txsz), size = leaf_bits(r->granule, r->leaf);
         uint64_t oa = OA & ~bits_mask(size), in = r->va & bits_mask(ia);
         build(ROOT, TABLES, r->granule, start_level(r->granule, ia), ia, r->leaf, in, r->table, oa, r->bits);
-        MmuRegime regime;
+        MmuRegime regime = {.pamax = 0};
         MmuPage page = {.pa = 1};
         A64Fault f = {.type = 0};
         mmu_load(&machine->cpu, r->kind, &regime);
@@ -254,7 +254,7 @@ Test(mmu_walk, flags_in_memory)
         setup();
         configure(&r);
         uint64_t at = build(ROOT, TABLES, 12, 0, 48, 3, r.va, 0, OA, r.bits);
-        MmuRegime regime;
+        MmuRegime regime = {.pamax = 0};
         MmuPage page;
         A64Fault f;
         mmu_load(&machine->cpu, MMU_EL10, &regime);
@@ -266,7 +266,7 @@ Test(mmu_walk, flags_in_memory)
 Test(mmu_walk, off)
 {
     setup();
-    MmuRegime r;
+    MmuRegime r = {.pamax = 0};
     MmuPage page;
     A64Fault f;
     mmu_load(&machine->cpu, MMU_EL10, &r);
@@ -341,7 +341,7 @@ Test(mmu_walk, stage2)
             *l2 = l3 | 3;
             *word(l3 + bits_get(ipa, 12, 9) * 8) = bits ? ipa | bits : 0;
         }
-        MmuRegime regime;
+        MmuRegime regime = {.pamax = 0};
         MmuPage page = {.pa = 1};
         A64Fault f;
         mmu_load(&machine->cpu, MMU_EL10, &regime);
