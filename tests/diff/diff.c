@@ -519,6 +519,7 @@ static int run_mutations(void)
         missed += count.differences == 0;
         printf("%s: %s after %lu blocks, %.1f s\n", mutation_name(m), count.differences ? "found" : "MISSED", count.blocks,
                now() - begin);
+        fflush(stdout);
     }
     printf("%u errors planted, %u missed\n", mutations(), missed);
     return missed != 0;
