@@ -57,3 +57,40 @@ guest_firmware()
 {
     sysroot -n boot-firmware u-boot-qemu qemu-efi-aarch64
 }
+
+# guest_debian: an image of a Debian 12 for arm64 whose packages are unpacked and not configured yet: the first half of
+# debootstrap. Its /second-stage does the rest, in the guest. 77 when it cannot be made here.
+guest_debian()
+{
+    local out=$CACHE/boot/debian-bookworm-2.img
+    mkdir -p "${out%/*}"
+    locked "$out.lock" guest_debian_make "$out" >&2 || return
+    echo "$out"
+}
+
+guest_debian_make()
+{
+    local out=$1 tree=$1.tree uri fake=
+    [ ! -e "$out" ] || return 0
+    [ "$(id -u)" = 0 ] || fake=fakeroot
+    command -v debootstrap mke2fs $fake >/dev/null || return 77
+    uri=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | sort -u | head -n 1)
+    rm -rf "$tree"
+    cat >"$out.sh" <<S
+set -e
+debootstrap --foreign --arch=arm64 --variant=minbase --include=systemd-sysv,udev,dbus,gcc,libc6-dev,procps bookworm '$tree' '$uri'
+install -m 755 '$TOP/tests/boot/second-stage.sh' '$tree/second-stage'
+cp '$(sysroot_deb hello)' '$tree/root/hello.deb'
+rm -rf '$tree/dev/'* '$tree/proc' # where mknod is not allowed proc is a link
+mkdir '$tree/proc'
+mke2fs -q -t ext4 -L debian -d '$tree' '$out.new' 3G
+S
+    $fake bash "$out.sh" && mv "$out.new" "$out"
+    rm -rf "$tree"
+}
+
+# sysroot_deb PACKAGE: the file of an arm64 package.
+sysroot_deb()
+{
+    cat "$(sysroot -r bookworm -n "boot-$1" "$1")/.debs"
+}

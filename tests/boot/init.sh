@@ -1,6 +1,6 @@
 #!/bin/sh
 # init - the first program of the guests of tests/boot: mounts, loads the modules there are, gives a shell on the console.
-# When the shell ends the machine is switched off.
+# When the shell ends the machine is switched off. With root=DEVICE, the system there is started instead.
 export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root PS1='guest# '
 /bin/busybox --install -s
 mount -t proc proc /proc
@@ -12,6 +12,20 @@ mount -t tmpfs tmp /tmp
 while read -r module; do
     insmod "$module" || echo "init: $module did not load"
 done </modules.list
+for word in $(cat /proc/cmdline); do
+    case $word in
+    root=*) root=${word#root=} ;;
+    init=*) next=${word#init=} ;;
+    esac
+done
+if [ -n "$root" ]; then
+    while [ ! -e "$root" ]; do sleep 0.1; done
+    mount -t ext4 "$root" /mnt
+    mount --move /dev /mnt/dev
+    umount /proc
+    umount /sys
+    exec switch_root /mnt "${next:-/sbin/init}"
+fi
 cd /root
 echo "init: Linux $(uname -r) is up, $(nproc) CPUs"
 setsid cttyhack sh

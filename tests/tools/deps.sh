@@ -15,7 +15,7 @@ declare -A group=(
     [unit]="libcriterion-dev libmpfr-dev libcapstone-dev python3-minimal gdb-multiarch"
     [native]="bash dash coreutils findutils grep sed gawk diffutils tar gzip bzip2 xz-utils zstd git make
               gcc g++ binutils python3 perl lua5.4 sqlite3 openssl bc m4 file"
-    [soak]="clang libllvm14 stress-ng ffmpeg default-jdk-headless"
+    [soak]="clang libllvm14 stress-ng ffmpeg default-jdk-headless debootstrap e2fsprogs fakeroot"
 )
 group[demo]="${group[build]} ${group[cross]} ${group[apt]}"
 group[test]="${group[demo]} ${group[unit]} ${group[native]}"

@@ -1,0 +1,23 @@
+#!/bin/sh
+# second-stage - first program of a guest whose disk holds Debian's unpacked packages: configures them, then makes a system that
+# starts by itself: a name, a root without password, who is logged in on the console.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive HOME=/root
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t tmpfs tmp /tmp
+if /debootstrap/debootstrap --second-stage; then
+    echo guest >/etc/hostname
+    echo '/dev/vda / ext4 defaults 0 1' >/etc/fstab
+    passwd -d root
+    mkdir -p /etc/systemd/system/serial-getty@ttyAMA0.service.d
+    printf '[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root --keep-baud 115200 ttyAMA0 vt220\n' \
+        >/etc/systemd/system/serial-getty@ttyAMA0.service.d/login.conf
+    echo "second stage is done"
+else
+    tail -n 20 /debootstrap/debootstrap.log
+    echo "second stage failed"
+fi
+sync
+mount -o remount,ro /
+echo o >/proc/sysrq-trigger
+sleep 60
