@@ -89,6 +89,9 @@ void perf_code_made(Gva pc, const void *host, size_t size)
     char name[256], line[320];
     mutex_lock(&lock);
     int n = region_name(pc.v, name, sizeof name);
+    if (process.opt.gdbjit) {
+        gdbjit_add(name, host, size);
+    }
     if (map_fd >= 0) {
         int len = snprintf(line, sizeof line, "%llx %zx %s\n", (unsigned long long)(uintptr_t)host, size, name);
         write_all(map_fd, line, (size_t)len);

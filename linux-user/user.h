@@ -49,7 +49,7 @@ typedef struct Options {
     uint64_t exec_seccomp;  /* descriptor of its filters, plus one; 0 = none */
     uint64_t exec_mask;     /* signals that the program before a followed exec had blocked */
     uint64_t exec_fd;       /* program given as an open descriptor, plus one; 0 = none */
-    bool strace, one_insn, interp, perfmap, jitdump, rtsig, have_seed;
+    bool strace, one_insn, interp, perfmap, jitdump, gdbjit, rtsig, have_seed;
 } Options;
 
 /* One entry of the ring of last system calls, for crash reports. */
