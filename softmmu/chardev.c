@@ -166,7 +166,9 @@ void chardev_write(const CharEnd *e, const void *from, size_t n)
     pthread_mutex_lock(&c->lock);
     if (c->out >= 0) {
         if (c->queue_at + c->queue_n + n > c->queue_size) {
-            memmove(c->queue, c->queue + c->queue_at, c->queue_n);
+            if (c->queue_n) {
+                memmove(c->queue, c->queue + c->queue_at, c->queue_n);
+            }
             c->queue_at = 0;
             if (c->queue_n + n > c->queue_size) {
                 c->queue_size = ALIGN_UP(2 * (c->queue_n + n), 4096);
