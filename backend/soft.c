@@ -22,8 +22,14 @@ static unsigned page_bit(uint64_t pc)
 
 static void cache_clear(JumpCache *c)
 {
-    madvise(c->entries, sizeof(JumpEntry) << JUMP_CACHE_BITS, MADV_DONTNEED); /* few of its pages were ever touched */
-    __atomic_store_n(&c->entries[0].pc, jump_none(0), __ATOMIC_RELAXED);
+    if (c->nlisted > JUMP_LISTED) {
+        madvise(c->entries, sizeof(JumpEntry) << JUMP_CACHE_BITS, MADV_DONTNEED);
+        __atomic_store_n(&c->entries[0].pc, jump_none(0), __ATOMIC_RELAXED);
+    }
+    for (unsigned k = 0; k < c->nlisted && c->nlisted <= JUMP_LISTED; k++) {
+        __atomic_store_n(&c->entries[c->listed[k]].pc, jump_none(c->listed[k]), __ATOMIC_RELAXED);
+    }
+    c->nlisted = 0;
     memset(c->pages, 0, sizeof c->pages);
     c->empty = true;
 }
@@ -85,6 +91,10 @@ void soft_remembered(CpuHead *cpu, uint64_t pc)
     unsigned n = page_bit(pc);
     c->pages[n / 64] |= (uint64_t)1 << n % 64;
     c->empty = false;
+    if (c->nlisted < JUMP_LISTED) {
+        c->listed[c->nlisted] = (uint16_t)jump_hash(pc);
+    }
+    c->nlisted += c->nlisted <= JUMP_LISTED;
 }
 
 void soft_clear_jumps(CpuHead *cpu)

@@ -265,14 +265,17 @@ bool target_ret_resync(Engine *e, CpuHead *cpu, uint64_t pc);
 
 /* soft.c: system mode */
 enum { IN_SOFT = 2 /* CpuHead.in_helper */ };
-enum { JUMP_CACHES = 16, JUMP_PAGE_WORDS = 16 };
+enum { JUMP_CACHES = 16, JUMP_PAGE_WORDS = 16, JUMP_LISTED = 1024 };
 typedef struct JumpCache {
     uint64_t context, key;
     uint64_t used;                   /* when, on SoftThread.clock; 0 = never */
     bool empty;
     uint64_t pages[JUMP_PAGE_WORDS]; /* bit per page, modulo the size, that may have entries */
     JumpEntry *entries;
+    uint32_t nlisted;                /* entries that were filled since it was empty, perhaps more than are listed */
+    uint16_t listed[JUMP_LISTED];
 } JumpCache;
+_Static_assert(JUMP_CACHE_BITS <= 16, "JumpCache.listed");
 typedef struct SoftThread {
     JumpCache caches[JUMP_CACHES], *current;
     uint64_t clock;
