@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "diff.h"
@@ -84,13 +85,21 @@ void oracle_send(Oracle *o, unsigned buffer, const Case *cases, unsigned n, cons
     o->busy[buffer] = !b->count ? IDLE : write(o->to, &byte, 1) == 1 ? SENT : LOST;
 }
 
-/* Reads one answer; false: none came. */
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Reads one answer; false: none came. The alarm of units_watch() interrupts. */
 static bool answer(Oracle *o, int ms)
 {
     struct pollfd p = {.fd = o->from, .events = POLLIN};
     uint8_t byte;
     int n;
-    while ((n = poll(&p, 1, ms)) < 0 && errno == EINTR) {
+    int64_t end = now_ms() + ms;
+    while ((n = poll(&p, 1, end > now_ms() ? (int)(end - now_ms()) : 0)) < 0 && errno == EINTR) {
     }
     if (n <= 0 || read(o->from, &byte, 1) != 1 || byte >= DIFF_BUFFERS) {
         return false;
