@@ -154,7 +154,7 @@ static void to_guest(uint64_t lim[2])
 
 int64_t sys_prlimit64(Thread *t, uint64_t a[6])
 {
-    uint64_t set[2], old[2];
+    uint64_t set[2] = {0, 0}, old[2];
     bool own = (int)a[0] == 0 || (int)a[0] == (int)raw_call(__NR_getpid);
     if (!own || !limits_memory((uint32_t)a[1])) {
         return sys_host6(t, __NR_prlimit64, a);
