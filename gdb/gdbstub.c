@@ -671,6 +671,36 @@ static void cmd_file(GdbSession *s, const char *p)
     strncmp(p, "setfs:", 6) == 0 ? reply(s, "F0") : reply(s, "%s", "");
 }
 
+/* -- breakpoints, for targets ------------------------------------------------------------------------------------- */
+
+static unsigned break_index(const GdbBreaks *b, uint64_t pc)
+{
+    unsigned k = 0;
+    while (k < b->n && b->at[k] != pc) {
+        k++;
+    }
+    return k;
+}
+
+bool gdb_break_at(const GdbBreaks *b, uint64_t pc)
+{
+    return break_index(b, pc) < b->n;
+}
+
+int gdb_break_set(GdbBreaks *b, bool insert, uint64_t pc)
+{
+    unsigned k = break_index(b, pc);
+    if (insert && k == b->n) {
+        if (b->n == GDB_BREAKS) {
+            return -ENOSPC;
+        }
+        b->at[b->n++] = pc;
+    } else if (!insert && k < b->n) {
+        b->at[k] = b->at[--b->n];
+    }
+    return 0;
+}
+
 /* -- the table ---------------------------------------------------------------------------------------------------- */
 
 static const struct {

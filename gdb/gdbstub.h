@@ -37,6 +37,16 @@ struct GdbTarget {
     const char *(*path)(GdbTarget *g, const char *path, char *buf);
 };
 
+/* Addresses with a breakpoint. */
+enum { GDB_BREAKS = 1024 };
+typedef struct GdbBreaks {
+    unsigned n;
+    uint64_t at[GDB_BREAKS];
+} GdbBreaks;
+bool gdb_break_at(const GdbBreaks *b, uint64_t pc);
+/* Adds (once) or removes pc; 0 or -ENOSPC. */
+int gdb_break_set(GdbBreaks *b, bool insert, uint64_t pc);
+
 typedef enum GdbResume { GDB_CONTINUE, GDB_STEP, GDB_DETACH, GDB_KILL, GDB_GONE } GdbResume;
 
 /* What ended gdb_serve(): how the program goes on. */

@@ -23,7 +23,7 @@
 #include "sys.h"
 #include "vma.h"
 
-enum { MAX_BREAKS = 1024, MAX_WATCHES = 16, TRAP = 5, INTERRUPT = 2, ALL = 0x7fffffff };
+enum { MAX_WATCHES = 16, TRAP = 5, INTERRUPT = 2, ALL = 0x7fffffff };
 enum { STEP_NO, STEP_ONE, STEP_CALL /* the instruction was done by the caller of gdb_run */ };
 
 typedef struct Watch {
@@ -43,8 +43,7 @@ static struct {
     bool event_is_signal;
     Thread *event_thread;
     GdbStop event;
-    uint64_t breaks[MAX_BREAKS];
-    unsigned nbreaks;
+    GdbBreaks breaks;
     Watch watches[MAX_WATCHES];
     unsigned nwatches;
 } d;
@@ -58,34 +57,19 @@ static bool is_ours(const Thread *t)
 
 /* -- breakpoints ------------------------------------------------------------------------------- */
 
-static int find_break(uint64_t pc)
-{
-    for (unsigned k = 0; k < d.nbreaks; k++) {
-        if (d.breaks[k] == pc) {
-            return (int)k;
-        }
-    }
-    return -1;
-}
-
 static bool stop_at(const Space *s, Gva pc)
 {
     (void)s;
-    return find_break(pc.v) >= 0 && !(this_thread && this_thread->debug.bare);
+    return gdb_break_at(&d.breaks, pc.v) && !(this_thread && this_thread->debug.bare);
 }
 
 static int set_break(bool insert, uint64_t pc)
 {
-    int k = find_break(pc);
-    if (insert && k < 0) {
-        if (d.nbreaks == MAX_BREAKS) {
-            return -ENOSPC;
-        }
-        d.breaks[d.nbreaks++] = pc;
-    } else if (!insert && k >= 0) {
-        d.breaks[k] = d.breaks[--d.nbreaks];
+    int r = gdb_break_set(&d.breaks, insert, pc);
+    if (r < 0) {
+        return r;
     }
-    process.space.stop_at = d.nbreaks ? stop_at : NULL;
+    process.space.stop_at = d.breaks.n ? stop_at : NULL;
     engine_invalidate(process.engine, gva(pc), 4);
     return 0;
 }
@@ -243,7 +227,7 @@ static void post(Thread *t, const GdbStop *stop, bool is_signal, bool is_break)
         }
         mutex_unlock(&d.report);
     }
-    if (process.debugged && !(is_break && find_break(guest_pc(t)) < 0)) {
+    if (process.debugged && !(is_break && !gdb_break_at(&d.breaks, guest_pc(t)))) {
         t->debug.step = STEP_NO;
         d.event = *stop;
         d.event.tid = t->tid;
@@ -340,8 +324,8 @@ void gdb_forked(void)
         process.space.stop_at = NULL;
         watch_pages(false);
         signals_reinstall();
-        while (d.nbreaks) {
-            engine_invalidate(process.engine, gva(d.breaks[--d.nbreaks]), 4);
+        while (d.breaks.n) {
+            engine_invalidate(process.engine, gva(d.breaks.at[--d.breaks.n]), 4);
         }
     }
 }
@@ -491,8 +475,8 @@ static void resume(const GdbAction *a)
 /* The debugger is gone: everything runs on as if there had never been one. */
 static void let_go(void)
 {
-    while (d.nbreaks) {
-        set_break(false, d.breaks[0]);
+    while (d.breaks.n) {
+        set_break(false, d.breaks.at[0]);
     }
     watch_pages(false);
     d.nwatches = 0;

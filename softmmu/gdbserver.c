@@ -25,15 +25,12 @@
 #include "monitor_int.h"
 #include "options.h"
 
-enum { BREAKS = 256 };
-
 static struct {
     Machine *machine;
     const char *where;
     GdbTarget target;
     GdbSession session;
-    uint64_t breaks[BREAKS];
-    unsigned nbreaks;
+    GdbBreaks breaks;
     int hit_fd;       /* eventfd: a vCPU came to a breakpoint */
     int volatile hit; /* its index + 1 */
 } d;
@@ -72,20 +69,10 @@ static void ask(void (*fn)(Machine *m))
 
 /* -- breakpoints --------------------------------------------------------------------------------------------------- */
 
-static int find_break(uint64_t pc)
-{
-    for (unsigned k = 0; k < d.nbreaks; k++) {
-        if (d.breaks[k] == pc) {
-            return (int)k;
-        }
-    }
-    return -1;
-}
-
 static bool stop_at(const Space *s, Gva pc)
 {
     (void)s;
-    return !stepping && find_break(pc.v) >= 0;
+    return !stepping && gdb_break_at(&d.breaks, pc.v);
 }
 
 /* What was translated without knowing of the breakpoint: in the kernel's half one page; else any process may have it. */
@@ -109,21 +96,16 @@ static void forget(uint64_t pc)
 
 static int on_breakpoint(GdbTarget *g, bool insert, GdbBreak kind, uint64_t addr, uint64_t len)
 {
-    int k = find_break(addr);
     (void)g;
     (void)len;
     if (kind != GDB_BREAK_SOFT && kind != GDB_BREAK_HARD) {
         return -ENOTSUP;
     }
-    if (insert && k < 0) {
-        if (d.nbreaks == BREAKS) {
-            return -ENOSPC;
-        }
-        d.breaks[d.nbreaks++] = addr;
-    } else if (!insert && k >= 0) {
-        d.breaks[k] = d.breaks[--d.nbreaks];
+    int r = gdb_break_set(&d.breaks, insert, addr);
+    if (r < 0) {
+        return r;
     }
-    d.machine->space->stop_at = d.nbreaks ? stop_at : NULL;
+    d.machine->space->stop_at = d.breaks.n ? stop_at : NULL;
     forget(addr);
     return 0;
 }
@@ -229,7 +211,7 @@ static bool go(GdbStop *stop)
     uint64_t count;
     bool there = true;
     for (unsigned k = 0; k < m->nvcpus; k++) { /* past the breakpoints where they stand */
-        if (vcpu_is_on(&m->vcpus[k]) && find_break(m->vcpus[k].cpu->pc) >= 0) {
+        if (vcpu_is_on(&m->vcpus[k]) && gdb_break_at(&d.breaks, m->vcpus[k].cpu->pc)) {
             vcpu_call(&m->vcpus[k], step_once, NULL, true);
         }
     }
@@ -279,8 +261,8 @@ static void session(void)
             break;
         }
     }
-    while (d.nbreaks) {
-        on_breakpoint(&d.target, false, GDB_BREAK_SOFT, d.breaks[0], 4);
+    while (d.breaks.n) {
+        on_breakpoint(&d.target, false, GDB_BREAK_SOFT, d.breaks.at[0], 4);
     }
     ask(machine_cont);
 }
