@@ -45,6 +45,7 @@ struct VcpuPrivate {
     uint64_t entry, context;
     Request *first, **last;
     bool standing;
+    EventTimer pmu; /* the next overflow of a performance counter may be due */
 };
 
 struct VcpuAll {
@@ -136,7 +137,14 @@ static void wait(CpuA64 *cpu, bool wfi, uint64_t until)
         }
     }
     if (ns && !attention(v) && !a64_wakes(cpu) && !(engine_pending(&cpu->h) & 1)) {
+        bool counts = cpu->sys->pmu.running;
+        if (counts) {
+            a64_pmu_poll(cpu);
+        }
         sleep_bell(v, seen, ns);
+        if (counts) {
+            a64_pmu_skip(cpu);
+        }
     }
     if (!wfi) {
         __atomic_store_n(&cpu->sys->event, false, __ATOMIC_SEQ_CST);
@@ -445,6 +453,19 @@ void vcpu_step(Vcpu *v)
     }
 }
 
+static void on_pmu_timer(void *arg)
+{
+    vcpu_kick(arg);
+}
+
+/* Looks for overflows of performance counters, and when to look again. */
+static void count(Vcpu *v)
+{
+    a64_pmu_poll(v->cpu);
+    uint64_t next = a64_pmu_next(v->cpu);
+    event_timer_set(&v->priv->pmu, next == ~(uint64_t)0 ? 0 : event_now() + next);
+}
+
 static void run(Vcpu *v)
 {
     CpuA64 *cpu = v->cpu;
@@ -453,6 +474,9 @@ static void run(Vcpu *v)
         if (engine_pending(&cpu->h)) {
             __atomic_and_fetch((uint64_t *)&cpu->h.pending, ~(uint64_t)1, __ATOMIC_ACQ_REL);
             attend(v);
+            if (UNLIKELY(s->reg[SR_PMCNTENSET_EL0])) {
+                count(v);
+            }
         }
         if (s->lines || s->reg[SR_HCR_EL2] >> HCR_VF & 7) {
             unsigned from = a64_el(cpu);
@@ -570,6 +594,7 @@ static int vcpu_init(Machine *m, Vcpu *v, unsigned index)
     *v = (Vcpu){.cpu = &a->cpu, .machine = m, .index = index, .mpidr = index, .priv = p};
     p->state = a;
     p->last = &p->first;
+    event_timer_init(&p->pmu, m->loop, on_pmu_timer, v);
     a->cpu.sys = &a->sys;
     a->cpu.model = m->model;
     a->cpu.h.user = v;

@@ -245,6 +245,7 @@ bool a64_watchpoint(const CpuA64 *cpu, uint64_t address, unsigned bytes, bool wr
 /* Performance monitors: brings counters up to date and sets the line; recomputes which ones run (done by a64_context_changed); ns until
  * an overflow that interrupts, ~0 = none. */
 void a64_pmu_poll(CpuA64 *cpu);
+void a64_pmu_skip(CpuA64 *cpu); /* the time since the last poll was spent waiting */
 void a64_pmu_state(CpuA64 *cpu);
 uint64_t a64_pmu_next(const CpuA64 *cpu);
 

@@ -204,6 +204,12 @@ void a64_abort(CpuA64 *cpu, const A64Fault *f)
     if (f->stage2) {
         s->reg[SR_HPFAR_EL2] = f->ipa >> 12 << 4 | (s->secure && !f->secure_ipa ? BIT(63) : 0);
     }
+    if (f->type == FAULT_DEBUG) {
+        target = sys_debug_level(cpu);
+        s->reg[banks[target].far] = f->va;
+        a64_take(cpu, target, VEC_SYNC, target > el ? EC_WATCH_LOWER : EC_WATCH_SAME, iss, cpu->pc);
+        return;
+    }
     s->reg[banks[target].far] = f->va;
     a64_take(cpu, target, VEC_SYNC, f->fetch ? EC_INSN_LOWER + same : EC_DATA_LOWER + same, iss, cpu->pc);
 }
@@ -358,7 +364,7 @@ bool a64_wakes(const CpuA64 *cpu)
 static void look_after(CpuA64 *cpu)
 {
     const A64Sys *s = cpu->sys;
-    if (UNLIKELY(s->lines || s->reg[SR_MDSCR_EL1] & 1 || s->hcr >> HCR_VF & 7 || cpu->pstate_misc & PS_IL)) {
+    if (UNLIKELY(s->lines || s->reg[SR_MDSCR_EL1] & 1 || s->hcr >> HCR_VF & 7 || cpu->pstate_misc & PS_IL || cpu->h.key & KEY_WATCH)) {
         engine_kick(&cpu->h);
     }
 }

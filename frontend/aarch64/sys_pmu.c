@@ -1,7 +1,7 @@
 /* sys_pmu.c - performance monitors, PMUv3: six event counters and the cycle counter (DDI 0487 D13).
  *
- * Events: SW_INCR (0), INST_RETIRED (8), CPU_CYCLES (0x11), CHAIN (0x1e). A cycle is a nanosecond of the CPU thread's time; retired
- * instructions are counted as cycles, which is what is known without a cost in translated code. Counters are kept as an offset to
+ * Events: SW_INCR (0), INST_RETIRED (8), CPU_CYCLES (0x11), CHAIN (0x1e). A cycle is a nanosecond in which the CPU does not wait;
+ * retired instructions are counted as cycles, which is what is known without a cost in translated code. Counters are kept as an offset to
  * that clock while they run. The interrupt follows overflow flags that are enabled; who calls a64_pmu_poll before the time
  * that a64_pmu_next gives finds overflows in time.
  */
@@ -15,7 +15,7 @@ enum { EV_SW_INCR = 0, EV_INSTRUCTIONS = 8, EV_CYCLES = 0x11, EV_CHAIN = 0x1e };
 static uint64_t clock_now(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
@@ -75,6 +75,11 @@ static void count(CpuA64 *cpu, unsigned n, uint64_t by)
             count(cpu, n + 1, 1);
         }
     }
+}
+
+void a64_pmu_skip(CpuA64 *cpu)
+{
+    cpu->sys->pmu.last = clock_now();
 }
 
 void a64_pmu_poll(CpuA64 *cpu)
