@@ -698,6 +698,9 @@ void engine_flush(Engine *e, CpuHead *cpu)
             break;
         }
         engine_unlock(e);
+        if (cpu->soft) { /* one of them may wait for this thread */
+            cpu->soft->requests(cpu);
+        }
         usleep(50);
     }
     tb_forget_all(e);

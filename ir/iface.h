@@ -177,6 +177,7 @@ typedef struct Frontend {
     unsigned nhelpers;
     unsigned cpu_size;
     uint16_t pc_slot, nzcv_slot; /* slot numbers */
+    uint64_t watch_key;          /* key bits under which no access of memory may go unseen by SoftMmu.access */
     uint16_t sp_slot;            /* a multiple of 16 whenever it is the base of an access */
     /* Translates from pc under key into r (buffers inside are given), at most max_insns guest instructions.
      * cpu_model is the front end's own. Never fails: what cannot be fetched or decoded becomes an exit. */

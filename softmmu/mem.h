@@ -1,7 +1,7 @@
 /* mem.h - the machine's physical address space: RAM, ROM, flash and devices' registers.
  *
  * The map is made by the board before the first vCPU runs; after that only PCI BARs, flash modes and hot-plugged regions
- * change it, under PhysMem's lock, and every vCPU's TLB forgets the region before the call returns. Look-up takes no lock.
+ * change it, under PhysMem's lock, and every vCPU's TLB forgets the region at its next poll. Look-up takes no lock.
  * Overlaps: the region that was added last wins.
  *
  * Devices reach memory by mem_read and mem_write (copies) or mem_ptr (RAM only). Whoever writes by mem_ptr says so

@@ -46,7 +46,7 @@ void *mem_direct(PhysMem *m, uint64_t at, bool write, uint8_t **flags);
 /* Flags of the page with this host address, or NULL. Any thread. */
 uint8_t *mem_flags(PhysMem *m, const void *host);
 
-/* changed: the map is another one; returns when no vCPU uses the old one. code_written: bytes with PAGE_CODE changed. */
+/* changed: the map is another one. The caller may hold a device's lock: does not wait for vCPUs. code_written: bytes with PAGE_CODE changed. */
 typedef void MemChangeFn(void *arg);
 typedef void MemCodeFn(void *arg, void *host, uint64_t len);
 void mem_listen(PhysMem *m, MemChangeFn *changed, MemCodeFn *code_written, void *arg);

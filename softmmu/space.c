@@ -232,9 +232,9 @@ static void memory_changed(void *arg)
     TlbRequest r = {.what = FORGET_ALL, .kinds = (1 << MMU_KINDS) - 1, .any_vmid = true};
     if (self && self->space == s) {
         tlb_forget(self, &r);
-        ask_all(s, self, &r, true);
+        ask_all(s, self, &r, false);
     } else {
-        ask_all(s, NULL, &r, true);
+        ask_all(s, NULL, &r, false);
     }
 }
 
@@ -279,6 +279,17 @@ static bool device_access(Mmu *m, uint64_t pa, unsigned bytes, bool write, uint8
     return true;
 }
 
+/* After translation succeeded (DDI 0487 D2.10.5). */
+static void check_watchpoints(Mmu *m, uint64_t va, uint32_t acc)
+{
+    unsigned bytes = 1u << (acc & ACC_SIZE);
+    bool unpriv = acc & ACC_UNPRIV;
+    if ((acc & ACC_READ && a64_watchpoint(m->cpu, va, bytes, false, unpriv)) ||
+        (acc & ACC_WRITE && a64_watchpoint(m->cpu, va, bytes, true, unpriv))) {
+        raise_type(m, va, acc, FAULT_DEBUG);
+    }
+}
+
 /* A normal access that lies on two pages; only memory may be reached so. */
 static void *crossing(Mmu *m, Tlb *t, uint64_t va, uint32_t acc)
 {
@@ -295,6 +306,9 @@ static void *crossing(Mmu *m, Tlb *t, uint64_t va, uint32_t acc)
         }
         m->commit.pa[k] = page.pa;
         m->commit.bytes[k] = k ? bytes - first : first;
+    }
+    if (m->cpu->h.key & KEY_WATCH) {
+        check_watchpoints(m, va, acc);
     }
     if (acc & ACC_READ) {
         if (!device_access(m, m->commit.pa[0], first, false, m->buffer) ||
@@ -321,7 +335,8 @@ static void *soft_access(CpuHead *h, uint64_t va, uint32_t acc)
         soft_commit(h);
     }
     m->commit.what = COMMIT_NOTHING;
-    if (tlb_hit(e->tag, va, bytes)) {
+    bool watched = h->key & KEY_WATCH;
+    if (!watched && tlb_hit(e->tag, va, bytes)) {
         return (uint8_t *)(uintptr_t)e->host + (va & 4095);
     }
     m->stat_slow++;
@@ -333,11 +348,15 @@ static void *soft_access(CpuHead *h, uint64_t va, uint32_t acc)
     if (!tlb_walk(m, t, va, tlb_access_bits(acc), &page, &f)) {
         raise_abort(m, &f, acc);
     }
-    if (page.device && (va & (bytes - 1) || acc & ACC_CACHE)) {
+    unsigned align = bytes == 16 ? 8 : bytes; /* FEAT_LSE2: a pair of X registers is one access */
+    if (page.device && (va & (align - 1) || acc & ACC_CACHE)) {
         raise_type(m, va, acc, FAULT_ALIGNMENT);
     }
     uint8_t *flags;
     uint8_t *host = mem_direct(m->mem, page.pa, acc & ACC_WRITE, &flags);
+    if (watched) {
+        check_watchpoints(m, va, acc);
+    }
     if (host) {
         if (acc & ACC_WRITE && __atomic_load_n(flags, __ATOMIC_RELAXED) & PAGE_CODE) {
             m->commit.what = COMMIT_CODE;

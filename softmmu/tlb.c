@@ -225,7 +225,7 @@ void *tlb_fill(CpuHead *h, uint64_t va, uint32_t acc)
     Tlb *t = tlb_table(m, acc & ACC_UNPRIV);
     MmuPage page;
     A64Fault f;
-    if ((va & 4095) + (1u << (acc & ACC_SIZE)) > 4096 || !tlb_walk(m, t, va, tlb_access_bits(acc), &page, &f)) {
+    if (h->key & KEY_WATCH || (va & 4095) + (1u << (acc & ACC_SIZE)) > 4096 || !tlb_walk(m, t, va, tlb_access_bits(acc), &page, &f)) {
         return NULL;
     }
     const TlbEntry *e = tlb_entry(t->e, acc & ACC_WRITE ? TLB_WRITE : TLB_READ, va);

@@ -46,7 +46,7 @@ static Reg host_address(Lower *l, Mem m, unsigned acc, Reg t1, Reg keep, Stub **
     x_alu_ri(a, 1, ALU_CMP, t1, (1 << TLB_PAGE_BITS) - (1 << (acc & ACC_SIZE)));
     l_fault(l);
     Stub *s = l_stub(l, STUB_SOFT);
-    s->from = x_jcc(a, CC_A);
+    s->from = l->r->key & l->e->fe->watch_key ? x_jmp(a) : x_jcc(a, CC_A);
     s->reg = t1;
     s->reg2 = t2;
     s->imm = (int32_t)acc;

@@ -5,10 +5,11 @@
  *
  * Exclusives. Between a load-exclusive and its store-exclusive with no other memory access, a compare-and-swap with the
  * loaded value cannot be told from a monitor, because the program saw nothing of memory in between: that is what every
- * compiler-made loop becomes. Looking ahead from the load-exclusive (what_follows) tells three cases:
+ * compiler-made loop becomes. Looking ahead from the load-exclusive (what_follows) tells these cases:
  *   silent  the store follows in this region, in a straight line: only the builder knows of the monitor
  *   fold    the store follows by plain instructions, perhaps after branches: the slots excl_* describe the monitor;
  *           a store-exclusive that finds it open in its own block becomes a compare-and-swap, any other calls a helper
+ *   wait    WFE follows, and no store-exclusive: a monitor that only tells WFE to look again; no store-exclusive fits it
  *   strict  anything else. While the process has one thread, as fold. With more, the monitor must break when another
  *           thread stores: code is translated under KEY_STRICT, where every store first writes its thread's excl_ticket
  *           to the mark of its 16-byte granule (Space.store_marks). A strict monitor has a ticket of its own and is open
@@ -153,7 +154,8 @@ static bool is_plain(uint32_t word)
 enum {
     PATH_STORE = 1,  /* the store-exclusive that fits, by plain instructions only */
     PATH_STRICT = 2, /* a store-exclusive after something else */
-    PATH_SPLIT = 4   /* not one straight line within this region */
+    PATH_SPLIT = 4,  /* not one straight line within this region */
+    PATH_WAIT = 8    /* WFE: what was loaded is waited for */
 };
 
 enum { EXCL_KIND = 0xffe00000, EXCL_LOAD = 1 << 22 }; /* size, o2, L, o1 of the exclusives' encodings */
@@ -192,6 +194,9 @@ static unsigned path(const Tr *t, const A64 *a, uint64_t pc, unsigned steps, boo
         if ((w & 0x3f800000) == 0x08000000 && (w >> 31 || !(w >> 21 & 1))) { /* another exclusive, not CASP */
             return w & EXCL_LOAD ? found : found | PATH_STRICT;
         }
+        if (w == 0xd503205f) { /* WFE */
+            return found | PATH_WAIT;
+        }
         if ((w & 0xfffff0ff) == 0xd503305f || (w & 0xff000000) == 0xd4000000) { /* CLREX, exceptions */
             return found;
         }
@@ -221,7 +226,7 @@ static unsigned path(const Tr *t, const A64 *a, uint64_t pc, unsigned steps, boo
     return found;
 }
 
-typedef enum Follow { FOLLOW_SILENT, FOLLOW_FOLD, FOLLOW_STRICT } Follow;
+typedef enum Follow { FOLLOW_SILENT, FOLLOW_FOLD, FOLLOW_STRICT, FOLLOW_WAIT } Follow;
 
 static Follow what_follows(const Tr *t, const A64 *a)
 {
@@ -229,7 +234,7 @@ static Follow what_follows(const Tr *t, const A64 *a)
     bool pair = a->word >> 21 & 1, base_lost = a->rt == a->rn || (pair && a->rt2 == a->rn);
     unsigned line = 0, found = path(t, a, t->pc + 4, REACH, !base_lost, DEPTH, &line);
     if (found & PATH_STRICT || !(found & PATH_STORE)) {
-        return FOLLOW_STRICT;
+        return (found & (PATH_STRICT | PATH_WAIT)) == PATH_WAIT ? FOLLOW_WAIT : FOLLOW_STRICT;
     }
     bool here = t->ninsns + line < t->max_insns && (t->pc & (TR_PAGE - 1)) + 4 * line < TR_PAGE;
     return here && !(found & PATH_SPLIT) ? FOLLOW_SILENT : FOLLOW_FOLD;
@@ -250,7 +255,7 @@ static Follow monitor_begin(Tr *t, const A64 *a, IrRef address)
 static void monitor_open(Tr *t, Follow f, IrRef address, IrRef lo, IrRef hi, unsigned bytes)
 {
     IrBuild *b = t->b;
-    IrRef size = ir_iconst(b, I64, bytes);
+    IrRef size = ir_iconst(b, I64, f == FOLLOW_WAIT ? 0 : bytes);
     if (f == FOLLOW_SILENT) {
         b->known[SLOT_excl_addr] = address;
         b->known[SLOT_excl_lo] = lo;
@@ -264,7 +269,7 @@ static void monitor_open(Tr *t, Follow f, IrRef address, IrRef lo, IrRef hi, uns
         ir_set(b, SLOT_excl_hi, hi);
     }
     ir_set(b, SLOT_excl_size, size);
-    if (f == FOLLOW_FOLD || !(t->key & KEY_STRICT)) {
+    if (f != FOLLOW_STRICT || !(t->key & KEY_STRICT)) {
         ir_set(b, SLOT_excl_ticket, ir_iconst(b, I64, 0));
     }
 }

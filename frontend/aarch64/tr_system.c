@@ -389,6 +389,7 @@ const Frontend a64_system_frontend = {
     .pc_slot = SLOT_pc,
     .nzcv_slot = SLOT_nzcv,
     .sp_slot = SLOT_sp,
+    .watch_key = KEY_WATCH,
     .translate = translate,
     .key = sys_key,
     .disas = a64_disas,
