@@ -484,8 +484,10 @@ void gic_reset(void *gic)
 {
     Gic *g = gic;
     pthread_mutex_lock(&g->lock);
-    g->groups = 0;
-    g->one_world = !g->config.security;
+    __atomic_store_n(&g->groups, 0, __ATOMIC_RELAXED);
+    if (g->one_world == g->config.security) {
+        g->one_world = !g->config.security;
+    }
     for (unsigned k = 1; k < g->words; k++) {
         word_reset(g, &g->word[k]);
     }

@@ -246,17 +246,17 @@ int gits_new(Gic *g);
 void gits_reset(struct Gits *its);
 void gicv2m_map(Gic *g);
 
-/* LPIs of a redistributor (gicv3_lpi.c); intid in [GIC_LPI, GIC_LPI_END). Take c's lock. */
-void gic_lpi_set(GicCpu *c, unsigned intid, bool pending);
+/* LPIs of a redistributor (gicv3_lpi.c); intid in [GIC_LPI, GIC_LPI_END). Take c's lock. What it cost: LPIs looked at. */
+unsigned gic_lpi_set(GicCpu *c, unsigned intid, bool pending);
 /* Takes it away from `from` if pending there, and gives it to `to`. */
-void gic_lpi_move(GicCpu *from, GicCpu *to, unsigned intid);
-void gic_lpi_move_all(GicCpu *from, GicCpu *to);
+unsigned gic_lpi_move(GicCpu *from, GicCpu *to, unsigned intid);
+unsigned gic_lpi_move_all(GicCpu *from, GicCpu *to);
 /* The configuration of intid, or with 0 of all, may have changed. */
-void gic_lpi_invalidate(GicCpu *c, unsigned intid);
+unsigned gic_lpi_invalidate(GicCpu *c, unsigned intid);
 /* GICR_CTLR.EnableLPIs; c locked. */
 void gic_lpi_enable(GicCpu *c, bool on);
 void gic_lpi_acked(GicCpu *c, unsigned intid); /* c locked */
 /* Looks for c's best LPI again; c locked. */
-void gic_lpi_scan(GicCpu *c);
+unsigned gic_lpi_scan(GicCpu *c);
 
 #endif

@@ -8,6 +8,8 @@
  */
 #include "dev/gic_core.h"
 
+#include <stdlib.h>
+
 static unsigned lpi_end(const GicCpu *c)
 {
     unsigned bits = (c->propbaser & 0x1f) + 1;
@@ -29,20 +31,22 @@ static void lpi_offer(GicCpu *c, unsigned intid)
     }
 }
 
-void gic_lpi_scan(GicCpu *c)
+unsigned gic_lpi_scan(GicCpu *c)
 {
+    unsigned cost = 0;
     c->lpi = (GicBest){GIC_NONE, GIC_PRIO_IDLE, G1NS};
     if (!c->lpi_pending || !(c->ctlr & 1)) {
-        return;
+        return 0;
     }
     for (unsigned top = 0; top < LEN(c->lpi_some); top++) {
         for (uint64_t some = c->lpi_some[top]; some; some &= some - 1) {
             unsigned word = top * 64 + (unsigned)__builtin_ctzll(some);
-            for (uint64_t p = c->lpi_pending[word]; p; p &= p - 1) {
+            for (uint64_t p = c->lpi_pending[word]; p; p &= p - 1, cost++) {
                 lpi_offer(c, GIC_LPI + word * 64 + (unsigned)__builtin_ctzll(p));
             }
         }
     }
+    return cost;
 }
 
 /* The bit alone. True when it changed. */
@@ -67,18 +71,20 @@ static bool lpi_is_pending(const GicCpu *c, unsigned intid)
     return c->lpi_pending[(intid - GIC_LPI) / 64] >> (intid - GIC_LPI) % 64 & 1;
 }
 
-void gic_lpi_set(GicCpu *c, unsigned intid, bool pending)
+unsigned gic_lpi_set(GicCpu *c, unsigned intid, bool pending)
 {
+    unsigned cost = 1;
     pthread_mutex_lock(&c->lock);
     if (c->ctlr & 1 && lpi_mark(c, intid, pending)) {
         if (pending) {
             lpi_offer(c, intid);
         } else if (c->lpi.intid == intid) {
-            gic_lpi_scan(c);
+            cost += gic_lpi_scan(c);
         }
         gic_cpu_update(c);
     }
     pthread_mutex_unlock(&c->lock);
+    return cost;
 }
 
 void gic_lpi_acked(GicCpu *c, unsigned intid)
@@ -87,43 +93,54 @@ void gic_lpi_acked(GicCpu *c, unsigned intid)
     gic_lpi_scan(c);
 }
 
-void gic_lpi_move(GicCpu *from, GicCpu *to, unsigned intid)
+unsigned gic_lpi_move(GicCpu *from, GicCpu *to, unsigned intid)
 {
     pthread_mutex_lock(&from->lock);
     bool was = lpi_is_pending(from, intid);
     pthread_mutex_unlock(&from->lock);
-    if (was && from != to) {
-        gic_lpi_set(from, intid, false);
-        gic_lpi_set(to, intid, true);
-    }
+    return was && from != to ? gic_lpi_set(from, intid, false) + gic_lpi_set(to, intid, true) : 1;
 }
 
-void gic_lpi_move_all(GicCpu *from, GicCpu *to)
+unsigned gic_lpi_move_all(GicCpu *from, GicCpu *to)
 {
+    enum { WORDS = (GIC_LPI_END - GIC_LPI) / 64 };
+    unsigned cost = WORDS;
     if (from == to) {
-        return;
+        return 1;
     }
-    for (unsigned word = 0; word < (GIC_LPI_END - GIC_LPI) / 64; word++) {
-        pthread_mutex_lock(&from->lock);
-        uint64_t p = from->lpi_pending[word];
-        pthread_mutex_unlock(&from->lock);
-        for (; p; p &= p - 1) {
-            gic_lpi_move(from, to, GIC_LPI + word * 64 + (unsigned)__builtin_ctzll(p));
+    pthread_mutex_lock(&from->lock);
+    uint64_t *moved = malloc(WORDS * 8);
+    if (!moved) {
+        BUG("out of memory");
+    }
+    memcpy(moved, from->lpi_pending, WORDS * 8);
+    memset(from->lpi_pending, 0, WORDS * 8);
+    memset(from->lpi_some, 0, sizeof(from->lpi_some));
+    gic_lpi_scan(from);
+    gic_cpu_update(from);
+    pthread_mutex_unlock(&from->lock);
+    for (unsigned word = 0; word < WORDS; word++) {
+        for (uint64_t p = moved[word]; p; p &= p - 1) {
+            cost += gic_lpi_set(to, GIC_LPI + word * 64 + (unsigned)__builtin_ctzll(p), true);
         }
     }
+    free(moved);
+    return cost;
 }
 
-void gic_lpi_invalidate(GicCpu *c, unsigned intid)
+unsigned gic_lpi_invalidate(GicCpu *c, unsigned intid)
 {
+    unsigned cost = 1;
     if (!c->lpi_pending) {
-        return;
+        return cost;
     }
     pthread_mutex_lock(&c->lock);
     if (!intid || lpi_is_pending(c, intid)) {
-        gic_lpi_scan(c);
+        cost += gic_lpi_scan(c);
         gic_cpu_update(c);
     }
     pthread_mutex_unlock(&c->lock);
+    return cost;
 }
 
 /* Moves the pending bits between the guest's table, which has a bit for each INTID from 0, and here. */

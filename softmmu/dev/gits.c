@@ -3,7 +3,8 @@
  * A message is an EventID written to GITS_TRANSLATER by a DeviceID. The device table names the device's translation table
  * (ITT), that names LPI and collection, the collection table names the redistributor. All tables lie in the guest's memory, in
  * entries of 8 bytes of our own layout (below), so nothing here grows; what is read from them is checked each time, because
- * the guest may write there. Commands run on the thread that writes GITS_CWRITER, to the end of the queue.
+ * the guest may write there. Commands run on the thread that writes GITS_CWRITER, to the end of the queue unless that takes
+ * long (BUDGET): then the rest runs bit by bit on the I/O thread and whenever GITS_CREADR is read.
  *
  * A command with wrong operands has no effect and the next one follows; a queue that is no memory stalls.
  * Locks: Gits.lock, below it the redistributors'. Adding a command? A row of `commands`.
@@ -15,6 +16,7 @@
 enum { CTLR_ENABLED = 1, CTLR_QUIESCENT = 1u << 31, ITS_PART = 0x94, ARCH_GICV3 = 3 };
 enum { TABLE_DEVICES, TABLE_COLLECTIONS, TABLE_COUNT };
 enum { ENTRY = 8 /* bytes of each */, DEVICE_BITS = 16, EVENT_BITS = 16, COLLECTION_BITS = 16, COMMAND = 32, FRAME = 0x20000, TRANSLATER = 0x10040 };
+enum { BUDGET = 20000 };
 
 #define VALID (1ull << 63)
 #define INDIRECT (1ull << 62)
@@ -26,6 +28,8 @@ typedef struct Gits {
     Gic *gic;
     pthread_mutex_t lock;
     bool enabled, stalled;
+    bool deferred; /* the rest of the queue was left to the I/O thread */
+    unsigned cost; /* of the commands run at a stretch: LPIs and commands */
     uint64_t cbaser, cwriter, creadr;
     uint64_t baser[TABLE_COUNT];
 } Gits;
@@ -184,7 +188,7 @@ static void cmd_movi(Gits *s, const uint64_t *dw)
     GicCpu *from, *to = collection_cpu(s, dw[2] & 0xffff);
     uint32_t intid = event_lpi(s, dw_device(dw), dw_event(dw), &from, &e);
     if (intid && to && entry_write(s, e.at, VALID | (dw[2] & 0xffff) << 32 | intid)) {
-        gic_lpi_move(from, to, intid);
+        s->cost += gic_lpi_move(from, to, intid);
     }
 }
 
@@ -192,7 +196,7 @@ static void cmd_movall(Gits *s, const uint64_t *dw)
 {
     GicCpu *from = dw_redist(s, dw[2]), *to = dw_redist(s, dw[3]);
     if (from && to) {
-        gic_lpi_move_all(from, to);
+        s->cost += gic_lpi_move_all(from, to);
     }
 }
 
@@ -202,7 +206,7 @@ static void set_pending(Gits *s, const uint64_t *dw, bool pending)
     GicCpu *c;
     uint32_t intid = event_lpi(s, dw_device(dw), dw_event(dw), &c, &e);
     if (intid) {
-        gic_lpi_set(c, intid, pending);
+        s->cost += gic_lpi_set(c, intid, pending);
     }
 }
 
@@ -231,7 +235,7 @@ static void cmd_inv(Gits *s, const uint64_t *dw)
     GicCpu *c;
     uint32_t intid = event_lpi(s, dw_device(dw), dw_event(dw), &c, &e);
     if (intid) {
-        gic_lpi_invalidate(c, intid);
+        s->cost += gic_lpi_invalidate(c, intid);
     }
 }
 
@@ -239,7 +243,7 @@ static void cmd_invall(Gits *s, const uint64_t *dw)
 {
     GicCpu *c = collection_cpu(s, dw[2] & 0xffff);
     if (c) {
-        gic_lpi_invalidate(c, 0);
+        s->cost += gic_lpi_invalidate(c, 0);
     }
 }
 
@@ -255,13 +259,15 @@ static void (*const commands[])(Gits *s, const uint64_t *dw) = {
 };
 // clang-format on
 
+static void queue_continue(void *its);
+
 static void queue_run(Gits *s)
 {
     uint64_t bytes = ((s->cbaser & 0xff) + 1) * 0x1000;
     if (!s->enabled || !(s->cbaser & VALID) || s->stalled || s->cwriter >= bytes) {
         return;
     }
-    while (s->creadr != s->cwriter) {
+    for (s->cost = 0; s->creadr != s->cwriter && s->cost < BUDGET; s->cost++) {
         uint64_t dw[4];
         if (mem_read(s->gic->machine->mem, (Gpa){(s->cbaser & 0xffffffffff000ull) + s->creadr}, dw, COMMAND) < 0) {
             s->stalled = true;
@@ -273,6 +279,19 @@ static void queue_run(Gits *s)
         }
         s->creadr = s->creadr + COMMAND < bytes ? s->creadr + COMMAND : 0;
     }
+    if (s->creadr != s->cwriter && !s->deferred) {
+        s->deferred = true;
+        event_call(s->gic->machine->loop, queue_continue, s);
+    }
+}
+
+static void queue_continue(void *its)
+{
+    Gits *s = its;
+    pthread_mutex_lock(&s->lock);
+    s->deferred = false;
+    queue_run(s);
+    pthread_mutex_unlock(&s->lock);
 }
 
 /* -- registers -- */
@@ -334,6 +353,7 @@ static uint64_t creadr_read(void *of, unsigned n, bool ns)
 {
     Gits *s = of;
     (void)n, (void)ns;
+    queue_run(s);
     return s->creadr | s->stalled;
 }
 

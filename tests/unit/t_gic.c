@@ -438,6 +438,29 @@ Test(gic, translation_tables)
     cr_assert_eq(rd(ITS + 0x90, 8), 1); /* Stalled */
 }
 
+/* Commands that look at every pending LPI do not hold a CPU for long: the queue goes on when it is polled. */
+Test(gic, translation_takes_turns, .timeout = 60)
+{
+    v3(1);
+    its_init(1, false);
+    memset(ram + (PEND - RAM) + GIC_LPI / 8, 0xff, (GIC_LPI_END - GIC_LPI) / 8);
+    w32(redist(0), 0);
+    memset(ram + (PEND - RAM) + GIC_LPI / 8, 0xff, (GIC_LPI_END - GIC_LPI) / 8);
+    wr(redist(0) + 0x78, 8, PEND);
+    w32(redist(0), 1);
+    for (unsigned k = 0; k < 100; k++) {
+        put64(QUEUE + 32 * (cwriter / 32 + k), 0xd); /* INVALL of collection 0 */
+    }
+    wr(ITS + 0x88, 8, cwriter + 32 * 100);
+    unsigned polls = 0;
+    while (rd(ITS + 0x90, 8) != cwriter + 32 * 100) {
+        polls++;
+    }
+    cr_assert_gt(polls, 10);
+    cr_assert_lt(polls, 200);
+    cr_assert_eq(sr(0, SR_ICC_IAR1_EL1), 8192);
+}
+
 /* -- virtual CPU interface -- */
 
 #define LR(state, group, prio, intid) ((uint64_t)(state) << 62 | (uint64_t)(group) << 60 | (uint64_t)(prio) << 48 | (intid))
