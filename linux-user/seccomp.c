@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#include "log.h"
 #include "sig.h"
 #include "sys.h"
 
@@ -282,6 +283,9 @@ static int64_t install(Thread *t, uint64_t flags, uint64_t program)
     } p;
     Insn insns[MAX_INSNS];
     if (flags & ~(uint64_t)(FLAG_TSYNC | FLAG_LOG | FLAG_SPEC_ALLOW | FLAG_TSYNC_ESRCH | FLAG_WAIT_KILLABLE)) {
+        if (log_on(LOG_unimp)) {
+            log_printf("seccomp flags 0x%llx refused\n", (unsigned long long)flags);
+        }
         return -EINVAL;
     }
     if (get_user(&p, program, sizeof p) < 0) {
