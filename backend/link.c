@@ -14,10 +14,31 @@ void tb_link(Engine *e, Exit *x, Tb *to)
         x->to = to;
         x->next_in = to->in;
         to->in = x;
-        target_link(x, rw(e, to->entry));
+        if (x->via && to->tier == 1 && !to->no_loop) {
+            uint8_t *jump = x->at + x->via + COUNTER_JUMP;
+            codebuf_writable(&e->code, jump);
+            target_link_at(jump, rw(e, to->entry));
+            target_link(x, x->at + x->via);
+        } else {
+            target_link(x, rw(e, to->entry));
+        }
         e->stats.links++;
     }
     engine_unlock(e);
+}
+
+void tb_unlink(Engine *e, Exit *x)
+{
+    for (Exit **p = x->to ? &x->to->in : NULL; p && *p; p = &(*p)->next_in) {
+        if (*p == x) {
+            *p = x->next_in;
+            break;
+        }
+    }
+    codebuf_writable(&e->code, x->at);
+    target_link(x, x->stub);
+    x->to = NULL;
+    x->next_in = NULL;
 }
 
 void tb_unlink_in(Engine *e, Tb *tb)

@@ -55,6 +55,9 @@ Engine *engine_new(const EngineConfig *cfg)
     }
     e->cfg = *cfg;
     e->fe = cfg->fe;
+    e->cfg.loops = cfg->loops && !cfg->one_insn && !cfg->max_insns;
+    e->loops_first = cfg->loop_hot != 0;
+    e->cfg.loop_hot = cfg->loop_hot && cfg->loop_hot < INT32_MAX ? cfg->loop_hot : LOOP_HOT;
     if (tb_init(e) < 0) {
         return NULL;
     }
@@ -183,11 +186,11 @@ static unsigned max_insns(const Engine *e, uint64_t key)
     return e->cfg.max_insns ? e->cfg.max_insns : REGION_INSNS;
 }
 
-static void dump_ir(Engine *e, const IrRegion *r)
+void engine_dump_ir(Engine *e, const IrRegion *r)
 {
     if (log_on(LOG_in) && log_on_at(LOG_in, r->pc)) {
         uint32_t avail;
-        for (uint32_t off = 0; off + 4 <= r->nbytes; off += 4) {
+        for (int64_t off = -(int64_t)r->before; off + 4 <= (int64_t)r->nbytes; off += 4) {
             const uint8_t *p = e->cfg.space->fetch(e->cfg.space, gva_add(r->pc, off), &avail);
             uint32_t word;
             char text[128];
@@ -196,7 +199,7 @@ static void dump_ir(Engine *e, const IrRegion *r)
             }
             memcpy(&word, p, 4);
             e->fe->disas(gva_add(r->pc, off), word, text, sizeof text);
-            log_printf("0x%llx:  %08x  %s\n", (unsigned long long)(r->pc.v + off), word, text);
+            log_printf("0x%llx:  %08x  %s\n", (unsigned long long)(r->pc.v + (uint64_t)off), word, text);
         }
     }
     if (log_on(LOG_ir) && log_on_at(LOG_ir, r->pc)) {
@@ -211,7 +214,7 @@ static void make_ir(Engine *e, void *work, uint64_t pc, uint64_t key, unsigned m
     r->key = key;
 }
 
-static CodeChunk *take_chunk(Engine *e, CpuHead *cpu)
+CodeChunk *engine_take_chunk(Engine *e, CpuHead *cpu)
 {
     for (;;) {
         CodeChunk *ch = codebuf_take(e);
@@ -252,7 +255,7 @@ Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key, uint64_
     unsigned max = max_insns(e, key);
     uint8_t *rest = (uint8_t *)t->work + ALIGN_UP(sizeof(IrIns) * IR_CAP, 64);
     IrRegion r;
-    CodeChunk *ch = take_chunk(e, cpu);
+    CodeChunk *ch = engine_take_chunk(e, cpu);
     for (;;) {
         uint32_t seq = __atomic_load_n(&e->seq, __ATOMIC_ACQUIRE);
         times[0] = timed ? now_ns() : 0;
@@ -262,7 +265,7 @@ Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key, uint64_
         make_ir(e, t->work, pc, key, max, &r);
         times[1] = timed ? now_ns() : 0;
         if (UNLIKELY(log_mask)) {
-            dump_ir(e, &r);
+            engine_dump_ir(e, &r);
         }
         Tb *tb = target_compile(e, ch, &r, rest, WORK_BYTES - (size_t)(rest - (uint8_t *)t->work));
         times[2] = timed ? now_ns() : 0;
@@ -277,14 +280,14 @@ Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key, uint64_
             engine_lock(e);
             codebuf_give(&e->code, ch, true);
             engine_unlock(e);
-            ch = take_chunk(e, cpu);
+            ch = engine_take_chunk(e, cpu);
             continue;
         }
         Tb *mine = tb;
         tb->at = at;
         tb = publish(e, ch, tb, seq, &r, times);
         if (!tb) {
-            ch = take_chunk(e, cpu);
+            ch = engine_take_chunk(e, cpu);
             continue;
         }
         if (tb == mine && log_on(LOG_out) && log_on_at(LOG_out, r.pc)) {
@@ -373,7 +376,7 @@ static ExcKind run_interp(Engine *e, CpuHead *cpu)
         }
         make_ir(e, t->work, *pc_of(cpu), cpu->key, max_insns(e, cpu->key), &r);
         if (UNLIKELY(log_mask)) {
-            dump_ir(e, &r);
+            engine_dump_ir(e, &r);
         }
         uint8_t *rest = (uint8_t *)t->work + ALIGN_UP(sizeof(IrIns) * IR_CAP, 64);
         ExcKind k = ir_interp_run(e->fe, &r, cpu, e->cfg.space->base, rest);
@@ -590,6 +593,12 @@ ExcKind engine_run(CpuHead *cpu)
             from = NULL;
             flushes = engine_flushes(e);
         }
+        if (UNLIKELY(from && from->count < 0)) {
+            tb = tier2_hot(e, cpu, from, tb);
+            if (engine_flushes(e) != flushes) {
+                continue;
+            }
+        }
         if (from && !(e->cfg.no_opt & OFF_CHAIN) && (!e->cfg.soft || soft_may_link(e, from, tb))) {
             tb_link(e, from, tb);
         }
@@ -781,6 +790,12 @@ void engine_log_stats(const Engine *e)
     log_printf("translation %.3f ms: front end %.3f, back end %.3f us per guest instruction\n",
                (double)(s->frontend_ns + s->backend_ns) / 1e6, (double)s->frontend_ns / 1e3 / insns,
                (double)s->backend_ns / 1e3 / insns);
+    if (s->loops + s->not_loops) {
+        insns = s->loop_insns ? (double)s->loop_insns : 1;
+        log_printf("loops %llu (refused %llu), guest instructions %llu, host bytes %.1f and %.3f us each, %.3f ms\n",
+                   (unsigned long long)s->loops, (unsigned long long)s->not_loops, (unsigned long long)s->loop_insns,
+                   (double)s->loop_bytes / insns, (double)s->loop_ns / 1e3 / insns, (double)s->loop_ns / 1e6);
+    }
     log_printf("links %llu, look-ups %llu, flushes %llu, FP traps %llu\n", (unsigned long long)s->links,
                (unsigned long long)s->lookups, (unsigned long long)s->flushes, (unsigned long long)s->fp_traps);
 }
@@ -816,6 +831,7 @@ int engine_fork_child(Engine *e, CpuHead *cpu)
     e->cpus[0] = cpu; /* the other threads are gone */
     e->ncpus = 1;
     e->flushing = 0;
+    e->loop_busy = false; /* a thread that is gone may have been about to begin */
     engine_unlock(e);
     return 0;
 }

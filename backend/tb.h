@@ -23,7 +23,12 @@ struct Exit {
     uint8_t *stub;    /* rw address of its stub */
     Tb *to;           /* linked to, or NULL */
     Exit *next_in;    /* list of exits linked to the same Tb */
+    /* From `at`, 0 = nothing: for a jump back of a loop in tier 1, the stub that counts it; for a return site in a tier-2
+     * region, where that goes on while the region is valid. */
+    int32_t via;
+    int32_t count; /* jumps back until the loop is hot; negative: it is */
 };
+enum { COUNTER_JUMP = 14 }; /* where in a counting stub the displacement of its jump is */
 
 /* One host instruction that can fault. Sorted by off. */
 typedef struct Fault {
@@ -40,7 +45,7 @@ typedef struct Recipe {
     uint8_t wide;     /* 64 bits */
     uint8_t kind[2];  /* where the operands are: RECIPE_* */
     uint8_t place[2]; /* register, slot, spill place */
-    uint64_t k[2];
+    uint64_t k[2];    /* the constant, or what is added */
 } Recipe;
 enum { RECIPE_CONST, RECIPE_REG, RECIPE_SLOT, RECIPE_SPILL };
 
@@ -56,6 +61,9 @@ struct Tb {
     uint16_t before;
     bool dead;            /* invalidated: in no list any more */
     bool one_thread;      /* goes when the second thread comes */
+    bool no_loop;         /* tier 2 could do nothing for it */
+    uint8_t tier;
+    const uint8_t *slots; /* tier 2: slot of each general register; NULL: as everywhere */
     Exit *exits;
     Fault *faults;
     Recipe *recipes;
@@ -92,9 +100,13 @@ enum {
     PLACES_BITS = 1,         /* the table of these lists is that much smaller (a power of 2) */
     IR_CAP = 4096,           /* IR ops per region */
     REGION_INSNS = 48,       /* guest instructions per tier-1 region */
+    LOOP_IR_CAP = 12 * 1024, /* the same for a tier-2 region */
+    LOOP_INSNS = 512,
+    LOOP_HOT = 1000,         /* jumps back until a loop is hot */
     RET_STACK = 256 * 1024,  /* bytes of a host return stack */
     RESYNC_DEPTH = 64,       /* entries looked at after a return to an unexpected place */
     WORK_BYTES = 512 * 1024, /* IR and tables of one compilation */
+    LOOP_WORK_BYTES = 1024 * 1024,
     PENDING_ENGINE = 2       /* bit of CpuHead.pending: the engine itself wants the thread out */
 };
 
@@ -115,6 +127,7 @@ typedef struct CodeBuf {
 
 typedef struct EngineStats {
     uint64_t tbs, guest_insns, host_bytes, ir_ops, frontend_ns, backend_ns, flushes, links, lookups, fp_traps;
+    uint64_t loops, loop_insns, loop_bytes, loop_ns, not_loops; /* tier 2 */
 } EngineStats;
 
 /* A guest instruction that is translated in another way from its next translation on. */
@@ -158,6 +171,9 @@ struct Engine {
     unsigned nmarks;
     Mark marks[MARKS];
     void *target;           /* the target's own: stubs, pins, rule index */
+    void *loop_work;        /* LOOP_WORK_BYTES, or NULL until the first hot loop */
+    bool loop_busy;         /* a thread translates a loop there */
+    bool loops_first;       /* whatever time they take */
     EngineStats stats;
 };
 
@@ -208,7 +224,12 @@ void tb_remove(Engine *e, Tb *tb);                          /* lock held: from l
 Tb *tb_of_host(Engine *e, const void *rx);                  /* the Tb whose code holds rx, or NULL; signal-safe */
 const Fault *tb_fault(const Tb *tb, uint32_t off);          /* the entry exactly at off, or NULL */
 
+/* tier2.c */
+/* The loop that exit x jumped back to in tb is hot: what to run instead of tb, perhaps tb itself. */
+Tb *tier2_hot(Engine *e, CpuHead *cpu, Exit *x, Tb *tb);
+
 /* link.c */
+void tb_unlink(Engine *e, Exit *x);        /* lock held */
 void tb_link(Engine *e, Exit *x, Tb *to);  /* takes the lock */
 void tb_unlink_in(Engine *e, Tb *tb);      /* lock held: all exits that go to tb back to their stubs */
 
@@ -236,7 +257,11 @@ int target_init(Engine *e);
 Tb *target_compile(Engine *e, CodeChunk *ch, const IrRegion *r, void *work, size_t bytes);
 /* Runs translated code from entry (rx) until it leaves; cpu->exit_kind says why. */
 void target_enter(Engine *e, CpuHead *cpu, const uint8_t *entry);
-void target_link(Exit *x, const uint8_t *to_rw); /* one aligned 4-byte store */
+void target_link_at(uint8_t *at, const uint8_t *to_rw); /* one 4-byte store within a cache line */
+static inline void target_link(Exit *x, const uint8_t *to_rw)
+{
+    target_link_at(x->at, to_rw);
+}
 /* The host pc of an interrupted thread, and its state written to *cpu as the fault entry says (f = NULL: in the
  * dispatcher's stubs). */
 const void *target_uc_pc(const void *ucontext);
@@ -296,6 +321,8 @@ bool soft_may_link(Engine *e, const Exit *x, const Tb *to); /* in one page? */
 /* run.c */
 Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key, uint64_t at);
 void engine_flush(Engine *e, CpuHead *cpu);
+CodeChunk *engine_take_chunk(Engine *e, CpuHead *cpu); /* may flush */
+void engine_dump_ir(Engine *e, const IrRegion *r); /* -d in, ir */
 bool engine_in_interp(const CpuHead *cpu);
 NORETURN void engine_interp_out(CpuHead *cpu); /* ends the interpreter's run with exit_kind */
 unsigned engine_marks(Engine *e, uint64_t pc); /* MARK_* bits; lock-free */

@@ -32,7 +32,7 @@ unsigned tr_exit_flags(Tr *t, uint64_t target)
 
 bool tr_repeat_loop(Tr *t, uint64_t target)
 {
-    unsigned done = t->ninsns + 1, limit = t->max_insns < TR_LOOP_INSNS ? t->max_insns : TR_LOOP_INSNS;
+    unsigned done = t->ninsns + 1 - t->before, limit = t->max_insns < TR_LOOP_INSNS ? t->max_insns : TR_LOOP_INSNS;
     if (target != t->start || t->space->stop_at) {
         return false;
     }
@@ -42,6 +42,7 @@ bool tr_repeat_loop(Tr *t, uint64_t target)
     if (done + t->body > limit) {
         return false;
     }
+    t->repeats = true;
     t->next = target;
     return true;
 }
@@ -49,8 +50,8 @@ bool tr_repeat_loop(Tr *t, uint64_t target)
 bool tr_follow(Tr *t, uint64_t target)
 {
     bool same_page = ((target ^ t->pc) & -(uint64_t)TR_PAGE) == 0;
-    if (t->followed || !same_page || !t->guest->dispatches || t->space->stop_at || t->ninsns + TR_FOLLOW_INSNS >= t->max_insns ||
-        !t->guest->dispatches(t, target)) {
+    if (t->shape || t->followed || !same_page || !t->guest->dispatches || t->space->stop_at ||
+        t->ninsns + TR_FOLLOW_INSNS >= t->max_insns || !t->guest->dispatches(t, target)) {
         return false;
     }
     t->followed = true;
@@ -58,8 +59,7 @@ bool tr_follow(Tr *t, uint64_t target)
     return true;
 }
 
-/* Makes t->code and t->avail describe t->pc; false ends the region with the fetch fault. */
-static bool fetch(Tr *t)
+bool tr_fetch(Tr *t)
 {
     t->code = t->space->fetch(t->space, gva(t->pc), &t->avail);
     if (t->code && t->avail >= t->guest->min_bytes) {
@@ -70,17 +70,15 @@ static bool fetch(Tr *t)
     return false;
 }
 
-void tr_region(const Frontend *fe, const TrGuest *g, const void *model, Space *s, Gva pc, uint64_t key,
-               unsigned max_insns, IrRegion *r, IrIns *ins, uint32_t cap)
+void tr_begin(Tr *t, const Frontend *fe, const TrGuest *g, const void *model, Space *s, Gva pc, uint64_t key,
+              IrRegion *r, IrIns *ins, uint32_t cap)
 {
-    Tr tr, *t = &tr;
     memset(t, 0, offsetof(Tr, b_));
     t->guest = g;
     t->model = model;
     t->space = s;
     t->key = key;
     t->pc = t->start = t->top = t->low = pc.v;
-    t->max_insns = max_insns;
     t->b = &t->b_;
     ir_begin(t->b, r, ins, cap, fe->slots, fe->helpers);
     if (g->begin) {
@@ -88,33 +86,46 @@ void tr_region(const Frontend *fe, const TrGuest *g, const void *model, Space *s
     }
     r->pc = pc;
     r->key = key;
+}
+
+bool tr_one(Tr *t)
+{
+    const TrGuest *g = t->guest;
+    ir_insn(t->b, t->pc);
+    t->next = t->pc + g->min_bytes;
+    if (UNLIKELY(t->space->stop_at != NULL) && t->space->stop_at(t->space, gva(t->pc))) {
+        ir_exit_exc(t->b, EXC_DEBUG, 0, t->pc);
+        t->ended = true;
+    } else {
+        g->one(t);
+    }
+    t->ninsns++;
+    int64_t size = (int64_t)(t->next - t->pc); /* negative when a loop is repeated */
+    uint64_t end = size > 0 ? t->next : t->pc + g->min_bytes;
+    t->top = end > t->top ? end : t->top;
+    t->pc = t->next;
+    if (t->ended) {
+        return false;
+    }
+    t->low = t->pc < t->low ? t->pc : t->low;
+    t->code += size;
+    t->avail -= (uint32_t)size;
+    if (t->unsettled) {
+        ir_insn(t->b, t->pc);
+        g->settle(t);
+    }
+    return true;
+}
+
+void tr_region(const Frontend *fe, const TrGuest *g, const void *model, Space *s, Gva pc, uint64_t key,
+               unsigned max_insns, IrRegion *r, IrIns *ins, uint32_t cap)
+{
+    Tr tr, *t = &tr;
+    tr_begin(t, fe, g, model, s, pc, key, r, ins, cap);
+    t->max_insns = max_insns;
     uint64_t page = pc.v & -(uint64_t)TR_PAGE;
-    if (fetch(t)) {
-        for (;;) {
-            ir_insn(t->b, t->pc);
-            t->next = t->pc + g->min_bytes;
-            if (UNLIKELY(s->stop_at != NULL) && s->stop_at(s, gva(t->pc))) {
-                ir_exit_exc(t->b, EXC_DEBUG, 0, t->pc);
-                t->ended = true;
-            } else {
-                g->one(t);
-            }
-            t->ninsns++;
-            int64_t size = (int64_t)(t->next - t->pc); /* negative when a loop is repeated */
-            uint64_t end = size > 0 ? t->next : t->pc + g->min_bytes;
-            t->top = end > t->top ? end : t->top;
-            if (t->ended) {
-                t->pc = t->next;
-                break;
-            }
-            t->code += size;
-            t->avail -= (uint32_t)size;
-            t->pc = t->next;
-            t->low = t->pc < t->low ? t->pc : t->low;
-            if (t->unsettled) {
-                ir_insn(t->b, t->pc);
-                g->settle(t);
-            }
+    if (tr_fetch(t)) {
+        while (tr_one(t)) {
             bool leaves = (t->pc & -(uint64_t)TR_PAGE) != page || t->avail < g->min_bytes;
             if (leaves || t->ninsns >= max_insns || r->n + TR_INSN_IR_MAX > cap) {
                 ir_exit_pc(t->b, t->followed ? EXIT_POLL : 0, t->pc);

@@ -12,6 +12,7 @@
 
 typedef struct Tr Tr;
 typedef struct TrGuest TrGuest;
+typedef struct TrShape TrShape; /* of a tier-2 region: region.c */
 struct Tr {
     IrBuild *b;
     const TrGuest *guest;
@@ -25,12 +26,19 @@ struct Tr {
     uint32_t avail;      /* bytes from there that can be read without another fetch */
     unsigned ninsns, max_insns;
     uint64_t top, low; /* end and begin of the code that the region depends on */
-    unsigned body; /* instructions of the loop that is the region, once its end was reached; else 0 */
+    const TrShape *shape; /* tier 2, else NULL */
+    unsigned before; /* instructions before the block; 0 in tier 1 */
+    unsigned body; /* instructions of the loop that is the block, once its end was reached; else 0 */
+    bool repeats; /* the loop that is the block is repeated in it: at its begin again */
     bool followed; /* a branch to another place was followed (tr_follow) */
     bool ended; /* the translator has written an exit that nothing may follow */
     IrRef unsettled; /* the guest's own: a value that `settle` has to look at once the instruction is done */
     IrBuild b_; /* the builder; translators use t->b. Last: ir_begin clears what is to be cleared */
 };
+
+/* Where control goes after an instruction: on; to the target only; to either; to a subroutine that comes back; not
+ * where static code tells. */
+typedef enum TrFlow { FLOW_NEXT, FLOW_JUMP, FLOW_COND, FLOW_CALL, FLOW_END } TrFlow;
 
 /* What a guest gives to the loop. */
 struct TrGuest {
@@ -45,6 +53,8 @@ struct TrGuest {
     /* How many bytes of code it takes to see that the code overwrites the flags before anything can see them; 0: it
      * does not, or that is not soon clear. */
     unsigned (*flags_dead)(const uint8_t *code, uint32_t avail);
+    /* Where control goes after the instruction at `code`, whose address is pc. A guess is good enough. */
+    TrFlow (*flow)(const uint8_t *code, uint64_t pc, uint64_t *target);
 };
 
 enum { TR_PAGE = 4096,       /* a region never crosses a page */
@@ -56,6 +66,24 @@ enum { TR_PAGE = 4096,       /* a region never crosses a page */
 /* Runs the loop; arguments as Frontend.translate. */
 void tr_region(const Frontend *fe, const TrGuest *g, const void *model, Space *s, Gva pc, uint64_t key, unsigned max_insns, IrRegion *r,
                IrIns *ins, uint32_t cap);
+
+/* A tier-2 region: the loop at r->pc's address with what belongs to it, at most max_insns instructions. False: there is no
+ * loop, or no room for it. */
+bool tr_region_loop(const Frontend *fe, const TrGuest *g, const void *model, Space *s, const TrStop *stop, Gva pc, uint64_t key,
+                    unsigned max_insns, IrRegion *r, IrIns *ins, uint32_t cap);
+
+/* At a jump to target: true when its code follows in the same block of the tier-2 region. */
+bool tr_shape_joins(const TrShape *s, uint64_t target);
+/* Does the block end before pc: another block begins there, or the code is not in the region? */
+bool tr_shape_ends(const TrShape *s, uint64_t pc);
+
+/* Begins a translation at pc. */
+void tr_begin(Tr *t, const Frontend *fe, const TrGuest *g, const void *model, Space *s, Gva pc, uint64_t key,
+              IrRegion *r, IrIns *ins, uint32_t cap);
+/* Makes t->code and t->avail describe t->pc; false ends the region with the fetch fault. */
+bool tr_fetch(Tr *t);
+/* One instruction, and on to the next; false when it ended the region. */
+bool tr_one(Tr *t);
 
 /* At a branch back to where the region began: true when the loop is short enough for another copy of it. Then
  * translation goes on at the target, and what the branch does otherwise is a side exit. */

@@ -41,6 +41,9 @@ void ir_begin(IrBuild *b, IrRegion *r, IrIns *ins, uint32_t cap, const IrSlot *s
     r->cap = cap;
     r->n = 0;
     r->nblocks = 0;
+    r->tier = 1;
+    r->entry = 0;
+    r->before = 0;
     r->one_thread = false;
     append(b, (IrIns){.op = OP_nop});
     ir_new_block(b);

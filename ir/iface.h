@@ -168,6 +168,12 @@ struct Space {
     uint64_t store_marks[1 << STORE_MARK_BITS];
 };
 
+/* Where a tier-2 region ends: code that is better run as it is translated already. */
+typedef struct TrStop {
+    bool (*at)(const void *arg, uint64_t pc);
+    const void *arg;
+} TrStop;
+
 /* A front end: one guest architecture. */
 typedef struct Frontend {
     const char *name;
@@ -183,6 +189,9 @@ typedef struct Frontend {
      * cpu_model is the front end's own. Never fails: what cannot be fetched or decoded becomes an exit. */
     void (*translate)(const void *cpu_model, Space *s, Gva pc, uint64_t key, unsigned max_insns, IrRegion *r,
                       IrIns *ins, uint32_t cap);
+    /* The same for tier 2: the loop around pc (region.h). False when there is none, r->nblocks is 0 then, or too little room. */
+    bool (*translate_loop)(const void *cpu_model, Space *s, const TrStop *stop, Gva pc, uint64_t key, unsigned max_insns,
+                           IrRegion *r, IrIns *ins, uint32_t cap);
     /* Key from the CPU's state (FPCR etc.). */
     uint64_t (*key)(const CpuHead *cpu);
     /* Guest disassembly of one instruction for dumps. */
@@ -202,6 +211,8 @@ typedef struct EngineConfig {
                            * last call of soft->code on that thread. */
     size_t cache_bytes;   /* code memory, 0 = default */
     bool interp;          /* run in the IR interpreter */
+    bool loops;           /* tier 2: translate hot loops anew, as a whole */
+    unsigned loop_hot;    /* jumps back until a loop is hot; 0 = default, and tier 2 takes no more than a share of the time */
     bool one_insn;        /* one guest instruction per region */
     unsigned max_insns;   /* per tier-1 region, 0 = default */
     uint32_t no_opt;      /* OFF_* */

@@ -118,11 +118,19 @@ typedef enum ExcKind {
     EXC_COUNT
 } ExcKind;
 
+/* .imm of an op that a pass of tier 2 added: it is computed only where its value is looked at. */
+enum { IR_ON_DEMAND = 1 };
+
+enum { IR_BLOCKS = 64, IR_BLOCK_ROOM = 6 /* nops at the begin of a tier-2 block, for passes */ };
+
 typedef struct IrRegion {
     IrIns *ins; /* [0] is a nop */
     uint32_t n, cap;
-    IrBlock blocks[64];
-    unsigned nblocks;
+    IrBlock blocks[IR_BLOCKS];
+    uint64_t block_pc[IR_BLOCKS]; /* tier 2: guest address where the block begins */
+    IrRef flags[IR_BLOCKS];       /* tier 2: flags op at its begin that is lowered only where it is wanted, or 0 */
+    unsigned nblocks, entry;
+    unsigned tier;   /* 1; 2: an exit to the address of a block stays in the region (region.h) */
     Gva pc;          /* guest address of the first instruction */
     uint64_t key;    /* state key: KEY_* bits (iface.h) */
     uint32_t nbytes; /* guest bytes [pc - before, pc + nbytes) were read */

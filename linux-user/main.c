@@ -190,6 +190,7 @@ static void start_engine(Thread *t)
     const Options *o = &process.opt;
     EngineConfig cfg = {.fe = &a64_frontend, .cpu_model = process.model, .space = &process.space,
                         .cache_bytes = o->tb_size << 20, .interp = o->interp, .one_insn = o->one_insn,
+                        .loops = o->tier >= 2, .loop_hot = (unsigned)o->hot,
                         .code_made = o->perfmap || o->jitdump || o->gdbjit ? perf_code_made : NULL};
     const char *path;
     int r = perf_open(o, &path);

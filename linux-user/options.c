@@ -189,8 +189,8 @@ static void check(Options *o)
     if (o->smc && strcmp(o->smc, "protect")) {
         die(126, "--smc %s: expected \"protect\"", o->smc);
     }
-    if (o->tier > 1) {
-        die(126, "--tier: 0 or 1");
+    if (o->tier > 2) {
+        die(126, "--tier: 0, 1 or 2");
     }
     log_known = ~(uint32_t)(LOG_guest | LOG_mmu);
     if (o->log_items && (!strcmp(o->log_items, "help") || !strcmp(o->log_items, "?"))) {

@@ -44,6 +44,7 @@ typedef struct Options {
     uint64_t page_size;     /* -p, accepted */
     uint64_t tb_size;       /* -tb-size, in MiB */
     uint64_t tier;          /* --tier */
+    uint64_t hot;           /* --hot */
     uint64_t seed;          /* -seed */
     uint64_t exec_self;     /* armx's own file as a descriptor, plus one; 0 = none */
     uint64_t exec_seccomp;  /* descriptor of its filters, plus one; 0 = none */

@@ -42,7 +42,7 @@ Stub *l_stub(Lower *l, unsigned kind)
         l->nstubs--;
     }
     Stub *s = &l->stubs[l->nstubs++];
-    *s = (Stub){.kind = kind, .reg = NOREG};
+    *s = (Stub){.kind = kind, .reg = NOREG, .block = -1};
     return s;
 }
 
@@ -59,34 +59,69 @@ static void store_flags_at_end(Lower *l, const IrIns *in)
     }
 }
 
-static void poll_then(Lower *l, Exit *x)
+static void poll_then(Lower *l, Exit *x, int block)
 {
     poll(l);
     Stub *s = l_stub(l, STUB_PENDING);
     s->from = x_jcc(&l->a, CC_NE);
     s->exit = x;
+    s->block = block;
+}
+
+void exit_goto(Lower *l, uint8_t *at, int block)
+{
+    if (l->nfix >= LEN(l->fix)) {
+        l->too_big = true;
+        return;
+    }
+    l->fix[l->nfix].at = at;
+    l->fix[l->nfix++].block = (uint32_t)block;
+}
+
+/* Jumps back in tier 1 are counted. */
+static void count_jumps(Lower *l, Exit *x)
+{
+    if (l->e->cfg.loops && l->r->tier == 1 && x->pc <= l->guest_pc) {
+        x->count = (int32_t)l->e->cfg.loop_hot;
+    }
 }
 
 static void own_exit_pc(Lower *l, IrRef i)
 {
     const IrIns *in = l_ins(l, i);
     uint64_t pc = ir_imm64(in);
+    int block = ir_edge(l->r, in, 0);
     store_flags_at_end(l, in);
     if (in->x & EXIT_SYNC) {
+        loop_leave(l);
         x_mov_ri(&l->a, RTARGET, pc);
         x_jmp_abs(&l->a, l->t->indirect_miss);
         return;
     }
-    Exit *x = exit_new(l, pc);
     if (in->x & EXIT_POLL) {
-        poll_then(l, x);
+        Exit *x = exit_new(l, pc);
+        poll_then(l, x, block);
+        if (block < 0) {
+            count_jumps(l, x);
+            loop_leave(l);
+            exit_jump(l, x);
+        }
+    } else if (block < 0) {
+        loop_leave(l);
+        exit_jump(l, exit_new(l, pc));
     }
-    exit_jump(l, x);
+    if (block >= 0 && block != (int)l->block + 1) {
+        exit_goto(l, x_jmp(&l->a), block);
+    }
 }
 
 /* A conditional jump to where `stub` (kind STUB_FLAGS or STUB_JUMP) or, without one, the exit itself is. */
 static void jump_if(Lower *l, X86Cond cc, Exit *x, bool stub, const Stub *like)
 {
+    if (!stub && like->block >= 0) {
+        exit_goto(l, x_jcc(&l->a, cc), like->block);
+        return;
+    }
     if (!stub) {
         align_patch(&l->a, 2);
         x->at = x_jcc(&l->a, cc);
@@ -102,7 +137,9 @@ static void own_exit_if(Lower *l, IrRef i)
 {
     const IrIns *in = l_ins(l, i);
     Asm *a = &l->a;
-    Exit *x = exit_new(l, ir_imm64(in));
+    int block = ir_edge(l->r, in, 0);
+    bool inside = block >= 0;
+    Exit *x = !inside || (in->x & EXIT_POLL) ? exit_new(l, ir_imm64(in)) : NULL;
     bool flags = !(in->x & EXIT_FLAGS_DEAD) && l->nz;
     const IrIns *c = l_ins(l, in->a);
     bool same = c->op == OP_test_flags && (l->val[in->a].attr & A_LAZY) && c->a == l->nz;
@@ -119,7 +156,11 @@ static void own_exit_if(Lower *l, IrRef i)
         l->lock = 0;
         cc = fl_cond(l, in->a);
     }
-    Stub like = {.kind = flags ? STUB_FLAGS : STUB_JUMP, .form = l->form, .exit = x, .poll = in->x & EXIT_POLL};
+    Stub like = {.kind = flags ? STUB_FLAGS : STUB_JUMP, .form = l->form, .exit = x, .poll = in->x & EXIT_POLL,
+                 .reg = NOREG, .block = block};
+    if (in->x & EXIT_POLL && !inside) {
+        count_jumps(l, x);
+    }
     uint8_t *odd = NULL;
     if (cc.and_np) {
         odd = x_jcc8(a, CC_P);
@@ -132,14 +173,24 @@ static void own_exit_if(Lower *l, IrRef i)
     if ((in->x & EXIT_POLL) && !flags) { /* the jump back of a loop: test on the taken path, inline */
         uint8_t *stay = x_jcc8(a, cc.cc ^ 1);
         poll(l);
-        align_patch(a, 2);
-        x->at = x_jcc(a, CC_E);
+        if (inside) {
+            exit_goto(l, x_jcc(a, CC_E), block);
+        } else if (l->nfreed) {
+            uint8_t *pending = x_jcc8(a, CC_NE);
+            loop_leave(l);
+            exit_jump(l, x);
+            asm_link8(pending, a->p);
+        } else {
+            align_patch(a, 2);
+            x->at = x_jcc(a, CC_E);
+        }
         Stub *s = l_stub(l, STUB_PENDING);
         s->from = x_jmp(a);
         s->exit = x;
+        s->block = block;
         asm_link8(stay, a->p);
     } else {
-        jump_if(l, cc.cc, x, flags || (in->x & EXIT_POLL), &like);
+        jump_if(l, cc.cc, x, flags || (in->x & EXIT_POLL) || (!inside && l->nfreed), &like);
     }
     if (odd) {
         asm_link8(odd, a->p);
@@ -150,9 +201,17 @@ static void own_exit_if(Lower *l, IrRef i)
 static void return_site(Lower *l, IrRef i)
 {
     Exit *x = exit_new(l, l->guest_pc + (uint64_t)l_ins(l, i)->imm);
+    int block = ir_edge(l->r, l_ins(l, i), l->guest_pc);
     x_cmp_rm(&l->a, 1, RTARGET, mem_rip(&x->pc));
     x_jcc_abs(&l->a, CC_NE, l->t->ret_mismatch);
     exit_jump(l, x);
+    if (block >= 0) { /* by a jump that invalidation can turn away */
+        x->via = (int32_t)(l->a.p - x->at);
+        loop_enter(l);
+        if (block != (int)l->block + 1) {
+            exit_goto(l, x_jmp(&l->a), block);
+        }
+    }
 }
 
 static void own_exit_call(Lower *l, IrRef i)
@@ -161,8 +220,9 @@ static void own_exit_call(Lower *l, IrRef i)
     store_flags_at_end(l, in);
     Exit *x = exit_new(l, ir_imm64(in));
     if (in->x & EXIT_POLL) {
-        poll_then(l, x);
+        poll_then(l, x, -1);
     }
+    loop_leave(l);
     align_patch(&l->a, 1);
     x->at = x_call(&l->a);
     return_site(l, i);
@@ -180,6 +240,7 @@ static void load_target(Lower *l, const IrIns *in)
         Reg r = l_reg(l, in->a);
         l_mov(l, I64, RTARGET, r);
     }
+    loop_leave(l);
 }
 
 static void own_exit_ret(Lower *l, IrRef i)
@@ -248,6 +309,7 @@ static void own_exit_exc(Lower *l, IrRef i)
 {
     const IrIns *in = l_ins(l, i);
     fl_store(l);
+    loop_leave(l);
     leave_with(l, (ExcKind)in->x, in->imm, ir_imm64(in));
 }
 
@@ -270,22 +332,12 @@ static void own_exit_exc_if(Lower *l, IrRef i)
     }
 }
 
-static void goto_block(Lower *l, uint8_t *at, uint32_t block)
-{
-    if (l->nfix >= LEN(l->fix)) {
-        l->too_big = true;
-        return;
-    }
-    l->fix[l->nfix].at = at;
-    l->fix[l->nfix++].block = block;
-}
-
 static void own_jump(Lower *l, IrRef i)
 {
     fl_store(l);
     l->lock = 0;
     l_sync_block_end(l);
-    goto_block(l, x_jmp(&l->a), (uint32_t)l_ins(l, i)->imm);
+    exit_goto(l, x_jmp(&l->a), l_ins(l, i)->imm);
 }
 
 static void own_branch(Lower *l, IrRef i)
@@ -296,12 +348,12 @@ static void own_branch(Lower *l, IrRef i)
     l_sync_block_end(l);
     CondCode cc = fl_cond(l, in->a);
     if (cc.and_np) {
-        goto_block(l, x_jcc(&l->a, CC_P), in->c);
+        exit_goto(l, x_jcc(&l->a, CC_P), (int)in->c);
     } else if (cc.or_p) {
-        goto_block(l, x_jcc(&l->a, CC_P), in->b);
+        exit_goto(l, x_jcc(&l->a, CC_P), (int)in->b);
     }
-    goto_block(l, x_jcc(&l->a, cc.cc), in->b);
-    goto_block(l, x_jmp(&l->a), in->c);
+    exit_goto(l, x_jcc(&l->a, cc.cc), (int)in->b);
+    exit_goto(l, x_jmp(&l->a), (int)in->c);
 }
 
 /* -- calls of C functions ------------------------------------------------------------------------------ */
@@ -359,8 +411,10 @@ static void own_call(Lower *l, IrRef i)
     l_evict(l, l->t->temps);
     x_mov_ri(a, RCX, l->guest_pc);
     x_store_rm(a, 1, RCX, l_slot(l, l->e->fe->pc_slot));
+    loop_leave(l);
     x_mov_ri(a, RAX, (uint64_t)(uintptr_t)h->fn);
     x_call_abs(a, h->effects & GENERAL ? l->t->helper_general : h->effects & STATE ? l->t->helper : l->t->helper_plain);
+    loop_enter(l);
     if (h->ret == TV128) {
         Reg d = l_dst(l, i, true);
         x_vmovups_rm(a, d, l_head(l, offsetof(CpuHead, ev) + 3 * sizeof(V128)));
@@ -439,12 +493,80 @@ void fl_store_form(Asm *a, FlagForm form, Mem m)
     x_store_rm(a, 0, RAX, m);
 }
 
+/* rsi or rdx = operand v of flags that a block computes again. */
+static void load_operand(Lower *l, Reg d, IrRef v, bool wide)
+{
+    const IrIns *in = l_ins(l, v);
+    Asm *a = &l->a;
+    if (in->op == OP_const) {
+        x_mov_ri(a, d, ir_imm64(in));
+        return;
+    }
+    const IrIns *get = in->op == OP_add ? l_ins(l, in->a) : in;
+    Reg pin = l->t->pin[get->x];
+    if (pin != NOREG) {
+        x_mov_rr(a, 1, d, pin);
+    } else {
+        x_mov_rm(a, 1, d, l_slot(l, get->x));
+    }
+    if (in->op == OP_add) {
+        x_mov_ri(a, RAX, ir_imm64(l_ins(l, in->b)));
+        x_add_rr(a, wide, d, RAX);
+    }
+}
+
+static void load_fp(Lower *l, Reg d, IrRef v)
+{
+    unsigned slot = l_ins(l, v)->x;
+    if (l->t->pin[slot] != NOREG) {
+        x_vmovaps_rr(&l->a, d, l->t->pin[slot]);
+    } else {
+        x_vmovups_rm(&l->a, d, l_slot(l, slot));
+    }
+}
+
+/* On an edge to this block, where flags are not stored because it computes them again: stores them after all. */
+static void store_flags_of(Lower *l, int block)
+{
+    IrRef f = block >= 0 ? l->r->flags[block] : 0;
+    Asm *a = &l->a;
+    if (!f) {
+        return;
+    }
+    const IrIns *in = l_ins(l, f), *x = in;
+    bool wide = in->ty == I64;
+    if (in->op == OP_fl_fcmp) {
+        load_fp(l, XMM0, in->a);
+        load_fp(l, XMM0 + 1, in->b);
+        enc_v_rr(a, in->ty == F64 ? X_vucomisd : X_vucomiss, XMM0, 0, XMM0 + 1);
+        fl_store_form(a, FF_FAB, l_slot(l, l->e->fe->nzcv_slot));
+        return;
+    }
+    if (in->op == OP_fl_logic && l->ins[in->a].op == OP_and) {
+        x = l_ins(l, in->a);
+    }
+    load_operand(l, RSI, x->a, wide);
+    if (x->b) {
+        load_operand(l, RDX, x->b, wide);
+    }
+    if (in->op == OP_fl_add) {
+        x_add_rr(a, wide, RSI, RDX);
+    } else if (in->op == OP_fl_sub) {
+        x_cmp_rr(a, wide, RSI, RDX);
+    } else {
+        x_test_rr(a, wide, x->b ? RDX : RSI, RSI);
+    }
+    fl_store_form(a, in->op == OP_fl_sub ? FF_SUB : FF_ADD, l_slot(l, l->e->fe->nzcv_slot));
+}
+
 static void one_stub(Lower *l, const Stub *s)
 {
     Asm *a = &l->a;
     asm_link(s->from, a->p);
     switch (s->kind) {
     case STUB_PENDING:
+        store_flags_of(l, s->block);
+        loop_leave(l);
         x_lea(a, 1, RAX, mem_rip(s->exit));
         x_jmp_abs(a, l->t->pending);
         break;
@@ -453,17 +575,27 @@ static void one_stub(Lower *l, const Stub *s)
         /* fall through */
     case STUB_JUMP: {
         Exit *x = s->exit;
-        if (x->at) { /* the second way to the same exit */
+        if (x && x->at) { /* the second way to the same exit */
             x = exit_new(l, x->pc);
+            if (s->poll) {
+                count_jumps(l, x);
+            }
         }
         uint8_t *leave = NULL;
         if (s->poll) {
             poll(l);
             leave = x_jcc(a, CC_NE);
         }
-        exit_jump(l, x);
+        if (s->block >= 0) {
+            exit_goto(l, x_jmp(a), s->block);
+        } else {
+            loop_leave(l);
+            exit_jump(l, x);
+        }
         if (leave) {
             asm_link(leave, a->p);
+            store_flags_of(l, s->block);
+            loop_leave(l);
             x_lea(a, 1, RAX, mem_rip(x));
             x_jmp_abs(a, l->t->pending);
         }
@@ -473,6 +605,7 @@ static void one_stub(Lower *l, const Stub *s)
         if (s->reg != NOREG) {
             x_store_rm(a, 1, s->reg, l_head(l, offsetof(CpuHead, exit_addr)));
         }
+        loop_leave(l);
         leave_with(l, s->exc, s->imm, s->pc);
         break;
     case STUB_SOFT:
@@ -504,6 +637,9 @@ void exit_stubs(Lower *l)
             return;
         }
         Exit *x = &l->exits[k];
+        if (!x->at) { /* only for a poll */
+            continue;
+        }
         x->stub = a->p;
         asm_link(x->at, a->p);
         if (l->e->cfg.soft && (x->pc ^ l->r->pc.v) >> TLB_PAGE_BITS) { /* never linked: another page may be elsewhere later */
@@ -513,6 +649,18 @@ void exit_stubs(Lower *l)
         }
         x_lea(a, 1, RAX, mem_rip(x));
         x_jmp_abs(a, l->t->unlinked);
+        if (x->via) {
+            asm_link(x->at, x->at + x->via);
+        }
+        if (x->count) {
+            align_patch(a, COUNTER_JUMP);
+            x->via = (int32_t)(a->p - x->at);
+            x_alu_mi(a, 0, ALU_SUB, mem_rip(&x->count), 1);
+            asm_link(x_jcc(a, CC_S), x->stub);
+            uint8_t *jump = x_jmp(a);
+            asm_link(jump, x->stub);
+            ASSERT(jump == x->at + x->via + COUNTER_JUMP);
+        }
     }
 }
 

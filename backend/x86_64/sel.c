@@ -218,7 +218,8 @@ static void analyze(Lower *l)
     for (IrRef i = l->r->n - 1; i > 0; i--) {
         const IrIns *in = &l->ins[i];
         Val *v = &l->val[i];
-        unsigned eff = ir_ops[in->op].effects;
+        bool on_demand = in->imm == IR_ON_DEMAND && ((in->op >= OP_fl_add && in->op <= OP_fl_fcmp) || in->op == OP_add);
+        unsigned eff = on_demand ? 0 : ir_ops[in->op].effects;
         switch (in->op) {
         case OP_nop: case OP_insn: case OP_const: case OP_v_const: case OP_v_const_hi:
             continue;
@@ -238,13 +239,20 @@ static void analyze(Lower *l)
                 s->nz_need = s->nz_need ? s->nz_need : i;
             }
             break;
-        case OP_exit_pc: case OP_exit_if: case OP_exit_call:
+        case OP_exit_pc: case OP_exit_call:
+            s->nz_need = 0; /* what comes behind is another block */
+            s->clob = l->r->n;
+            /* fall through */
+        case OP_exit_if:
             if (!(in->x & EXIT_FLAGS_DEAD) && !s->nz_need) {
                 s->nz_need = i;
             }
             break;
-        case OP_exit_ind: case OP_exit_ret: case OP_exit_call_ind: case OP_exit_exc: case OP_exit_exc_if: case OP_jump:
-        case OP_branch:
+        case OP_exit_ind: case OP_exit_ret: case OP_exit_call_ind: case OP_exit_exc: case OP_jump: case OP_branch:
+            s->nz_need = i;
+            s->clob = l->r->n;
+            break;
+        case OP_exit_exc_if:
             s->nz_need = s->nz_need ? s->nz_need : i;
             break;
         default:
@@ -263,10 +271,10 @@ static void analyze(Lower *l)
             s->nz_need = i;
         }
         IrRef pos = i;
-        if (is_lazy(l, in, v)) {
+        if (is_lazy(l, in, v) || (on_demand && in->op == OP_add)) {
             v->attr |= A_LAZY;
             pos = v->sets && in->op == OP_add ? v->next : v->last; /* a set computes it */
-        } else if (can_reissue(in->op) && (s->clob < v->last || (v->fuse && v->uses == 1) || in->op == OP_fl_fcmp)) {
+        } else if (can_reissue(in->op) && (on_demand || s->clob < v->last || (v->fuse && v->uses == 1) || in->op == OP_fl_fcmp)) {
             v->attr |= A_REISSUE;
             pos = v->last > i ? v->last : i;
         }
@@ -327,6 +335,7 @@ void l_mov(Lower *l, IrType ty, Reg d, Reg s)
 
 static void store_spill(Lower *l, IrRef v, Mem m)
 {
+    l_memory(l);
     Reg r = l->val[v].reg;
     if (reg_is_xmm(r)) {
         x_vmovups_to_rm(&l->a, r, m);
@@ -500,6 +509,7 @@ static void reload(Lower *l, IrRef v, Reg d)
     Asm *a = &l->a;
     ASSERT(p->spill != NOSPILL || p->home != NOSLOT);
     Mem m = p->spill != NOSPILL ? spill_place(l, p->spill) : l_slot(l, p->home);
+    l_memory(l);
     p->attr |= A_ZX;
     switch (ty) {
     case I32: case TFLAGS: x_mov_rm(a, 0, d, m); break;
@@ -567,7 +577,7 @@ static void materialize(Lower *l, IrRef v)
         d = l_temp(l);
     }
     x_lea(&l->a, 1, d, mem(s, (int32_t)ir_imm64(l_ins(l, in->b))));
-    l->val[v].attr |= A_ZX;
+    l->val[v].attr |= in->ty == I64 ? A_ZX : 0;
     hold(l, v, d);
 }
 
@@ -801,7 +811,7 @@ static void lower_get(Lower *l, IrRef i)
     Val *v = &l->val[i];
     v->reg = l->t->pin[slot];
     IrType ty = type_of(l, i), full = (IrType)l->e->fe->slots[slot].type;
-    v->attr = (uint8_t)((v->attr & ~A_ZX) | (ty == full ? A_ZX : 0));
+    v->attr = (uint8_t)((v->attr & ~A_ZX) | (ty == full || l->ins[i].y ? A_ZX : 0));
     if (slot == l->e->fe->nzcv_slot) {
         v->reg = NOREG;
     }
@@ -897,6 +907,7 @@ static void set_memory(Lower *l, IrRef v, IrType ty, unsigned slot)
     Asm *a = &l->a;
     Mem m = l_slot(l, slot);
     IrType full = (IrType)l->e->fe->slots[slot].type;
+    l_memory(l);
     l_evict_slot(l, slot, v);
     if (is_int(full)) {
         uint64_t k = l_is_const(l, v) ? ir_imm64(l_ins(l, v)) : 0;
@@ -1009,8 +1020,13 @@ static bool recipe_place(const Lower *l, IrRef v, Recipe *r, unsigned n)
         r->k[n] = ir_imm64(l_ins(l, v));
         return true;
     }
-    if (p->attr & A_LAZY) {
-        return false;
+    if ((p->attr & (A_LAZY | A_DONE)) == A_LAZY) {
+        const IrIns *in = l_ins(l, v);
+        if (in->op != OP_add || !l_is_const(l, in->b) || !recipe_place(l, in->a, r, n)) {
+            return false;
+        }
+        r->k[n] = ir_imm64(l_ins(l, in->b));
+        return true;
     }
     r->kind[n] = p->reg != NOREG ? RECIPE_REG : p->spill != NOSPILL ? RECIPE_SPILL : RECIPE_SLOT;
     r->place[n] = p->reg != NOREG ? p->reg : p->spill != NOSPILL ? p->spill : p->home;
@@ -1029,8 +1045,13 @@ static bool recipe(const Lower *l, IrRef f, Recipe *r)
     }
     memset(r, 0, sizeof *r);
     r->op = in->op;
-    r->wide = in->ty == I64;
+    r->wide = in->ty == I64 || in->ty == F64;
     switch (in->op) {
+    case OP_fl_fcmp:
+        if (l->e->cfg.soft || (l->r->key & (KEY_FP_SLOW | KEY_FP_FZ))) {
+            return false;
+        }
+        /* fall through */
     case OP_fl_add: case OP_fl_sub: case OP_and:
         return recipe_place(l, in->a, r, 0) && recipe_place(l, in->b, r, 1);
     case OP_fl_logic:
@@ -1315,7 +1336,7 @@ static IrRef arithmetic_flags(const Lower *l, IrRef i)
 
 static void start_block(Lower *l)
 {
-    l->busy = l->lock = 0;
+    l->busy = l->lock = l->spills = 0;
     memset(l->reg_val, 0, sizeof l->reg_val);
     memset(l->slot_head, 0, sizeof(IrRef) * l->e->fe->nslots);
     memset(l->slot_cur, 0, sizeof(IrRef) * l->e->fe->nslots);
@@ -1374,7 +1395,7 @@ static void lower_one(Lower *l, IrRef i)
         l_op(l, i + 1);
         l->want_flags = 0;
         l->val[i + 1].attr |= A_DONE;
-    } else if ((v->attr & A_REISSUE) && in->op != OP_fl_fcmp) {
+    } else if ((v->attr & A_REISSUE) && (in->op != OP_fl_fcmp || in->imm == IR_ON_DEMAND)) {
         return;
     } else {
         l->want_flags = arithmetic_flags(l, i);
@@ -1386,6 +1407,10 @@ static void lower_one(Lower *l, IrRef i)
 
 static bool lower_blocks(Lower *l)
 {
+    loop_enter(l);
+    if (l->r->tier == 2 && l->r->entry) {
+        exit_goto(l, x_jmp(&l->a), (int)l->r->entry);
+    }
     for (l->block = 0; l->block < l->r->nblocks; l->block++) {
         const IrBlock *b = &l->r->blocks[l->block];
         start_block(l);
@@ -1401,9 +1426,6 @@ static bool lower_blocks(Lower *l)
             leave_block(l);
         }
     }
-    for (unsigned k = 0; k < l->nfix; k++) {
-        asm_link(l->fix[k].at, l->block_at[l->fix[k].block]);
-    }
     return true;
 }
 
@@ -1418,5 +1440,8 @@ bool sel_region(Lower *l)
         return false;
     }
     exit_stubs(l);
+    for (unsigned k = 0; k < l->nfix; k++) {
+        asm_link(l->fix[k].at, l->block_at[l->fix[k].block]);
+    }
     return !l->a.overflow && !l->too_big;
 }

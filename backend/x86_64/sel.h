@@ -31,6 +31,7 @@
 #include "../tb.h"
 #include "build.h"
 #include "enc.h"
+#include "region.h"
 
 enum { NOSLOT = 255, NOSPILL = 255, NSPILLS = 48 };
 enum { A_ZX = 1, A_LAZY = 2, A_DEAD = 4, A_REISSUE = 8, A_DONE = 16, A_ADDR = 32 };
@@ -90,6 +91,7 @@ typedef struct Stub {
     Reg reg;       /* STUB_EXC: faulting address or NOREG */
     uint8_t *from; /* displacement to link to the stub */
     uint8_t *back; /* STUB_MISS, STUB_SOFT: where to go on */
+    int block;     /* of the region, where STUB_FLAGS and STUB_JUMP go; -1: to the exit */
     Exit *exit;
     ExcKind exc;
     int32_t imm;
@@ -127,17 +129,23 @@ typedef struct Lower {
     IrRef spill_val[NSPILLS];
     Fault faults[1024];
     unsigned nfaults;
-    Recipe recipes[64];
+    Recipe recipes[255];
     unsigned nrecipes;
     Exit *exits;          /* in data memory, growing */
     unsigned nexits;
     Stub stubs[512];
     unsigned nstubs;
-    uint8_t *block_at[64];
-    struct { uint8_t *at; uint32_t block; } fix[128];
+    uint8_t *block_at[IR_BLOCKS];
+    struct { uint8_t *at; uint32_t block; } fix[512];
     unsigned nfix;
     unsigned block;
     bool too_big;
+    /* Tier 2: general registers that hold a slot at the region's edges, and are temporaries inside. */
+    IrFlow flow;
+    uint64_t cost; /* accesses to slots and spill places in memory, by depth */
+    unsigned nfreed;
+    Reg freed[8];
+    Target own; /* tier 2: *t, with pins of the region's own */
 } Lower;
 
 typedef struct Sel {
@@ -242,11 +250,17 @@ bool fl_issue(Lower *l, IrRef f, int cond);      /* emits the compare of f, if i
 void exit_stubs(Lower *l);
 Exit *exit_new(Lower *l, uint64_t pc);
 void exit_jump(Lower *l, Exit *x);               /* patchable jmp */
+void exit_goto(Lower *l, uint8_t *at, int block);/* the jump whose displacement is at `at` goes to the block */
 void exit_probe_jump(Asm *a, const Target *t);   /* to the translation of RTARGET by the jump cache */
 
 /* rules_fpmode.c: before the rule of FP op i in a region with KEY_FP_FZ or KEY_FP_DN, what the rule does not see to; false:
  * there is nothing that would be exact. */
 bool fpmode_check(Lower *l, IrRef i);
+/* loop.c: a tier-2 region with n more temporaries than the pins of regions' edges leave; the code at its edges. */
+void loop_pins(Lower *l, unsigned n);
+
+void loop_enter(Lower *l);
+void loop_leave(Lower *l);                       /* EFLAGS stay */
 
 /* features.c: NULL, or the name of what this host lacks; off: OFF_* */
 const char *features_get(Feat *f, uint32_t off);
@@ -265,5 +279,9 @@ enum { STATE_BIAS = sizeof(CpuHead) + 120, RSTATE = RBP, RTARGET = RCX };
 
 void sel_init(void);
 bool sel_region(Lower *l); /* false: no room, or too large for the tables */
+static inline void l_memory(Lower *l)             /* counts an access to a slot or a spill place */
+{
+    l->cost += ir_depth_weight(l->flow.depth[l->block]);
+}
 
 #endif

@@ -77,6 +77,60 @@ int target_init(Engine *e)
     return r < 0 ? r : abi_init(e, t);
 }
 
+static void start(Lower *l, uint8_t *code)
+{
+    memset(l, 0, offsetof(Lower, reg_val));
+    l->ef = l->nz = 0;
+    l->want_flags = 0;
+    l->hot = l->too_big = false;
+    l->spills = 0;
+    l->cost = 0;
+    l->nfaults = l->nrecipes = l->nexits = l->nstubs = l->nfix = 0;
+    l->a = (Asm){code, code, NULL, 0, false};
+}
+
+/* One attempt; with `free` of the pinned registers as temporaries, in tier 2. */
+static bool lower(Lower *l, Engine *e, CodeChunk *ch, const IrRegion *r, uint8_t *code, Tb *tb, unsigned free)
+{
+    start(l, code);
+    l->a.end = ch->code_end;
+    l->a.rx = e->code.rx - e->code.rw;
+    l->e = e;
+    l->t = e->target;
+    l->r = r;
+    l->ins = r->ins;
+    l->ch = ch;
+    l->val = (Val *)(l + 1);
+    l->guest_pc = r->pc.v;
+    l->exits = (Exit *)(tb + 1);
+    l->nfreed = 0;
+    if (r->tier == 2) {
+        loop_pins(l, free);
+    }
+    return sel_region(l);
+}
+
+/* The lowering of a tier-2 region that accesses memory least often. A register that is freed inside is stored and loaded
+ * again at its edges, which counts as one access per round of the loop. */
+static bool lower_loop(Lower *l, Engine *e, CodeChunk *ch, const IrRegion *r, uint8_t *code, Tb *tb)
+{
+    uint64_t best = 0;
+    unsigned free = 0;
+    ir_flow(r, &l->flow);
+    for (unsigned n = 0; n <= 4; n += 2) {
+        if (!lower(l, e, ch, r, code, tb, n)) {
+            return false;
+        }
+        l->cost += n * (uint64_t)ir_depth_weight(1);
+        if (n && l->cost >= best) {
+            return lower(l, e, ch, r, code, tb, free);
+        }
+        best = l->cost;
+        free = n;
+    }
+    return true;
+}
+
 Tb *target_compile(Engine *e, CodeChunk *ch, const IrRegion *r, void *work, size_t bytes)
 {
     uint8_t *code = (uint8_t *)ALIGN_UP((uintptr_t)ch->code, 16);
@@ -88,33 +142,23 @@ Tb *target_compile(Engine *e, CodeChunk *ch, const IrRegion *r, void *work, size
     Lower *l = work;
     ASSERT(sizeof *l + sizeof(Val) * r->n <= bytes);
     Tb *tb = (Tb *)data;
-    memset(l, 0, offsetof(Lower, reg_val));
-    l->ef = l->nz = 0;
-    l->want_flags = 0;
-    l->hot = l->too_big = false;
-    l->spills = 0;
-    l->nfaults = l->nrecipes = l->nexits = l->nstubs = l->nfix = 0;
-    l->a = (Asm){code, code, ch->code_end, e->code.rx - e->code.rw, false};
-    l->e = e;
-    l->t = e->target;
-    l->r = r;
-    l->ins = r->ins;
-    l->ch = ch;
-    l->val = (Val *)(l + 1);
-    l->guest_pc = r->pc.v;
-    l->exits = (Exit *)(tb + 1);
-    if (!sel_region(l)) {
+    l->flow.depth[0] = 0;
+    if (!(r->tier == 2 ? lower_loop(l, e, ch, r, code, tb) : lower(l, e, ch, r, code, tb, 0))) {
         return l->too_big ? TB_TOO_BIG : NULL;
     }
     *tb = (Tb){.pc = r->pc.v, .key = r->key, .entry = codebuf_rx(&e->code, code), .size = (uint32_t)(l->a.p - code),
-               .nbytes = r->nbytes, .before = (uint16_t)r->before, .ninsns = (uint16_t)r->ninsns, .one_thread = r->one_thread, .nexits = (uint16_t)l->nexits,
-               .nfaults = (uint16_t)l->nfaults, .exits = l->exits};
+               .nbytes = r->nbytes, .before = (uint16_t)r->before, .ninsns = (uint16_t)r->ninsns, .one_thread = r->one_thread,
+               .nexits = (uint16_t)l->nexits, .nfaults = (uint16_t)l->nfaults, .exits = l->exits, .tier = (uint8_t)r->tier};
     tb->faults = (Fault *)(l->exits + l->nexits);
     memcpy(tb->faults, l->faults, sizeof(Fault) * l->nfaults);
     tb->recipes = (Recipe *)(tb->faults + l->nfaults); /* a Fault is as aligned */
     memcpy(tb->recipes, l->recipes, sizeof(Recipe) * l->nrecipes);
     ch->code = l->a.p;
     ch->data = (uint8_t *)(tb->recipes + l->nrecipes);
+    if (l->nfreed) {
+        tb->slots = memcpy(ch->data, l->t->slot_of, 16);
+        ch->data += 16;
+    }
     return tb;
 }
 
@@ -125,9 +169,9 @@ void target_enter(Engine *e, CpuHead *cpu, const uint8_t *entry)
     ((void (*)(CpuHead *, const uint8_t *))(uintptr_t)t->enter)(cpu, entry);
 }
 
-void target_link(Exit *x, const uint8_t *to_rw)
+void target_link_at(uint8_t *at, const uint8_t *to_rw)
 {
-    __atomic_store_n((uint32_t *)x->at, (uint32_t)(to_rw - (x->at + 4)), __ATOMIC_RELEASE);
+    __atomic_store_n((uint32_t *)at, (uint32_t)(to_rw - (at + 4)), __ATOMIC_RELEASE);
 }
 
 /* -- host signal contexts --------------------------------------------------------------------------------- */
@@ -176,22 +220,42 @@ static uint32_t flags_from(uint64_t efl, FlagForm form)
     return cf != (form == FF_FBA) ? PACKED_N : PACKED_C;
 }
 
-static uint64_t recipe_operand(const Engine *e, const CpuHead *cpu, const greg_t *g, const Recipe *r, unsigned n)
+static uint64_t recipe_operand(const Engine *e, const CpuHead *cpu, const greg_t *g, const ucontext_t *uc, const Recipe *r, unsigned n)
 {
     uint64_t v = r->k[n];
-    if (r->kind[n] == RECIPE_REG) {
+    if (r->kind[n] == RECIPE_REG && reg_is_xmm(r->place[n])) {
+        V128 x;
+        uc_xmm(uc, r->place[n] & 31, &x);
+        v = x.d[0];
+    } else if (r->kind[n] == RECIPE_REG) {
         v = (uint64_t)g[greg_of[r->place[n]]];
     } else if (r->kind[n] == RECIPE_SLOT) {
         memcpy(&v, (const uint8_t *)cpu + e->fe->slots[r->place[n]].offset, 8);
     } else if (r->kind[n] == RECIPE_SPILL) {
         v = cpu->spill[r->place[n]].d[0];
     }
+    v += r->kind[n] == RECIPE_CONST ? 0 : r->k[n];
     return r->wide ? v : (uint32_t)v;
 }
 
-static uint32_t flags_by_recipe(const Engine *e, const CpuHead *cpu, const greg_t *g, const Recipe *r)
+/* FCMP of two values' bits. */
+static uint32_t compare_fp(uint64_t a, uint64_t b, bool wide)
 {
-    uint64_t a = recipe_operand(e, cpu, g, r, 0), b = recipe_operand(e, cpu, g, r, 1);
+    uint64_t sign = (uint64_t)1 << (wide ? 63 : 31), inf = wide ? 0x7ff0000000000000 : 0x7f800000, ma = a & ~sign, mb = b & ~sign;
+    if (ma > inf || mb > inf) {
+        return PACKED_C | PACKED_V;
+    }
+    int64_t x = a & sign ? -(int64_t)ma : (int64_t)ma, y = b & sign ? -(int64_t)mb : (int64_t)mb;
+    return x == y ? PACKED_Z | PACKED_C : x < y ? PACKED_N : PACKED_C;
+}
+
+/* uc: for floating-point compares, which system mode has no recipes of. */
+static uint32_t flags_by_recipe(const Engine *e, const CpuHead *cpu, const greg_t *g, const ucontext_t *uc, const Recipe *r)
+{
+    uint64_t a = recipe_operand(e, cpu, g, uc, r, 0), b = recipe_operand(e, cpu, g, uc, r, 1);
+    if (r->op == OP_fl_fcmp) {
+        return compare_fp(a, b, r->wide);
+    }
     uint64_t mask = bits_mask(r->wide ? 64 : 32), sign = mask ^ mask >> 1, v = a;
     bool c = false, o = false;
     if (r->op == OP_fl_add) {
@@ -209,11 +273,11 @@ static uint32_t flags_by_recipe(const Engine *e, const CpuHead *cpu, const greg_
 }
 
 /* NZCV as f says where it is. */
-static void save_flags(Engine *e, CpuHead *cpu, const greg_t *g, const Tb *tb, const Fault *f)
+static void save_flags(Engine *e, CpuHead *cpu, const greg_t *g, const ucontext_t *uc, const Tb *tb, const Fault *f)
 {
     if (f->flags != FAULT_FL_MEMORY) {
         uint32_t fl = f->flags == FAULT_FL_SPILL    ? cpu->spill[f->reg].s[0]
-                      : f->flags == FAULT_FL_RECIPE ? flags_by_recipe(e, cpu, g, &tb->recipes[f->reg])
+                      : f->flags == FAULT_FL_RECIPE ? flags_by_recipe(e, cpu, g, uc, &tb->recipes[f->reg])
                       : f->flags == FAULT_FL_TARGET ? (uint32_t)g[greg_of[f->reg]]
                                                     : flags_from((uint64_t)g[REG_EFL], (FlagForm)(f->flags - FAULT_FL_TARGET - 1));
         fl &= PACKED_N | PACKED_Z | PACKED_C | PACKED_V;
@@ -238,7 +302,7 @@ void target_soft_state(Engine *e, CpuHead *cpu)
     }
     uint64_t pc = tb->pc + (uint64_t)((int64_t)f->pc * 2);
     memcpy((uint8_t *)cpu + e->fe->slots[e->fe->pc_slot].offset, &pc, 8);
-    save_flags(e, cpu, g, tb, f);
+    save_flags(e, cpu, g, NULL, tb, f);
 }
 
 void target_uc_save(Engine *e, CpuHead *cpu, const void *ucontext, const Tb *tb, const Fault *f)
@@ -249,7 +313,11 @@ void target_uc_save(Engine *e, CpuHead *cpu, const void *ucontext, const Tb *tb,
     uint8_t *base = (uint8_t *)cpu;
     for (uint64_t m = t->pins; m; m &= m - 1) {
         Reg r = (Reg)__builtin_ctzll(m);
-        uint8_t *slot = base + e->fe->slots[t->slot_of[r]].offset;
+        unsigned n = tb->slots && r < XMM0 ? tb->slots[r] : t->slot_of[r];
+        if (n == NOSLOT) {
+            continue; /* a temporary inside this region */
+        }
+        uint8_t *slot = base + e->fe->slots[n].offset;
         if (reg_is_xmm(r)) {
             V128 v;
             uc_xmm(uc, r & 31, &v);
@@ -260,7 +328,7 @@ void target_uc_save(Engine *e, CpuHead *cpu, const void *ucontext, const Tb *tb,
     }
     uint64_t pc = tb->pc + (uint64_t)((int64_t)f->pc * 2);
     memcpy(base + e->fe->slots[e->fe->pc_slot].offset, &pc, 8);
-    save_flags(e, cpu, g, tb, f);
+    save_flags(e, cpu, g, uc, tb, f);
     cpu->ret_sp = (void *)g[REG_RSP];
     cpu->guest_mxcsr = uc->uc_mcontext.fpregs->mxcsr;
 }

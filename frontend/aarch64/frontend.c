@@ -27,6 +27,10 @@ void tr_branch(Tr *t, uint64_t target)
     if (tr_repeat_loop(t, target) || tr_follow(t, target)) {
         return;
     }
+    if (t->shape && tr_shape_joins(t->shape, target)) {
+        t->next = target;
+        return;
+    }
     ir_exit_pc(t->b, tr_exit_flags(t, target), target);
     t->ended = true;
 }
@@ -82,7 +86,7 @@ void tr_branch_if(Tr *t, IrRef cond, uint64_t target)
         return;
     }
     ir_exit_if(t->b, tr_exit_flags(t, target), cond, target);
-    if (target <= t->pc) {
+    if (target <= t->pc && !t->shape) {
         ir_exit_pc(t->b, t->followed ? EXIT_POLL : 0, t->next);
         t->ended = true;
     }
@@ -190,6 +194,28 @@ static unsigned flags_dead(const uint8_t *code, uint32_t avail)
     return 0;
 }
 
+static TrFlow flow(const uint8_t *code, uint64_t pc, uint64_t *target)
+{
+    uint32_t w;
+    memcpy(&w, code, 4);
+    if ((w & 0x7c000000) == 0x14000000) { /* B, BL */
+        *target = pc + (uint64_t)(bits_sext(w, 26) * 4);
+        return w >> 31 ? FLOW_CALL : FLOW_JUMP;
+    }
+    if ((w & 0xff000000) == 0x54000000 || (w & 0x7e000000) == 0x34000000) { /* B.cond, BC.cond; CBZ, CBNZ */
+        *target = pc + (uint64_t)(bits_sext(w >> 5, 19) * 4);
+        return FLOW_COND;
+    }
+    if ((w & 0x7e000000) == 0x36000000) { /* TBZ, TBNZ */
+        *target = pc + (uint64_t)(bits_sext(w >> 5, 14) * 4);
+        return FLOW_COND;
+    }
+    if ((w & 0xfe000000) == 0xd6000000) { /* to a register: BLR and its authenticating forms come back */
+        return (w >> 21 & 7) == 1 ? FLOW_CALL : FLOW_END;
+    }
+    return (w & 0xff000000) == 0xd4000000 || w < 0x10000 ? FLOW_END : FLOW_NEXT; /* exceptions; UDF */
+}
+
 /* A region at an address that is no instruction's: a tagged one goes on without its tag (which a branch drops, DDI 0487
  * AArch64.BranchAddr; done here because branches stay cheap so), a misaligned one is the guest's fault. */
 static bool odd_address(Gva pc, uint64_t key, IrRegion *r, IrIns *ins, uint32_t cap)
@@ -214,7 +240,13 @@ static bool odd_address(Gva pc, uint64_t key, IrRegion *r, IrIns *ins, uint32_t 
     return true;
 }
 
-const TrGuest a64_guest = {.min_bytes = 4, .begin = begin, .one = one, .settle = settle, .dispatches = dispatches, .flags_dead = flags_dead};
+const TrGuest a64_guest = {.min_bytes = 4, .begin = begin, .one = one, .settle = settle, .dispatches = dispatches, .flags_dead = flags_dead, .flow = flow};
+
+static bool translate_loop(const void *cpu_model, Space *s, const TrStop *stop, Gva pc, uint64_t key, unsigned max_insns,
+                           IrRegion *r, IrIns *ins, uint32_t cap)
+{
+    return tr_region_loop(&a64_frontend, &a64_guest, cpu_model, s, stop, pc, key, max_insns, r, ins, cap);
+}
 
 static void translate(const void *cpu_model, Space *s, Gva pc, uint64_t key, unsigned max_insns, IrRegion *r,
                       IrIns *ins, uint32_t cap)
@@ -242,6 +274,7 @@ const Frontend a64_frontend = {
     .nzcv_slot = SLOT_nzcv,
     .sp_slot = SLOT_sp,
     .translate = translate,
+    .translate_loop = translate_loop,
     .key = key,
     .disas = a64_disas,
 };

@@ -237,6 +237,9 @@ static Follow what_follows(const Tr *t, const A64 *a)
         return (found & (PATH_STRICT | PATH_WAIT)) == PATH_WAIT ? FOLLOW_WAIT : FOLLOW_STRICT;
     }
     bool here = t->ninsns + line < t->max_insns && (t->pc & (TR_PAGE - 1)) + 4 * line < TR_PAGE;
+    for (unsigned n = 1; t->shape && n <= line; n++) {
+        here = here && !tr_shape_ends(t->shape, t->pc + 4 * n);
+    }
     return here && !(found & PATH_SPLIT) ? FOLLOW_SILENT : FOLLOW_FOLD;
 }
 

@@ -49,6 +49,7 @@ typedef struct Unit {
     bool interp;        /* which interprets */
     bool variant;       /* one of which a share of the blocks is enough (diff -e) */
     bool threads; /* barriers, locks and monitors as with several threads */
+    bool loops;   /* tier 2, every loop hot at once */
     bool no_ufc;  /* as before the guest looks at FPSR for the first time */
     uint32_t no_opt;
     Engine *engine;

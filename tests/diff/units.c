@@ -383,7 +383,7 @@ NORETURN static void die(const char *what, int sig)
 void unit_renew(Unit *u)
 {
     EngineConfig cfg = {.fe = &the_frontend, .cpu_model = the_model, .space = &space, .interp = !u->jit || u->interp,
-                        .one_insn = u->one_insn, .no_opt = u->no_opt | (u->no_ufc ? OFF_UFC : 0), .cache_bytes = 16 << 20};
+                        .one_insn = u->one_insn, .loops = u->loops, .loop_hot = u->loops, .no_opt = u->no_opt | (u->no_ufc ? OFF_UFC : 0), .cache_bytes = 16 << 20};
     u->engine = engine_new(&cfg);
     u->cpu = aligned_alloc(64, ALIGN_UP(sizeof *u->cpu, 64));
     memset(u->cpu, 0, sizeof *u->cpu);
@@ -513,6 +513,7 @@ void units_init(bool jit, const char *cpu)
     unit_add((Unit){.name = "interp-one", .variant = true, .one_insn = true});
     if (jit) {
         unit_add((Unit){.name = "jit", .jit = true, .no_ufc = true});
+        unit_add((Unit){.name = "tier2", .jit = true, .no_ufc = true, .loops = true});
         unit_add((Unit){.name = "jit-one", .variant = true, .jit = true, .one_insn = true});
         unit_add((Unit){.name = "jit-ufc", .variant = true, .jit = true});
         unit_add((Unit){.name = "jit-avx2", .variant = true, .jit = true, .no_opt = OFF_AVX512});
