@@ -76,7 +76,7 @@ static bool type_fits(char letter, IrType ty, const IrIns *i)
 
 static bool is_optional(const IrIns *i, unsigned k)
 {
-    return (i->op == OP_load || i->op == OP_store) && k == 1;
+    return (i->op == OP_load || i->op == OP_store || i->op == OP_prefetch) && k == 1;
 }
 
 static bool check_ref(const Verify *v, char letter, IrRef ref, unsigned k)
