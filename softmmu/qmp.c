@@ -245,18 +245,22 @@ static void run_human(Answer *a, JsonPart args)
         failed(a, "GenericError", "Parameter 'command-line' is missing");
         return;
     }
+    enum { ROOM = 256 << 10, QUOTED = 6 * ROOM + 16 };
     Monitor *people = calloc(1, sizeof *people);
-    size_t room = 256 << 10;
-    people->machine = a->m->machine;
-    people->collect = malloc(room);
-    people->collect_room = room;
-    hmp_run(people, line);
-    people->collect[people->collected] = 0;
-    char *quoted = malloc(6 * room + 16);
-    json_quote(people->collect, quoted, 6 * room + 16);
-    answer(a, quoted);
+    char *text = malloc(ROOM), *quoted = malloc(QUOTED);
+    if (people && text && quoted) {
+        people->machine = a->m->machine;
+        people->collect = text;
+        people->collect_room = ROOM;
+        hmp_run(people, line);
+        text[people->collected] = 0;
+        json_quote(text, quoted, QUOTED);
+        answer(a, quoted);
+    } else {
+        failed(a, "GenericError", "no memory");
+    }
     free(quoted);
-    free(people->collect);
+    free(text);
     free(people);
 }
 

@@ -622,4 +622,7 @@ void board_new(Machine *m)
     pcie_make(m, b);
     devices_create(m);
     boot_make(m);
+    if (firmware && !b->boot.firmware && !o->stopped && !o->gdb && !o->gdb_default) {
+        die("nothing to start: give -kernel, -bios or -pflash");
+    }
 }
