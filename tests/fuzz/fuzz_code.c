@@ -235,8 +235,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             ir_print(&r, a64_frontend.slots, a64_frontend.helpers, stderr);
         }
         verify(&r, "translated");
-        if (r.ninsns > max_insns || r.nbytes > 4 * r.ninsns) {
-            BUG("%u instructions, %u bytes, asked for %u", r.ninsns, r.nbytes, max_insns);
+        if (r.ninsns > max_insns || (at & (PAGE_BYTES - 1)) + r.nbytes > PAGE_BYTES || r.before > (at & (PAGE_BYTES - 1))) {
+            BUG("%u instructions, asked for %u; %u bytes before and %u from %llx", r.ninsns, max_insns, r.before, r.nbytes,
+                (unsigned long long)at);
         }
         compile(&r);
         sandbox(&r, &boxed);
