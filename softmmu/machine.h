@@ -72,6 +72,8 @@ void machine_init(Machine *m, const struct Options *o);
 void machine_start(Machine *m);
 /* The board's: puts the guest's files into RAM and powers the first vCPU on. */
 void board_boot(Machine *m);
+/* Is there a kernel or firmware? */
+bool board_has_start(const Machine *m);
 /* Makes the board of -M with all its devices (boards/virt.c); ends the process when that cannot be. */
 void board_new(Machine *m);
 

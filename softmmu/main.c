@@ -108,7 +108,11 @@ int main(int argc, char **argv)
     bug_report = chardev_restore_terminal;
     chardev_on_quit = on_quit;
     board_new(&machine);
-    if (options.gdb || options.gdb_default) {
+    bool debugger = options.gdb || options.gdb_default;
+    if (!board_has_start(&machine) && !debugger && !options.stopped) {
+        die("nothing to start: give -kernel, -bios or -pflash");
+    }
+    if (debugger) {
         gdbserver_start(&machine, options.gdb ? options.gdb : "tcp::1234");
     }
     write_pidfile(options.pidfile);

@@ -550,6 +550,12 @@ static void boot_files(Virt *b, const Options *o)
     }
 }
 
+bool board_has_start(const Machine *m)
+{
+    const Virt *b = m->board;
+    return b->boot.kernel.name || b->boot.firmware;
+}
+
 void board_boot(Machine *m)
 {
     const Virt *b = m->board;
@@ -622,7 +628,4 @@ void board_new(Machine *m)
     pcie_make(m, b);
     devices_create(m);
     boot_make(m);
-    if (firmware && !b->boot.firmware && !o->stopped && !o->gdb && !o->gdb_default) {
-        die("nothing to start: give -kernel, -bios or -pflash");
-    }
 }
