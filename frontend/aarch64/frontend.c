@@ -216,19 +216,16 @@ static TrFlow flow(const uint8_t *code, uint64_t pc, uint64_t *target)
     return (w & 0xff000000) == 0xd4000000 || w < 0x10000 ? FLOW_END : FLOW_NEXT; /* exceptions; UDF */
 }
 
-/* A region at an address that is no instruction's: a tagged one goes on without its tag (which a branch drops, DDI 0487
- * AArch64.BranchAddr; done here because branches stay cheap so), a misaligned one is the guest's fault. */
-static bool odd_address(Gva pc, uint64_t key, IrRegion *r, IrIns *ins, uint32_t cap)
+bool tr_odd_address(const Frontend *fe, Gva pc, uint64_t plain, uint64_t key, IrRegion *r, IrIns *ins, uint32_t cap)
 {
-    bool tagged = pc.v >> 56 && !(pc.v >> 55 & 1);
     IrBuild b;
-    if (!tagged && !(pc.v & 3)) {
+    if (plain == pc.v && !(pc.v & 3)) {
         return false;
     }
-    ir_begin(&b, r, ins, cap, slots, helpers);
+    ir_begin(&b, r, ins, cap, fe->slots, fe->helpers);
     ir_insn(&b, pc.v);
-    if (tagged) {
-        ir_exit_pc(&b, 0, pc.v & bits_mask(56));
+    if (plain != pc.v) {
+        ir_exit_pc(&b, 0, plain);
     } else {
         ir_exit_exc(&b, EXC_PC_ALIGN, 0, pc.v);
     }
@@ -251,7 +248,8 @@ static bool translate_loop(const void *cpu_model, Space *s, const TrStop *stop, 
 static void translate(const void *cpu_model, Space *s, Gva pc, uint64_t key, unsigned max_insns, IrRegion *r,
                       IrIns *ins, uint32_t cap)
 {
-    if (odd_address(pc, key, r, ins, cap)) {
+    uint64_t plain = pc.v >> 55 & 1 ? pc.v : pc.v & bits_mask(56);
+    if (tr_odd_address(&a64_frontend, pc, plain, key, r, ins, cap)) {
         return;
     }
     tr_region(&a64_frontend, &a64_guest, cpu_model, s, pc, key, key & KEY_ONE_INSN ? 1 : max_insns, r, ins, cap);

@@ -44,6 +44,16 @@ enum {
 };
 #define KEY_ZVA ((uint64_t)1 << 31) /* DC ZVA may be executed at this level */
 
+/* pc without the tag that branches drop under this key (AArch64.BranchAddr). */
+static inline uint64_t a64_branch_address(uint64_t pc, uint64_t key)
+{
+    bool two = (key >> KEY_EL_SHIFT & 3) < 2 || key & KEY_E2H;
+    if (!(key & (pc >> 55 & 1 ? KEY_TBII1 : KEY_TBII0))) {
+        return pc;
+    }
+    return two ? (uint64_t)bits_sext(pc, 56) : pc & bits_mask(56);
+}
+
 /* Fault of a memory access: what ESR_ELx.ISS is made of (DDI 0487 D17.2.37, aarch64/exceptions/aborts). */
 typedef enum A64FaultType {
     FAULT_NONE, FAULT_ADDRESS_SIZE, FAULT_TRANSLATION, FAULT_ACCESS_FLAG, FAULT_PERMISSION, FAULT_ALIGNMENT, FAULT_EXTERNAL,

@@ -236,16 +236,6 @@ static bool illegal_return(const CpuA64 *cpu, uint64_t spsr)
     return to == 1 && a64_hcr(cpu) >> HCR_TGE & 1;
 }
 
-/* AArch64.BranchAddr at the current level. */
-static uint64_t branch_address(const CpuA64 *cpu, uint64_t pc)
-{
-    bool high = pc >> 55 & 1, two = cpu->h.key & (3u << KEY_EL_SHIFT) ? (a64_el(cpu) == 1 || (cpu->h.key & KEY_E2H)) : true;
-    if (!(cpu->h.key & (high ? KEY_TBII1 : KEY_TBII0))) {
-        return pc;
-    }
-    return two ? (uint64_t)bits_sext(pc, 56) : pc & bits_mask(56);
-}
-
 void a64_eret(CpuA64 *cpu)
 {
     A64Sys *s = cpu->sys;
@@ -269,7 +259,7 @@ void a64_eret(CpuA64 *cpu)
     cpu->excl_addr = ~(uint64_t)0;
     s->event = true;
     a64_level_changed(cpu);
-    cpu->pc = illegal ? pc : branch_address(cpu, pc);
+    cpu->pc = illegal ? pc : a64_branch_address(pc, cpu->h.key);
     a64_set_btype(cpu, illegal || !a64_has(cpu, A64_FEAT_bti) ? 0 : spsr >> 10 & 3);
 }
 

@@ -163,6 +163,11 @@ static inline void tr_exc(Tr *t, ExcKind kind, int32_t imm, uint64_t pc)
 /* A region begins with this word: checks it as a landing pad, if its page is guarded (tr_branch.c). */
 void tr_landing(Tr *t, uint32_t word);
 
+/* At an address that is no instruction's, makes a region of the one exit that is right there: one with a tag (plain = without it)
+ * goes on without, which a branch drops (DDI 0487 AArch64.BranchAddr; done here because branches stay cheap so), a misaligned one is
+ * the guest's fault. */
+bool tr_odd_address(const Frontend *fe, Gva pc, uint64_t plain, uint64_t key, IrRegion *r, IrIns *ins, uint32_t cap);
+
 /* What armx-user's front end gives to the loop; system mode takes most of it. */
 extern const TrGuest a64_guest;
 

@@ -341,40 +341,13 @@ static void settle(Tr *t)
     t->unsettled = 0;
 }
 
-/* A region at an address that no instruction has: with a tag that branches drop, or misaligned (AArch64.BranchAddr). */
-static bool odd_address(Gva pc, uint64_t key, IrRegion *r, IrIns *ins, uint32_t cap)
-{
-    bool high = pc.v >> 55 & 1, two = (key >> KEY_EL_SHIFT & 3) < 2 || key & KEY_E2H;
-    uint64_t plain = pc.v;
-    IrBuild b;
-    if (key & (high ? KEY_TBII1 : KEY_TBII0)) {
-        plain = two ? (uint64_t)bits_sext(pc.v, 56) : pc.v & bits_mask(56);
-    }
-    if (plain == pc.v && !(pc.v & 3)) {
-        return false;
-    }
-    ir_begin(&b, r, ins, cap, slots, helpers);
-    ir_insn(&b, pc.v);
-    if (plain != pc.v) {
-        ir_exit_pc(&b, 0, plain);
-    } else {
-        ir_exit_exc(&b, EXC_PC_ALIGN, 0, pc.v);
-    }
-    ir_end(&b);
-    r->pc = pc;
-    r->key = key;
-    r->nbytes = r->before = 0;
-    r->ninsns = 1;
-    return true;
-}
-
 static void translate(const void *cpu_model, Space *s, Gva pc, uint64_t key, unsigned max_insns, IrRegion *r,
                       IrIns *ins, uint32_t cap)
 {
     TrGuest guest = a64_guest;
     guest.one = one;
     guest.settle = settle;
-    if (!odd_address(pc, key, r, ins, cap)) {
+    if (!tr_odd_address(&a64_system_frontend, pc, a64_branch_address(pc.v, key), key, r, ins, cap)) {
         tr_region(&a64_system_frontend, &guest, cpu_model, s, pc, key, key & KEY_ONE_INSN ? 1 : max_insns, r, ins, cap);
     }
 }
