@@ -194,9 +194,7 @@ static unsigned path(const Tr *t, const A64 *a, uint64_t pc, unsigned steps, boo
         if ((w & 0x3f800000) == 0x08000000 && (w >> 31 || !(w >> 21 & 1))) { /* another exclusive, not CASP */
             return w & EXCL_LOAD ? found : found | PATH_STRICT;
         }
-        if (w == 0xd503205f) { /* WFE */
-            return found | PATH_WAIT;
-        }
+        found |= w == 0xd503205f ? PATH_WAIT : 0; /* WFE; a store-exclusive behind it may still fit */
         if ((w & 0xfffff0ff) == 0xd503305f || (w & 0xff000000) == 0xd4000000) { /* CLREX, exceptions */
             return found;
         }
