@@ -449,13 +449,30 @@ static void smc(CpuA64 *cpu, uint32_t imm)
     }
 }
 
+/* ERETAA, ERETAB: form = 2, 3. The address is authenticated with SP, the register keeps what it has. */
+static void eret_pac(CpuA64 *cpu, uint32_t form)
+{
+    uint64_t *elr = &cpu->sys->reg[banks[a64_el(cpu)].elr], old = *elr;
+    uint32_t key = form & 1 ? PAC_IB : PAC_IA;
+    if (cpu->h.key >> (KEY_PAC_SHIFT + key) & 1) {
+        *elr = h_sys_pac(cpu, old, cpu->sp, PAC_AUT | key);
+    }
+    a64_eret(cpu);
+    *elr = old;
+}
+
 static void eret(CpuA64 *cpu, uint32_t form)
 {
+    unsigned trap = cpu->h.key >> KEY_PAC_TRAP_SHIFT & 3;
     unsigned el = a64_el(cpu);
     if (!el) {
         a64_take_sync(cpu, EC_UNKNOWN, 0);
     } else if (el == 1 && fgt_on(cpu) && cpu->sys->reg[SR_HFGITR_EL2] >> 51 & 1) {
         take_at(cpu, 2, EC_ERET, form);
+    } else if (form && trap) {
+        take_at(cpu, trap, EC_PAC, 0);
+    } else if (form) {
+        eret_pac(cpu, form);
     } else {
         a64_eret(cpu);
     }
