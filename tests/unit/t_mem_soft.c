@@ -1,0 +1,179 @@
+/* t_mem_soft.c - guest code in system mode on a CPU without a machine, interpreted and translated: accesses over two pages, devices,
+ * faults in the middle of a flags user, code that changes itself, with the MMU off and on.
+ */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+#include "mem.h"
+#include "space.h"
+
+enum { RAM = 0x40000000, RAM_BYTES = 8 << 20, DEVICE = 0x09000000, CODE = RAM, TABLE = RAM + 0x100000, UNMAPPED = 0x80000000 };
+
+static uint8_t ram[RAM_BYTES] __attribute__((aligned(4096)));
+static uint64_t written, written_at;
+
+static bool dev_read(void *dev, uint64_t offset, unsigned size, uint64_t *value, MemAttrs attrs)
+{
+    (void)dev;
+    (void)size;
+    (void)attrs;
+    *value = 0x1000 + offset;
+    return true;
+}
+
+static bool dev_write(void *dev, uint64_t offset, unsigned size, uint64_t value, MemAttrs attrs)
+{
+    (void)dev;
+    (void)size;
+    (void)attrs;
+    written = value;
+    written_at = offset;
+    return offset < 0x100;
+}
+
+static const uint32_t code[] = {
+    /* 0x00 */ 0xf9000001, 0xf9400002, 0x78407003, 0xd503207f, /* str x1,[x0]; ldr x2,[x0]; ldurh w3,[x0,#7]; wfi */
+    /* 0x10 */ 0xd2800004, 0x10000049, 0xd503201f,             /* mov x4,#0; again: adr x9,target; nop */
+    /* 0x1c */ 0x52800023, 0x8b030084, 0xb9000001, 0xf10004a5, /* target: mov w3,#1; add x4,x4,x3; str w1,[x0]; subs x5,x5,#1 */
+    /* 0x2c */ 0x54ffff41, 0xd503207f,                         /* b.ne again; wfi */
+    /* 0x34 */ 0xd28000e7, 0xf1001cff, 0xf8008407, 0xd2800107, 0xd503207f, /* mov x7,#7; cmp x7,#7; str x7,[x0],#8; mov x7,#8; wfi */
+    /* 0x48 */ 0xb9400002, 0xb9000401, 0xa9409003, 0xd503207f, /* ldr w2,[x0]; str w1,[x0,#4]; ldp x3,x4,[x0,#8]; wfi */
+};
+
+typedef struct Guest {
+    A64Machine *m;
+    CpuA64 *cpu;
+} Guest;
+
+static Guest make(bool interp)
+{
+    static const MmioOps ops = {dev_read, dev_write};
+    static A64Hooks hooks;
+    static CpuModel model;
+    PhysMem *mem = mem_new();
+    memset(ram, 0, sizeof ram);
+    memcpy(ram, code, sizeof code);
+    mem_add_ram(mem, "ram", (Gpa){RAM}, RAM_BYTES, ram, false);
+    mem_add_mmio(mem, "dev", (Gpa){DEVICE}, 0x1000, &ops, NULL);
+    a64_machine_model(a64_model("max"), (A64Options){.el2 = false}, &model);
+    Space *space = space_new(mem);
+    Engine *e = engine_new(&(EngineConfig){.fe = &a64_system_frontend, .cpu_model = &model, .space = space, .soft = &space_soft, .interp = interp});
+    Guest g = {aligned_alloc(64, ALIGN_UP(sizeof(A64Machine), 64)), NULL};
+    cr_assert(e && g.m);
+    memset(g.m, 0, sizeof *g.m);
+    g.cpu = &g.m->cpu;
+    g.cpu->sys = &g.m->sys;
+    g.cpu->model = &model;
+    space_hooks(&hooks);
+    g.cpu->sys->hooks = &hooks;
+    space_set_engine(space, e);
+    a64_reset(g.cpu);
+    cr_assert_eq(engine_cpu_init(e, &g.cpu->h), 0);
+    cr_assert_eq(space_cpu_init(space, g.cpu), 0);
+    a64_context_changed(g.cpu);
+    return g;
+}
+
+/* Identity by blocks of 1 GiB: devices, then memory; what lies behind is not mapped. */
+static void mmu_on(Guest *g)
+{
+    uint64_t table[2] = {0 | 1 << 10 | 1 << 2 | 1, RAM | 1 << 10 | 1};
+    memcpy(ram + (TABLE - RAM), table, sizeof table);
+    a64_set_sysreg(g->cpu, SR_MAIR_EL1, 0x00ff);
+    a64_set_sysreg(g->cpu, SR_TCR_EL1, 25 | (uint64_t)1 << 23 | (uint64_t)2 << 32);
+    a64_set_sysreg(g->cpu, SR_TTBR0_EL1, TABLE);
+    a64_set_sysreg(g->cpu, SR_SCTLR_EL1, a64_sysreg(g->cpu, SR_SCTLR_EL1) | 1);
+}
+
+static ExcKind run(Guest *g, uint64_t at)
+{
+    g->cpu->pc = at;
+    return engine_run(&g->cpu->h);
+}
+
+Test(mem_soft, two_pages)
+{
+    for (unsigned k = 0; k < 2; k++) {
+        Guest g = make(k);
+        mmu_on(&g);
+        g.cpu->x[0] = RAM + 0x200ffc;
+        g.cpu->x[1] = 0x1122334455667788;
+        cr_assert_eq(run(&g, CODE), EXC_HINT);
+        cr_expect_eq(g.cpu->x[2], 0x1122334455667788);
+        cr_expect_eq(g.cpu->x[3], 0x11);
+        uint64_t v;
+        memcpy(&v, ram + 0x200ffc, 8);
+        cr_expect_eq(v, 0x1122334455667788);
+    }
+}
+
+Test(mem_soft, aligned_while_off)
+{
+    for (unsigned k = 0; k < 2; k++) {
+        Guest g = make(k);
+        g.cpu->x[0] = RAM + 0x200004;
+        cr_assert_eq(run(&g, CODE), EXC_DATA);
+        cr_expect_eq(g.cpu->sys->fault.type, FAULT_ALIGNMENT);
+        cr_expect(g.cpu->sys->fault.write);
+        g.cpu->x[0] = RAM + 0x200000;
+        cr_expect_eq(run(&g, CODE), EXC_DATA, "ldurh at 7");
+        cr_expect_eq(g.cpu->pc, CODE + 8);
+    }
+}
+
+Test(mem_soft, changes_itself)
+{
+    for (unsigned k = 0; k < 2; k++) {
+        Guest g = make(k);
+        mmu_on(&g);
+        g.cpu->x[0] = CODE + 0x1c;
+        g.cpu->x[1] = 0x52800143; /* mov w3, #10 */
+        g.cpu->x[5] = 5;
+        cr_assert_eq(run(&g, CODE + 0x10), EXC_HINT);
+        /* the first round has the old word, all that begin after a look-up the new one */
+        cr_expect_geq(g.cpu->x[4], 1 + 10);
+        g.cpu->x[5] = 1;
+        cr_assert_eq(run(&g, CODE + 0x10), EXC_HINT);
+        cr_expect_eq(g.cpu->x[4], 10);
+    }
+}
+
+Test(mem_soft, fault_is_precise)
+{
+    for (unsigned k = 0; k < 2; k++) {
+        Guest g = make(k);
+        mmu_on(&g);
+        g.cpu->x[0] = UNMAPPED;
+        for (unsigned round = 0; round < 3; round++) {
+            cr_assert_eq(run(&g, CODE + 0x34), EXC_DATA);
+            const A64Fault *f = &g.cpu->sys->fault;
+            cr_expect(f->type == FAULT_TRANSLATION && f->level == 1 && f->va == UNMAPPED && f->write && !f->fetch);
+            cr_expect_eq(g.cpu->pc, CODE + 0x3c);
+            cr_expect_eq(g.cpu->x[0], UNMAPPED);
+            cr_expect_eq(g.cpu->x[7], 7);
+            cr_expect_eq(a64_nzcv(g.cpu) >> 28, 6, "equal: Z and C");
+        }
+        cr_expect_eq(run(&g, UNMAPPED), EXC_FETCH);
+        cr_expect(g.cpu->sys->fault.fetch && g.cpu->sys->fault.type == FAULT_TRANSLATION);
+    }
+}
+
+Test(mem_soft, device)
+{
+    for (unsigned k = 0; k < 4; k++) {
+        Guest g = make(k & 1);
+        if (k & 2) {
+            mmu_on(&g);
+        }
+        g.cpu->x[0] = DEVICE;
+        g.cpu->x[1] = 0x12345678;
+        cr_assert_eq(run(&g, CODE + 0x48), EXC_HINT);
+        cr_expect_eq(g.cpu->x[2], 0x1000);
+        cr_expect(written == 0x12345678 && written_at == 4);
+        cr_expect(g.cpu->x[3] == 0x1008 && g.cpu->x[4] == 0x1010);
+        g.cpu->x[0] = DEVICE + 0x200;
+        cr_assert_eq(run(&g, CODE + 0x48), EXC_DATA, "the device refuses");
+        cr_expect(g.cpu->sys->fault.type == FAULT_EXTERNAL && g.cpu->sys->fault.write);
+        cr_expect_eq(g.cpu->pc, CODE + 0x4c);
+    }
+}
