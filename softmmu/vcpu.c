@@ -481,6 +481,9 @@ static void run(Vcpu *v)
         if (s->lines || s->reg[SR_HCR_EL2] >> HCR_VF & 7) {
             unsigned from = a64_el(cpu);
             uint64_t pc = cpu->pc;
+            if (s->el3 && v->gic) {
+                gic_world_changed(v);
+            }
             if (a64_interrupt(cpu) && UNLIKELY(log_on(LOG_int))) {
                 log_exception(cpu, EXC_UNMASK, pc, from);
             }
@@ -557,9 +560,6 @@ static void told(CpuA64 *cpu, A64Sr sr, uint64_t value)
     Vcpu *v = cpu->sys->vcpu;
     if (v->timer) {
         timer_sr_write(v, sr, value);
-    }
-    if (sr == SR_SCR_EL3 && v->gic) {
-        gic_world_changed(v);
     }
 }
 

@@ -92,6 +92,9 @@ uint64_t sys_key(const CpuHead *head)
 void a64_level_changed(CpuA64 *cpu)
 {
     A64Sys *s = cpu->sys;
+    if (s->el3) {
+        s->secure = a64_el(cpu) == 3 || !(s->reg[SR_SCR_EL3] & 1);
+    }
     if (UNLIKELY(s->reg[SR_PMCNTENSET_EL0])) {
         a64_pmu_poll(cpu);
     }

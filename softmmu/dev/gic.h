@@ -43,7 +43,8 @@ uint64_t gic_sr_read(Vcpu *v, unsigned sr);
 void gic_sr_write(Vcpu *v, unsigned sr, uint64_t value);
 /* v comes out of its reset: so does the CPU interface that is part of it (version 3). On v's thread. */
 void gic_cpu_started(Vcpu *v);
-/* What the outputs depend on changed: exception level, Security state. On v's thread. */
+/* To be called before the outputs are looked at when there is EL3: which of them an interrupt raises depends on exception
+ * level and Security state. On v's thread. */
 void gic_world_changed(Vcpu *v);
 
 /* Lines of text for `info irq`: fn gets each without its newline. */

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sys.h"
+
 static const GicBest best_none = {GIC_NONE, GIC_PRIO_IDLE, G0};
 
 unsigned gic_group(const Gic *g, const GicWord *w, unsigned bit)
@@ -414,12 +416,16 @@ Irq gic_ppi(Gic *g, unsigned cpu, unsigned n)
 void gic_world_changed(Vcpu *v)
 {
     GicCpu *c = v->gic;
-    if (!c->gic->config.security) {
-        return;
+    bool secure = v->cpu->sys->secure, el3 = a64_el(v->cpu) == 3;
+    if (c->secure != secure || c->el3 != el3) {
+        GIC_LOCKED(c, (c->secure = secure, c->el3 = el3));
     }
-    pthread_mutex_lock(&c->lock);
-    gic_cpu_update(c);
-    pthread_mutex_unlock(&c->lock);
+}
+
+/* Does Non-secure software find what Secure firmware would have left to it? */
+static bool starts_nonsecure(const Gic *g)
+{
+    return g->config.security && g->config.all_nonsecure;
 }
 
 static void word_reset(const Gic *g, GicWord *w)
@@ -427,14 +433,17 @@ static void word_reset(const Gic *g, GicWord *w)
     uint32_t level = w->level; /* devices reset their lines themselves */
     memset(w, 0, sizeof(*w));
     w->level = level;
-    w->group = g->config.security && g->config.all_nonsecure ? ~0u : 0;
+    if (starts_nonsecure(g)) {
+        w->group = ~0u;
+        memset(w->prio, 0x80, sizeof(w->prio));
+    }
 }
 
 /* CPU interfaces, physical and virtual; c locked. */
 static void interface_reset(GicCpu *c)
 {
     __atomic_store_n(&c->groups, 0, __ATOMIC_RELAXED);
-    c->pmr = 0;
+    c->pmr = starts_nonsecure(c->gic) ? 0x80 : 0; /* a Non-secure write leaves a mask below alone */
     c->bpr[G0] = c->bpr[G1S] = 2;
     c->bpr[G1NS] = 3;
     memset(c->apr, 0, sizeof(c->apr));
@@ -575,8 +584,9 @@ void gic_describe(Gic *g, void (*fn)(void *arg, const char *line), void *arg)
         GicCpu *c = &g->cpus[k];
         pthread_mutex_lock(&c->lock);
         GicBest b = cpu_best(c);
+        unsigned running = gic_cpu_running(c);
         snprintf(line, sizeof(line), "CPU %u: groups %x PMR %02x running %02x best %u%s%s", k, c->groups, c->pmr,
-                 gic_cpu_running(c) & 0xff, b.intid, c->irq ? " IRQ" : "", c->fiq ? " FIQ" : "");
+                 running == GIC_PRIO_IDLE ? 0xff : running, b.intid, c->irq ? " IRQ" : "", c->fiq ? " FIQ" : "");
         fn(arg, line);
         describe_word(c, &c->priv, 0, fn, arg);
         pthread_mutex_unlock(&c->lock);

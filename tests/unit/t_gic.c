@@ -710,12 +710,10 @@ Test(gic, security)
     sw(0, SR_ICC_IGRPEN1_EL3, 3);
     sw(0, SR_ICC_IGRPEN0_EL1, 1);
     sw(0, SR_ICC_PMR_EL1, 0xf8);
-    vcpus[0].gic->el3 = true;
-    vcpus[0].gic->secure = true;
+    gic_world_changed(&vcpus[0]);
     spi(33, true);
     cr_assert(line(0, LINE_FIQ)); /* at EL3 */
     cr_assert_eq(sr(0, SR_ICC_IAR0_EL1), 1021);
-    vcpus[0].gic->el3 = vcpus[0].gic->secure = false;
     cpus[0].sys.secure = false;
     cpus[0].sys.reg[SR_SCR_EL3] = 1;
     fake_el(0, 1);
