@@ -183,6 +183,7 @@ static bool block(Tr *t, uint64_t pc)
     t->body = 0;
     t->ended = false;
     t->unsettled = 0;
+    t->checked = false;
     for (unsigned k = 0; k < IR_BLOCK_ROOM; k++) {
         ir_emit(t->b, (IrIns){.op = OP_nop});
     }

@@ -32,6 +32,7 @@ struct Tr {
     bool repeats; /* the loop that is the block is repeated in it: at its begin again */
     bool followed; /* a branch to another place was followed (tr_follow) */
     bool ended; /* the translator has written an exit that nothing may follow */
+    bool checked;    /* the guest's own: something holds from here on to the block's end */
     IrRef unsettled; /* the guest's own: a value that `settle` has to look at once the instruction is done */
     IrBuild b_; /* the builder; translators use t->b. Last: ir_begin clears what is to be cleared */
 };

@@ -3,6 +3,7 @@
  */
 #include "disas.h"
 #include "helpers.h"
+#include "sys.h"
 #include "tr.h"
 
 static const IrSlot slots[SLOT_COUNT] = {
@@ -124,8 +125,20 @@ static bool keeps_alignment(const Tr *t, IrRef v)
 void tr_set_sp(Tr *t, IrRef v)
 {
     ir_set(t->b, SLOT_sp, v);
-    if ((t->key & KEY_SP_ODD) || !keeps_alignment(t, v)) {
+    bool keeps = keeps_alignment(t, v);
+    if (t->key & KEY_SYSTEM) {
+        t->checked &= keeps;
+    } else if ((t->key & KEY_SP_ODD) || !keeps) {
         t->unsettled = v;
+    }
+}
+
+void tr_check_sp(Tr *t, IrRef sp)
+{
+    bool known = t->checked || !(t->key & KEY_SP_CHECK);
+    if (!(t->key & KEY_SYSTEM) || !known) {
+        ir_exit_exc_if(t->b, ir_and(t->b, I64, sp, ir_iconst(t->b, I64, 15)), EXC_SP_ALIGN, 0);
+        t->checked = true;
     }
 }
 

@@ -85,8 +85,7 @@ uint64_t sys_key(const CpuHead *head)
         s->keys[n] = level_key(cpu);
         s->keys_known |= (uint8_t)known;
     }
-    uint64_t key = s->keys[n] | a64_fp_key(head->fp.fpcr);
-    return key & KEY_SP_CHECK && cpu->sp & 15 ? key | KEY_SP_ODD : key;
+    return s->keys[n] | a64_fp_key(head->fp.fpcr);
 }
 
 void a64_level_changed(CpuA64 *cpu)

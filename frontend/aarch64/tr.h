@@ -52,12 +52,16 @@ static inline void tr_set_reg(Tr *t, int n, IrRef v)
     }
 }
 
+/* Raises EXC_SP_ALIGN unless sp is a multiple of 16. In system mode the key does not say whether it is, as kernels use SP for arithmetic
+ * at each exception: a block looks before its first access by SP. */
+void tr_check_sp(Tr *t, IrRef sp);
+
 /* Xn or SP as the base of a memory access: SP must be a multiple of 16 (DDI 0487 D1.8.2; Linux sets SCTLR_EL1.SA0). */
 static inline IrRef tr_base(Tr *t, int n)
 {
     IrRef base = tr_reg_or_sp(t, n, I64);
-    if (n == 31 && (t->key & KEY_SP_ODD)) {
-        ir_exit_exc_if(t->b, ir_and(t->b, I64, base, ir_iconst(t->b, I64, 15)), EXC_SP_ALIGN, 0);
+    if (n == 31 && t->key & (KEY_SP_ODD | KEY_SYSTEM)) {
+        tr_check_sp(t, base);
     }
     return base;
 }

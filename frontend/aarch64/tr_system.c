@@ -333,20 +333,11 @@ static void one(Tr *t)
     }
 }
 
-static void settle(Tr *t)
-{
-    if (t->key & KEY_SP_CHECK) {
-        a64_guest.settle(t);
-    }
-    t->unsettled = 0;
-}
-
 static void translate(const void *cpu_model, Space *s, Gva pc, uint64_t key, unsigned max_insns, IrRegion *r,
                       IrIns *ins, uint32_t cap)
 {
     TrGuest guest = a64_guest;
     guest.one = one;
-    guest.settle = settle;
     if (!tr_odd_address(&a64_system_frontend, pc, a64_branch_address(pc.v, key), key, r, ins, cap)) {
         tr_region(&a64_system_frontend, &guest, cpu_model, s, pc, key, key & KEY_ONE_INSN ? 1 : max_insns, r, ins, cap);
     }
