@@ -62,7 +62,7 @@ guest_firmware()
 # debootstrap. Its /second-stage does the rest, in the guest. 77 when it cannot be made here.
 guest_debian()
 {
-    local out=$CACHE/boot/debian-bookworm-2.img
+    local out=$CACHE/boot/debian-bookworm-3.img
     mkdir -p "${out%/*}"
     locked "$out.lock" guest_debian_make "$out" >&2 || return
     echo "$out"

@@ -18,6 +18,4 @@ else
     echo "second stage failed"
 fi
 sync
-mount -o remount,ro /
-echo o >/proc/sysrq-trigger
-sleep 60
+exec systemctl poweroff -ff
