@@ -1,19 +1,27 @@
-/* dump.c - host code as text for -d out, by capstone; as bytes where capstone does not know an EVEX instruction. */
+/* dump.c - host code as text for -d out, by capstone; as bytes where capstone does not know an instruction. */
 #include <capstone/capstone.h>
 #include <stdio.h>
 
 #include "sel.h"
 
-/* Bytes of the EVEX instruction at p: four of prefix, opcode, ModRM, then SIB, displacement and immediate. */
-static unsigned evex_length(const uint8_t *p)
+/* Bytes of the VEX or EVEX instruction at p: prefix, opcode, ModRM, then SIB, displacement and immediate; 1 when it is neither.
+ * *rip = where its displacement from rip is, or 0. */
+static unsigned vector_length(const uint8_t *p, unsigned *rip)
 {
-    unsigned map = p[1] & 7, opcode = p[4], mod = p[5] >> 6, rm = p[5] & 7, n = 6;
+    unsigned prefix = *p == 0x62 ? 4 : *p == 0xc4 ? 3 : *p == 0xc5 ? 2 : 0;
+    *rip = 0;
+    if (!prefix) {
+        return 1;
+    }
+    unsigned map = *p == 0x62 ? p[1] & 7 : *p == 0xc4 ? p[1] & 31 : 1, opcode = p[prefix];
+    unsigned mod = p[prefix + 1] >> 6, rm = p[prefix + 1] & 7, n = prefix + 2;
     if (mod != 3) {
-        bool no_base = rm == 4 ? (p[6] & 7) == 5 : rm == 5;
+        bool no_base = rm == 4 ? (p[n] & 7) == 5 : rm == 5;
+        *rip = mod == 0 && rm == 5 ? n : 0;
         n += rm == 4;
         n += mod == 1 ? 1 : mod == 2 || no_base ? 4 : 0;
     }
-    bool imm = map == 3 || (map == 1 && ((opcode >= 0x70 && opcode <= 0x73) || opcode == 0xc2 || opcode == 0xc6));
+    bool imm = map == 3 || (map == 1 && ((opcode >= 0x70 && opcode <= 0x73) || (opcode >= 0xc2 && opcode <= 0xc6)));
     return n + imm;
 }
 
@@ -33,10 +41,11 @@ void target_dump(Engine *e, const Tb *tb, void *file)
         uint32_t off = (uint32_t)(p - tb->entry);
         const Fault *f = tb_fault(tb, off);
         if (cs_disasm(cs, p, left, (uintptr_t)p, 1, &in) != 1) {
-            unsigned n = *p == 0x62 ? evex_length(p) : 1;
+            unsigned rip, n = vector_length(p, &rip);
             fprintf(file, "  %5x  .byte   ", off);
-            for (unsigned k = 0; k < n && left; k++, left--) {
-                fprintf(file, " %02x", *p++);
+            for (unsigned k = 0; k < n && left; k++, left--, p++) {
+                bool place = rip && k >= rip && k < rip + 4; /* different in every build */
+                fprintf(file, place ? " .." : " %02x", *p);
             }
             fputc('\n', file);
             continue;
