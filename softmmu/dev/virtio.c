@@ -222,7 +222,6 @@ void virtio_config_changed(Virtio *v)
 
 void virtio_isr(Virtio *v, VirtQueue *q)
 {
-    __atomic_or_fetch(&v->isr, q ? 1 : 2, __ATOMIC_ACQ_REL);
     if (v->notify) {
         v->notify(v, q);
     }

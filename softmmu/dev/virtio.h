@@ -5,7 +5,7 @@
  *
  * Threads: registers are accessed on vCPU threads, queues are worked on by one thread of the device's choice: the I/O
  * loop, or a thread of its own (ops->threaded). Virtio.lock is held by whoever works on queues, and by register accesses
- * that change what queues are (status, addresses, reset); it may be taken again by its holder. Notifications and the interrupt status take no lock.
+ * that change what queues are (status, addresses, reset); it may be taken again by its holder. Notifications take no lock.
  *
  * Guests are hostile: a ring or a chain that breaks the rules makes the device `broken`: NEEDS_RESET is set and it does
  * nothing more until it is reset. Descriptors are copied before they are looked at.
@@ -63,7 +63,7 @@ struct Virtio {
     pthread_mutex_t lock;
     uint64_t offered, features; /* by the device, by the driver */
     uint8_t status;
-    volatile uint32_t isr; /* bit 0: a queue, bit 1: configuration */
+    volatile uint32_t isr; /* bit 0: a queue, bit 1: configuration; the transport sets and clears them */
     uint32_t generation;   /* of the configuration */
     uint8_t config[1024];
     unsigned config_size;
@@ -74,7 +74,7 @@ struct Virtio {
     volatile uint32_t wake;   /* futex of the device's thread */
     bool legacy;
     uint64_t legacy_page;
-    /* The transport's: an interrupt for a queue, or for the configuration (q = NULL). Any thread. */
+    /* The transport's: sets the bit of isr and interrupts, for a queue or for the configuration (q = NULL). Any thread. */
     void (*notify)(Virtio *v, VirtQueue *q);
     void *transport;
     Virtio *next; /* of all devices */
@@ -136,7 +136,7 @@ void virtio_queue_legacy(Virtio *v, VirtQueue *q, uint32_t page, uint32_t align)
 void virtio_notified(Virtio *v, unsigned q);
 uint32_t virtio_config_read(Virtio *v, uint64_t offset, unsigned size);
 void virtio_config_write(Virtio *v, uint64_t offset, unsigned size, uint32_t value);
-void virtio_isr(Virtio *v, VirtQueue *q);              /* sets the bit of an interrupt for q or the configuration */
+void virtio_isr(Virtio *v, VirtQueue *q);              /* an interrupt for q or the configuration */
 
 /* Stops all devices for good, at the end of the process: nobody works on a queue after it has returned. */
 void virtio_halt_all(void);

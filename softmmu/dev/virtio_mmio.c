@@ -3,7 +3,7 @@
  * A slot without a device reads as device id 0. The board makes the slots, all of one kind (legacy is
  * -global virtio-mmio.force-legacy=true); devices take them from the highest number down, as the kernel numbers them
  * from there.
- * Locks: SlotIrq.lock orders changes of the interrupt line; the rest is virtio.c's.
+ * Locks: Slot.lock orders changes of the interrupt status and line; the rest is virtio.c's.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,17 +40,25 @@ static struct {
     unsigned n;
 } bus;
 
-static void update_line(Slot *s)
+/* Sets and clears bits of the interrupt status. The line follows under the same lock: it is edge-triggered at the interrupt
+ * controller, so a bit that is set again right after it was acknowledged must find the line low. */
+static void change_status(Slot *s, uint32_t set, uint32_t clear)
 {
     pthread_mutex_lock(&s->lock);
-    irq_set(&s->irq, __atomic_load_n(&s->v->isr, __ATOMIC_ACQUIRE) != 0);
+    uint32_t isr = (__atomic_load_n(&s->v->isr, __ATOMIC_ACQUIRE) & ~clear) | set;
+    __atomic_store_n(&s->v->isr, isr, __ATOMIC_RELEASE);
+    irq_set(&s->irq, isr != 0);
     pthread_mutex_unlock(&s->lock);
 }
 
 static void notify(Virtio *v, VirtQueue *q)
 {
-    (void)q;
-    update_line(v->transport);
+    change_status(v->transport, q ? 1 : 2, 0);
+}
+
+static void slot_reset(void *arg)
+{
+    change_status(arg, 0, ~0u);
 }
 
 static VirtQueue *selected(Slot *s)
@@ -170,14 +178,11 @@ static bool slot_write(void *dev, uint64_t offset, unsigned size, uint64_t value
     case QueueSel: s->queue_sel = value; break;
     case QueueAlign: s->align = value; break;
     case QueueNotify: virtio_notified(v, value); break;
-    case InterruptACK:
-        __atomic_and_fetch(&v->isr, ~value, __ATOMIC_ACQ_REL);
-        update_line(s);
-        break;
+    case InterruptACK: change_status(s, 0, value); break;
     case Status:
         virtio_set_status(v, (uint8_t)value);
         if (!value) {
-            update_line(s);
+            change_status(s, 0, ~0u);
         }
         break;
     default: write_queue(s, offset, value); break;
@@ -220,5 +225,6 @@ int virtio_mmio_attach(Virtio *v, int number, char *why, size_t n)
     v->legacy = s->legacy;
     v->transport = s;
     v->notify = notify;
+    machine_on_reset(v->m, slot_reset, s);
     return 0;
 }

@@ -45,6 +45,7 @@ static void update_line(Proxy *p)
 static void notify(Virtio *v, VirtQueue *q)
 {
     Proxy *p = v->transport;
+    __atomic_or_fetch(&v->isr, q ? 1 : 2, __ATOMIC_ACQ_REL);
     if (pci_msix_on(&p->pci)) {
         unsigned vector = q ? q->vector : p->config_vector;
         if (vector != NO_VECTOR) {
