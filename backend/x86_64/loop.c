@@ -4,7 +4,7 @@
  * temporaries: the guest registers that gain least by a register of their own live in memory there. So faults find the state
  * by one table of the region (Tb.slots), and an edge of the region is a few moves: out to memory, and back.
  * Other guest registers do not move in: in loops as well as elsewhere their accesses to memory through the state pointer are
- * forwarded by the host without delay, and what the moves at the edges cost was more than what they saved (adr/0006).
+ * forwarded by the host without delay, and what the moves at the edges cost was more than what they saved (adr/0007).
  */
 #include "sel.h"
 
