@@ -1,4 +1,4 @@
-/* sel.c - one region from IR to x86-64: the backward sweep, the local allocator, the choice of rules.
+/* sel.c - one region from IR to x86-64: the local allocator, the choice of rules; the backward sweep is sel_sweep.c.
  *
  * The words are explained in sel.h. What must hold at an op that can fault or leave: every slot is in its home
  * (pinned register or memory), except nzcv, which may be in EFLAGS or a register, as the fault table says.
@@ -6,7 +6,6 @@
  * Register pressure is low by construction: guest state has homes, so temporaries hold only the values of the
  * current instruction and cached copies of slots in memory.
  */
-#include <stdlib.h>
 
 #include "sel.h"
 
@@ -40,249 +39,6 @@ Mem l_head(const Lower *l, size_t offset)
 static Mem spill_place(const Lower *l, unsigned n)
 {
     return l_head(l, offsetof(CpuHead, spill) + 16 * n);
-}
-
-/* -- backward sweep ----------------------------------------------------------------------------------- */
-
-typedef struct Sweep {
-    IrRef slot_hint[IR_MAX_SLOTS];  /* value that a later set gives the slot, if nothing observes it before */
-    uint32_t hint_gen[IR_MAX_SLOTS];
-    uint32_t over_gen[IR_MAX_SLOTS]; /* == gen: overwritten later before anybody looks */
-    uint32_t gen;                   /* grows from region to region, so that old entries mean nothing */
-    IrRef nz_need;  /* last place that needs the nzcv slot */
-    IrRef clob;     /* nearest op after this one that changes EFLAGS */
-} Sweep;
-
-enum { U_PLAIN, U_FUSE, U_SET };
-
-static inline void use(Lower *l, IrRef u, IrRef pos, int kind)
-{
-    Val *v = &l->val[u];
-    if (v->last < pos) {
-        v->last = pos;
-    }
-    if (v->uses < 255) {
-        v->uses++;
-    }
-    v->fuse = (uint8_t)(v->fuse + (kind == U_FUSE));
-    if (kind == U_SET) {
-        v->sets++;
-        v->next = pos; /* the sweep goes backward: in the end, the first one */
-    }
-}
-
-/* Does the op change EFLAGS in its usual lowering? A guess that costs only speed when wrong. */
-static bool clobbers(const Lower *l, const IrIns *i)
-{
-    switch (i->op) {
-    case OP_load: case OP_store:
-        return l->e->cfg.soft; /* they look the TLB up */
-    case OP_nop: case OP_insn: case OP_const: case OP_get: case OP_set: case OP_prefetch:
-    case OP_add: case OP_not: case OP_shl: case OP_lshr: case OP_ashr: case OP_ror: case OP_mulh_u: case OP_bswap:
-    case OP_sext32: case OP_zext32: case OP_trunc: case OP_test_flags: case OP_fl_const: case OP_fl_unpack:
-    case OP_bits_to_f: case OP_f_to_bits: case OP_s_to_v: case OP_v_to_s: case OP_v_const: case OP_v_const_hi:
-    case OP_f_add: case OP_f_sub: case OP_f_mul: case OP_f_div: case OP_f_sqrt: case OP_f_neg: case OP_f_abs:
-    case OP_exit_pc: case OP_exit_call: case OP_exit_exc: case OP_jump:
-        return false;
-    case OP_sub:
-        return !l_is_const(l, i->b);
-    case OP_ubfx: case OP_sbfx:
-        return i->x != 0 || !(i->y == 8 || i->y == 16 || i->y == 32);
-    case OP_select: case OP_exit_if: case OP_branch: case OP_exit_exc_if:
-        return l->ins[i->a].op != OP_test_flags;
-    default:
-        return i->op < OP_f_add; /* vector instructions leave EFLAGS alone */
-    }
-}
-
-static inline bool can_reissue(unsigned op)
-{
-    return op == OP_fl_sub || op == OP_fl_add || op == OP_fl_logic || op == OP_fl_fcmp;
-}
-
-/* Is v used so that it need not be computed on its own? */
-static bool is_lazy(const Lower *l, const IrIns *i, const Val *v)
-{
-    switch (i->op) {
-    case OP_test_flags: case OP_cmp: case OP_is_zero: case OP_test_bit:
-        return v->uses == 1 && v->fuse == 1 && !(v->attr & A_ADDR);
-    case OP_add: {
-        uint64_t k = l_is_const(l, i->b) ? ir_imm64(l_ins(l, i->b)) : 1ull << 40;
-        return i->ty == I64 && (v->attr & A_ADDR) && v->fuse + v->sets == v->uses && (int64_t)k == (int32_t)k;
-    }
-    case OP_and:
-        return v->uses == 1 && v->fuse == 1 && !(v->attr & A_ADDR);
-    default:
-        return false;
-    }
-}
-
-/* Is load i the second of a pair that lies in one 16-byte granule, so that it cannot fault when the first did not? */
-static bool shares_granule(const Lower *l, IrRef i)
-{
-    const IrIns *second = &l->ins[i], *first = &l->ins[i - 1], *base = &l->ins[second->a];
-    return !l->e->cfg.soft && second->op == OP_load && first->op == OP_load && second->a == first->a && !second->b && !first->b &&
-           base->op == OP_get && base->x == l->e->fe->sp_slot && first->imm % 16 == 0 && second->imm > first->imm &&
-           second->imm + (1 << (second->x & MEM_SIZE_MASK)) <= first->imm + 16;
-}
-
-static void observe(Lower *l, Sweep *s, IrRef i)
-{
-    s->gen++;
-    if (shares_granule(l, i)) { /* the first one's result may be in its register already */
-        Val *v = &l->val[i - 1];
-        if (v->hint != NOSLOT && s->slot_hint[v->hint] == i - 1 && s->hint_gen[v->hint] == s->gen - 1) {
-            s->hint_gen[v->hint] = s->gen;
-        }
-    }
-}
-
-static void sweep_set(Lower *l, Sweep *s, IrRef i, const IrIns *in, unsigned nzcv)
-{
-    unsigned slot = in->x;
-    if (slot == nzcv) {
-        if (s->nz_need) {
-            use(l, in->a, s->nz_need, U_PLAIN);
-            s->nz_need = 0;
-        } else {
-            l->val[i].attr |= A_DEAD;
-        }
-        return;
-    }
-    if (s->over_gen[slot] == s->gen) {
-        l->val[i].attr |= A_DEAD;
-        return;
-    }
-    s->over_gen[slot] = s->gen;
-    use(l, in->a, i, U_SET);
-    s->slot_hint[slot] = 0;
-    Val *v = &l->val[in->a];
-    if (l->t->pin[slot] != NOREG && in->a < i) { /* the set nearest to the definition decides */
-        if (v->hint != NOSLOT && s->slot_hint[v->hint] == in->a) {
-            s->slot_hint[v->hint] = 0;
-        }
-        s->slot_hint[slot] = in->a;
-        s->hint_gen[slot] = s->gen;
-        v->hint = (uint8_t)slot;
-    }
-}
-
-static uint8_t operand_mask[OP_COUNT]; /* bit per operand; filled by sel_init, then only read */
-
-void sel_init(void)
-{
-    for (unsigned op = 0; op < OP_COUNT; op++) {
-        for (unsigned k = 0; k < 3; k++) {
-            operand_mask[op] |= (uint8_t)((ir_ops[op].sig[2 + k] != '.') << k);
-        }
-    }
-}
-
-static inline IrRef operand(const IrIns *in, unsigned k)
-{
-    return k == 0 ? in->a : k == 1 ? in->b : in->c;
-}
-
-static void sweep_operands(Lower *l, IrRef i, const IrIns *in, IrRef pos)
-{
-    unsigned m = operand_mask[in->op];
-    bool cond = in->op == OP_exit_if || in->op == OP_select || in->op == OP_branch || in->op == OP_exit_exc_if;
-    bool address = in->op == OP_load || in->op == OP_store;
-    for (unsigned k = 0; m >> k; k++) {
-        IrRef u = m >> k & 1 ? operand(in, k) : 0;
-        if (!u) {
-            continue;
-        }
-        bool fuse = (k == 0 && (cond || address || in->op == OP_fl_select)) || (k == 1 && in->op == OP_fl_select);
-        if (in->op == OP_fl_logic && i == u + 1 && l->ins[u].op == OP_and) {
-            fuse = true;
-        }
-        use(l, u, pos, fuse ? U_FUSE : U_PLAIN);
-        if (k == 0 && address) {
-            l->val[u].attr |= A_ADDR;
-        }
-    }
-}
-
-static void analyze(Lower *l)
-{
-    const Frontend *fe = l->e->fe;
-    static __thread Sweep sweep; /* too large to be cleared for every region */
-    Sweep *s = &sweep;
-    if (s->gen > UINT32_MAX / 2) {
-        memset(s, 0, sizeof *s);
-    }
-    s->gen++;
-    s->nz_need = 0;
-    s->clob = l->r->n;
-    for (IrRef i = l->r->n - 1; i > 0; i--) {
-        const IrIns *in = &l->ins[i];
-        Val *v = &l->val[i];
-        bool on_demand = in->imm == IR_ON_DEMAND && ((in->op >= OP_fl_add && in->op <= OP_fl_fcmp) || in->op == OP_add);
-        unsigned eff = on_demand ? 0 : ir_ops[in->op].effects;
-        switch (in->op) {
-        case OP_nop: case OP_insn: case OP_const: case OP_v_const: case OP_v_const_hi:
-            continue;
-        case OP_get:
-            s->over_gen[in->x] = 0;
-            s->slot_hint[in->x] = 0;
-            if (!v->uses) {
-                v->attr |= A_DEAD;
-            }
-            continue;
-        case OP_set:
-            sweep_set(l, s, i, in, fe->nzcv_slot);
-            continue;
-        case OP_call:
-            eff = fe->helpers[in->imm].effects;
-            if (eff & (STATE | FAULTS | EXITS)) {
-                s->nz_need = s->nz_need ? s->nz_need : i;
-            }
-            break;
-        case OP_exit_pc: case OP_exit_call:
-            s->nz_need = 0; /* what comes behind is another block */
-            s->clob = l->r->n;
-            /* fall through */
-        case OP_exit_if:
-            if (!(in->x & EXIT_FLAGS_DEAD) && !s->nz_need) {
-                s->nz_need = i;
-            }
-            break;
-        case OP_exit_ind: case OP_exit_ret: case OP_exit_call_ind: case OP_exit_exc: case OP_jump: case OP_branch:
-            s->nz_need = i;
-            s->clob = l->r->n;
-            break;
-        case OP_exit_exc_if:
-            s->nz_need = s->nz_need ? s->nz_need : i;
-            break;
-        default:
-            if (!(eff & (WRITES | FAULTS | EXITS | FPX | QC)) && !v->uses) {
-                v->attr |= A_DEAD;
-                continue;
-            }
-        }
-        if (v->hint != NOSLOT && (s->slot_hint[v->hint] != i || s->hint_gen[v->hint] != s->gen)) {
-            v->hint = NOSLOT;
-        }
-        if (eff & (FAULTS | EXITS | STATE | FPX)) {
-            observe(l, s, i);
-        }
-        if (eff & (FAULTS | FPX) && !s->nz_need) {
-            s->nz_need = i;
-        }
-        IrRef pos = i;
-        if (is_lazy(l, in, v) || (on_demand && in->op == OP_add)) {
-            v->attr |= A_LAZY;
-            pos = v->sets && in->op == OP_add ? v->next : v->last; /* a set computes it */
-        } else if (can_reissue(in->op) && (on_demand || s->clob < v->last || (v->fuse && v->uses == 1) || in->op == OP_fl_fcmp)) {
-            v->attr |= A_REISSUE;
-            pos = v->last > i ? v->last : i;
-        }
-        sweep_operands(l, i, in, pos);
-        if (!(v->attr & (A_LAZY | A_REISSUE)) && clobbers(l, in)) {
-            s->clob = i;
-        }
-    }
 }
 
 /* -- registers ----------------------------------------------------------------------------------------- */
@@ -674,16 +430,16 @@ Reg l_dst(Lower *l, IrRef i, bool early)
     if (v->hint != NOSLOT && free_pin(l, v->hint)) {
         Reg pin = l->t->pin[v->hint];
         bool source = false;
-        for (unsigned k = 0; operand_mask[in->op] >> k; k++) {
-            source |= (operand_mask[in->op] >> k & 1) && l->val[operand(in, k)].reg == pin;
+        for (unsigned k = 0; sel_operands[in->op] >> k; k++) {
+            source |= (sel_operands[in->op] >> k & 1) && l->val[sel_operand(in, k)].reg == pin;
         }
         if (l->exact == EXACT_TIED ? source : !early || (!source && !(l->lock & bit(pin)))) {
             return pin;
         }
     }
     if (!early) {
-        for (unsigned k = 0; operand_mask[in->op] >> k; k++) {
-            IrRef u = operand_mask[in->op] >> k & 1 ? operand(in, k) : 0;
+        for (unsigned k = 0; sel_operands[in->op] >> k; k++) {
+            IrRef u = sel_operands[in->op] >> k & 1 ? sel_operand(in, k) : 0;
             Reg r = u ? l->val[u].reg : NOREG;
             if (r != NOREG && (l->t->temps & bit(r)) && l->val[u].last <= l->pos && reg_is_xmm(r) == !in_gpr(ty)) {
                 return r;
@@ -1165,7 +921,7 @@ static bool fits(const Lower *l, const IrIns *in, const Rule *r)
     }
     for (unsigned k = 0; k < 3; k++) {
         if (r->src[k] >= S_I && r->src[k] < S_X) {
-            IrRef u = operand(in, k);
+            IrRef u = sel_operand(in, k);
             if (!l_is_const(l, u)) {
                 return false;
             }
@@ -1435,7 +1191,7 @@ bool sel_region(Lower *l)
     for (IrRef i = 0; i < l->r->n; i++) {
         l->val[i] = fresh;
     }
-    analyze(l);
+    sel_sweep(l);
     if (!lower_blocks(l)) {
         return false;
     }

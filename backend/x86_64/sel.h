@@ -278,6 +278,13 @@ enum { STATE_BIAS = sizeof(CpuHead) + 120, RSTATE = RBP, RTARGET = RCX };
 
 
 void sel_init(void);
+/* sel_sweep.c: bit per operand that an op has, filled by sel_init, then only read; and the k-th operand. */
+extern uint8_t sel_operands[OP_COUNT];
+static inline IrRef sel_operand(const IrIns *in, unsigned k)
+{
+    return k == 0 ? in->a : k == 1 ? in->b : in->c;
+}
+void sel_sweep(Lower *l);
 bool sel_region(Lower *l); /* false: no room, or too large for the tables */
 static inline void l_memory(Lower *l)             /* counts an access to a slot or a spill place */
 {
