@@ -89,7 +89,7 @@ static void open_image(Drive *d, const char *file, const BlockOptions *o)
     }
 }
 
-/* The words of aio= and detect-zeroes= are checked; transfers are the host's page cache's business whichever is chosen. */
+/* aio= chooses nothing here, as each disk has a thread; zeros are not looked for, so detect-zeroes= can only be off. */
 static void check_word(OptList *o, const char *key, const char *const *words)
 {
     const char *v = opt_take(o, key);
@@ -106,7 +106,7 @@ static void check_word(OptList *o, const char *key, const char *const *words)
 const char *drive_open(Machine *m, OptList *o)
 {
     static const char *const aio[] = {"threads", "native", "io_uring", NULL};
-    static const char *const zeroes[] = {"on", "off", "unmap", NULL};
+    static const char *const zeroes[] = {"off", NULL};
     const char *file = opt_take(o, "file");
     Drive *d = add(o->option, opt_take(o, "id"));
     BlockOptions b = {.format = format_of(o->option, opt_take(o, "format")),
