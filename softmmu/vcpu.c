@@ -50,7 +50,7 @@ struct VcpuPrivate {
 
 struct VcpuAll {
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* standing, done, paused */
+    pthread_cond_t changed; /* tid, standing, done, paused */
     unsigned paused, standing;
     bool started;
     A64Hooks hooks;
@@ -513,6 +513,7 @@ static void *thread_main(void *arg)
     host_thread_init();
     pthread_mutex_lock(&all->lock);
     v->priv->tid = (int)syscall(SYS_gettid);
+    pthread_cond_broadcast(&all->changed);
     pthread_mutex_unlock(&all->lock);
     attend(v);
     run(v);
@@ -532,6 +533,13 @@ void machine_vcpus_start(Machine *m)
         }
         pthread_setname_np(p->thread, "vcpu");
     }
+    pthread_mutex_lock(&m->all->lock);
+    for (unsigned k = 0; k < m->nvcpus; k++) {
+        while (!m->vcpus[k].priv->tid) {
+            pthread_cond_wait(&m->all->changed, &m->all->lock);
+        }
+    }
+    pthread_mutex_unlock(&m->all->lock);
 }
 
 /* -- making -------------------------------------------------------------------------------------------------------------- */

@@ -49,7 +49,7 @@ int vcpu_thread_id(const Vcpu *v);
 
 /* Makes m->vcpus: n of them, off, registers as after a reset; 0 or -ENOMEM. The board sets mpidr. m->engine and m->model are there. */
 int machine_vcpus_new(Machine *m, unsigned n);
-/* Makes the threads; they stand while the machine is paused. */
+/* Makes the threads and waits until each has its number; they stand while the machine is paused. */
 void machine_vcpus_start(Machine *m);
 /* Registers to their reset values, off. While all stand. */
 void vcpu_reset(Vcpu *v);
