@@ -62,7 +62,11 @@ void tb_forget_all(Engine *e)
 {
     table_clear(e->hash);
     table_clear(e->places);
-    memset(e->lines, 0, LINES * sizeof *e->lines);
+    for (unsigned k = 0; k < LINES; k++) { /* tb_is_near may look at them meanwhile */
+        if (e->lines[k]) {
+            __atomic_store_n(&e->lines[k], 0, __ATOMIC_RELAXED);
+        }
+    }
     e->ntbs = 0;
 }
 
