@@ -62,7 +62,14 @@ void soft_cpu_free(CpuHead *cpu)
 void soft_jumps(CpuHead *cpu)
 {
     SoftThread *t = soft_of(cpu);
-    JumpCache *oldest = &t->caches[0];
+    JumpCache *oldest = &t->caches[0], *last = t->previous;
+    t->previous = t->current;
+    if (LIKELY(last && last->context == cpu->context && last->key == cpu->key)) { /* to and fro between two levels */
+        last->used = ++t->clock;
+        t->current = last;
+        cpu->jumps = last->entries;
+        return;
+    }
     for (unsigned k = 0; k < JUMP_CACHES; k++) {
         JumpCache *c = &t->caches[k];
         if (c->context == cpu->context && c->key == cpu->key && c->used) {
@@ -125,19 +132,11 @@ static void drop_returns(CpuHead *cpu)
     cpu->last_exit = NULL;
 }
 
-void engine_context(CpuHead *cpu, uint64_t context)
-{
-    if (cpu->context != context) {
-        cpu->context = context;
-        soft_jumps(cpu);
-        drop_returns(cpu);
-    }
-}
-
-void engine_set_key(CpuHead *cpu, uint64_t key)
+void engine_switch(CpuHead *cpu, uint64_t context, uint64_t key)
 {
     key |= engine_added_key(cpu->engine);
-    if (cpu->key != key) {
+    if (cpu->key != key || cpu->context != context) {
+        cpu->context = context;
         cpu->key = key;
         soft_jumps(cpu);
         drop_returns(cpu);

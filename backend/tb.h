@@ -123,6 +123,7 @@ typedef struct CodeBuf {
     uint64_t *own;         /* bit per block: in this process's newest object */
     unsigned pieces;       /* of rx, from different objects */
     unsigned links_skipped;
+    uint8_t *reserve;      /* of mappings */
 } CodeBuf;
 
 typedef struct EngineStats {
@@ -302,7 +303,7 @@ typedef struct JumpCache {
 } JumpCache;
 _Static_assert(JUMP_CACHE_BITS <= 16, "JumpCache.listed");
 typedef struct SoftThread {
-    JumpCache caches[JUMP_CACHES], *current;
+    JumpCache caches[JUMP_CACHES], *current, *previous;
     uint64_t clock;
 } SoftThread;
 static inline SoftThread *soft_of(const CpuHead *cpu)

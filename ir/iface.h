@@ -98,7 +98,7 @@ struct CpuHead {
     const SoftMmu *soft; /* system mode, or NULL */
     TlbEntry *tlb;       /* of the current context */
     TlbEntry *tlb_unpriv;/* for MEM_UNPRIV */
-    uint64_t context;    /* translations of guest addresses of code are the same while it is (engine_context) */
+    uint64_t context;    /* translations of guest addresses of code are the same while it is (engine_switch) */
     Engine *engine;
     void *user;          /* the caller's per-thread structure */
     JumpEntry *jumps;    /* this thread's jump cache, 1 << JUMP_CACHE_BITS entries, owned by the engine */
@@ -192,6 +192,8 @@ typedef struct Frontend {
     /* The same for tier 2: the loop around pc (region.h). False when there is none, r->nblocks is 0 then, or too little room. */
     bool (*translate_loop)(const void *cpu_model, Space *s, const TrStop *stop, Gva pc, uint64_t key, unsigned max_insns,
                            IrRegion *r, IrIns *ins, uint32_t cap);
+    /* Is there one? `ins` is memory for the work. */
+    bool (*is_loop)(Space *s, const TrStop *stop, Gva pc, unsigned max_insns, IrIns *ins, uint32_t cap);
     /* Key from the CPU's state (FPCR etc.). */
     uint64_t (*key)(const CpuHead *cpu);
     /* Guest disassembly of one instruction for dumps. */
@@ -277,11 +279,9 @@ static inline uint64_t engine_pending(const CpuHead *cpu)
 /* System mode. From inside SoftMmu.access, or a helper that translated code called: leaves engine_run with this kind,
  * the state being that of before the instruction. */
 NORETURN void engine_raise(CpuHead *cpu, ExcKind kind);
-/* On the CPU's thread: other translations of addresses apply to code from now on. Contexts with the same number share what the
- * engine remembers of them, until it is told to forget. */
-void engine_context(CpuHead *cpu, uint64_t context);
-/* The same for the front end's part of the key, FPCR being as it was. */
-void engine_set_key(CpuHead *cpu, uint64_t key);
+/* On the CPU's thread: other translations of addresses apply to code from now on, and another key (the front end's part of it, FPCR
+ * being as it was). Contexts with the same number share what the engine remembers of them, until it is told to forget. */
+void engine_switch(CpuHead *cpu, uint64_t context, uint64_t key);
 /* On the CPU's thread: code of the page at pc, or of all pages, is at another place perhaps, in every context. */
 void engine_forget_page(CpuHead *cpu, Gva pc);
 void engine_forget_context(CpuHead *cpu, uint64_t context, uint64_t mask); /* those with the same bits in mask */

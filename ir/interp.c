@@ -393,7 +393,7 @@ static uint32_t access_kind(const IrIns *i)
     case OP_load:
         return size | ACC_READ | user;
     case OP_store:
-        return size | ACC_WRITE | user;
+        return size | ACC_WRITE | user | (size == M512 ? ACC_CACHE : 0);
     case OP_load128_atomic:
         return M128 | ACC_READ;
     case OP_store128_atomic:
@@ -432,7 +432,9 @@ static V128 memory_op(Run *x, const IrIns *i)
         break;
     case OP_store:
         __atomic_thread_fence(__ATOMIC_RELEASE);
-        write_memory(p, size, &v[i->c]);
+        for (unsigned k = 0; k < (size == M512 ? 4 : 1); k++) {
+            write_memory((uint8_t *)p + 16 * k, size, &v[i->c]);
+        }
         if (i->y & MEM_RELEASE) {
             __atomic_thread_fence(__ATOMIC_SEQ_CST);
         }

@@ -21,7 +21,7 @@ typedef enum IrType { TY_NONE, I32, I64, F16, F32, F64, TV128, TFLAGS, TY_COUNT 
 typedef enum IrElem { E_B, E_H, E_S, E_D, E_Q, E_BF } IrElem;
 
 /* What load and store move: the low two or three bits are the log2 of the size; MEM_SIGNED extends. */
-typedef enum MemType { M8, M16, M32, M64, M128, MEM_SIGNED = 8, MS8 = M8 | 8, MS16 = M16 | 8, MS32 = M32 | 8 } MemType;
+typedef enum MemType { M8, M16, M32, M64, M128, M512 = 6 /* store: a v128 four times, as DC ZVA */, MEM_SIGNED = 8, MS8 = M8 | 8, MS16 = M16 | 8, MS32 = M32 | 8 } MemType;
 enum { MEM_SIZE_MASK = 7 };
 /* .y of load and store */
 enum { MEM_SCALE = 7, MEM_ACQUIRE = 8, MEM_RELEASE = 16, MEM_UNPRIV = 32 /* LDTR, STTR: with EL0's rights */,

@@ -11,7 +11,7 @@ const char *const text_types[] = {"none", "i32", "i64", "f16", "f32", "f64", "v1
 const char *const text_elems[] = {"b", "h", "s", "d", "q", "bf", NULL};
 
 static const char *const mem_names[] = {"u8", "u16", "u32", "u64", "u128", "?",
-                                        "?",  "?",   "s8",  "s16", "s32",  NULL};
+                                        "u512", "?",   "s8",  "s16", "s32",  NULL};
 static const char *const rmw_names[] = {"add",  "clr",  "eor",  "set", "smax",
                                         "smin", "umax", "umin", "swp", NULL};
 static const char *const cmp_names[] = {"eq",  "ne",  "ult", "ule", "slt", "sle",

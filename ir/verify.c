@@ -186,6 +186,9 @@ static bool check_special(const Verify *v)
     case OP_rmw:
     case OP_cas: {
         unsigned size = i->x & MEM_SIZE_MASK, max = i->op == OP_rmw || i->op == OP_cas ? M64 : M128;
+        if (i->op == OP_store && i->x == M512) {
+            return i->ty == TV128 || fail(v, "block of type %u", i->ty);
+        }
         return (size <= max && 1u << size <= ir_type_bytes((IrType)i->ty)) ||
                fail(v, "memory type %u", i->x);
     }

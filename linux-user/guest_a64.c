@@ -34,7 +34,7 @@ void guest_start(Thread *t, uint64_t pc, uint64_t sp)
     c->sp = sp;
     c->excl_addr = ~0ull;
     c->model = process.model;
-    raw_call(__NR_getrandom, &c->pac_keys, sizeof c->pac_keys, 0);
+    raw_call(__NR_getrandom, c->pac_key, sizeof c->pac_key, 0);
     engine_fpcr_changed(&c->h);
 }
 

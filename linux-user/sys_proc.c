@@ -65,18 +65,17 @@ enum {
     P_SET_TAGGED = 55, P_GET_TAGGED = 56, P_SET_DISPATCH = 59, P_PAC_SET_ENABLED = 60, P_PAC_GET_ENABLED = 61,
     P_SME_SET_VL = 63, P_SME_GET_VL = 64,
 };
-enum { HWCAP_PACA = 30, PAC_KEYS = 31, TAGGED_ENABLE = 1 };
+enum { HWCAP_PACA = 30, TAGGED_ENABLE = 1 };
 
 static int64_t reset_pac_keys(Thread *t, uint64_t keys)
 {
-    PacKeys *k = &cpu_a64(t)->pac_keys;
-    uint64_t *const each[5] = {k->ia, k->ib, k->da, k->db, k->ga};
-    if (!(a64_hwcap(process.model, 0) >> HWCAP_PACA & 1) || keys & ~(uint64_t)PAC_KEYS) {
+    uint64_t *k = cpu_a64(t)->pac_key;
+    if (!(a64_hwcap(process.model, 0) >> HWCAP_PACA & 1) || keys & ~bits_mask(PAC_KEYS)) {
         return -EINVAL;
     }
-    for (unsigned n = 0; n < 5; n++) {
+    for (unsigned n = 0; n < PAC_KEYS; n++) {
         if (!keys || keys >> n & 1) {
-            raw_call(__NR_getrandom, each[n], 16, 0);
+            raw_call(__NR_getrandom, &k[2 * n], 16, 0);
         }
     }
     return 0;

@@ -102,7 +102,7 @@ static bool unprivileged(CpuA64 *cpu, unsigned el)
     return el == 1 ? !(a64_hcr_bit(cpu, HCR_NV) && a64_hcr_bit(cpu, HCR_NV1)) : el == 2 && a64_in_host(cpu, 0) && a64_in_host(cpu, 2);
 }
 
-void tlb_select(Mmu *m)
+static void select_with(Mmu *m, uint64_t key)
 {
     CpuA64 *cpu = m->cpu;
     unsigned el = a64_el(cpu);
@@ -114,17 +114,23 @@ void tlb_select(Mmu *m)
     t->age = ++m->clock;
     cpu->h.tlb = t->e;
     cpu->h.tlb_unpriv = el && two && unprivileged(cpu, el) ? active(m, kind, LEVEL_USER)->e : t->e;
-    engine_context(&cpu->h, level == LEVEL_PAN ? (t->tag & ~(uint64_t)(3 << 2)) | LEVEL_PRIV << 2 : t->tag); /* PAN is not about code */
+    uint64_t context = level == LEVEL_PAN ? (t->tag & ~(uint64_t)(3 << 2)) | LEVEL_PRIV << 2 : t->tag; /* PAN is not about code */
+    engine_switch(&cpu->h, context, key);
 }
 
-void tlb_level_changed(CpuA64 *cpu)
+void tlb_select(Mmu *m)
+{
+    select_with(m, m->cpu->h.key);
+}
+
+void tlb_level_changed(CpuA64 *cpu, uint64_t key)
 {
     Mmu *m = cpu->sys->mmu;
     if (cpu->sys->el3) {
         m->loaded[MMU_EL10] = false; /* the security state may be another one */
         memset(m->active[MMU_EL10], 0, sizeof m->active[MMU_EL10]);
     }
-    tlb_select(m);
+    select_with(m, key);
 }
 
 Tlb *tlb_table(Mmu *m, bool unpriv)

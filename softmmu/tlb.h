@@ -77,7 +77,7 @@ typedef struct Mmu {
 const MmuRegime *tlb_regime(Mmu *m, MmuKind kind);
 /* Points CpuHead's tables at the current level's, and the engine at its context. */
 void tlb_select(Mmu *m);
-void tlb_level_changed(CpuA64 *cpu);
+void tlb_level_changed(CpuA64 *cpu, uint64_t key);
 /* Walks for the table's privilege and remembers what may be used inline. False: *f. */
 bool tlb_walk(Mmu *m, Tlb *t, uint64_t va, unsigned access, MmuPage *page, A64Fault *f);
 void *tlb_fill(CpuHead *h, uint64_t va, uint32_t acc);

@@ -95,7 +95,13 @@ static void own_exit_pc(Lower *l, IrRef i)
     if (in->x & EXIT_SYNC) {
         loop_leave(l);
         x_mov_ri(&l->a, RTARGET, pc);
-        x_jmp_abs(&l->a, l->t->indirect_miss);
+        if (l->e->cfg.soft && !(l->r->key & KEY_ONE_INSN)) { /* another key has another jump cache there */
+            poll(l);
+            x_jcc_abs(&l->a, CC_NE, l->t->pending_indirect);
+            x_jmp_abs(&l->a, l->t->soft_far);
+        } else {
+            x_jmp_abs(&l->a, l->t->indirect_miss);
+        }
         return;
     }
     if (in->x & EXIT_POLL) {

@@ -60,7 +60,7 @@ static Reg host_address(Lower *l, Mem m, unsigned acc, Reg t1, Reg keep, Stub **
 
 static unsigned access_of(const IrIns *in, unsigned what)
 {
-    return (in->x & MEM_SIZE_MASK) | what | (in->y & MEM_UNPRIV ? ACC_UNPRIV : 0);
+    return (in->x & MEM_SIZE_MASK) | what | (in->y & MEM_UNPRIV ? ACC_UNPRIV : 0) | (in->x == M512 ? ACC_CACHE : 0);
 }
 
 static void begin(Lower *l)
@@ -108,7 +108,11 @@ static void store_to(Asm *a, unsigned size, Reg r, int32_t k, Mem m)
         switch (size) {
         case M32: x_vmovss_st_rm(a, r, m); break;
         case M64: x_vmovsd_st_rm(a, r, m); break;
-        default: x_vmovups_to_rm(a, r, m); break;
+        case M128: x_vmovups_to_rm(a, r, m); break;
+        default:
+            for (int k = 0; k < 64; k += 16) {
+                x_vmovups_to_rm(a, r, mem(m.base, m.disp + k));
+            }
         }
     } else {
         switch (size) {

@@ -4,16 +4,27 @@
 
 #include "iface.h"
 
-typedef struct PacKeys {
-    uint64_t ia[2], ib[2], da[2], db[2], ga[2];
-} PacKeys;
-
 /* Virtual addresses of user space; the bits above, up to 54, hold PACs. */
 enum { A64_VA_BITS = 48 };
+
+/* DCZID_EL0.BS: DC ZVA zeroes 64 bytes. */
+enum { A64_DCZID = 4 };
+
+/* Keys of pointer authentication by their place in pac_key. */
+enum { PAC_IA, PAC_IB, PAC_DA, PAC_DB, PAC_GA, PAC_KEYS };
+/* The bits of a pointer that hold its PAC, low being the lowest. */
+static inline uint64_t a64_pac_field(unsigned low, bool tbi)
+{
+    uint64_t field = bits_mask(55) & ~bits_mask(low);
+    return tbi ? field : field | (uint64_t)255 << 56;
+}
 
 /* State key: stores are marked, because some code has a strict exclusive monitor (tr_atomic.c). */
 enum { KEY_STRICT = KEY_USER, KEY_SP_ODD = KEY_USER << 1 /* SP is no multiple of 16: its use as a base is checked */,
        KEY_SYSTEM = KEY_USER << 2 /* system mode: bits of sys.h apply */ };
+
+/* In excl_size: the monitor is only for WFE; a store-exclusive that fits it fails and turns KEY_STRICT on (tr_atomic.c). */
+enum { EXCL_WAIT = 64 };
 
 struct CpuModel;
 

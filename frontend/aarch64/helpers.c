@@ -34,12 +34,6 @@ enum { ACC_RMW = ACC_READ | ACC_WRITE | ACC_ATOMIC };
 
 /* -- caches ----------------------------------------------------------------------- */
 
-void h_dc_zva(CpuA64 *cpu, uint64_t address)
-{
-    memset(guest_ptr(cpu, address & ~(uint64_t)63, 6 | ACC_WRITE | ACC_CACHE), 0, 64);
-    guest_wrote(cpu);
-}
-
 void h_ic_ivau(CpuA64 *cpu, uint64_t address, uint64_t space)
 {
     const Space *s = (const Space *)(uintptr_t)space;
@@ -125,63 +119,17 @@ void h_fpsr_write(CpuA64 *cpu, uint32_t fpsr)
     engine_set_fpsr(&cpu->h, fpsr & FPSR_BITS);
 }
 
-/* -- pointer authentication (DDI 0487 D8.10, aarch64/functions/pac) --------------------------------------------
- * The algorithm is IMPLEMENTATION DEFINED: two rounds of multiply and fold. The PAC of an address is bits 54 to
- * A64_VA_BITS; bit 55 says which half of the address space. In the upper half, where Linux has no tags
- * (TCR_EL1.TBI1 = 0), it has bits 63 to 56 too. */
+/* -- pointer authentication ------------------------------------------------------------------------------------ */
 
 uint64_t pac_hash(const uint64_t key[2], uint64_t value, uint64_t modifier)
 {
-    uint64_t h = (value ^ key[0]) * 0x9e3779b97f4a7c15;
-    h = ((h ^ (h >> 32)) + (modifier ^ key[1])) * 0xc2b2ae3d27d4eb4f;
-    h ^= h >> 29;
-    h *= 0x165667b19e3779f9;
-    return h ^ (h >> 32);
-}
-
-enum { PAC_WIDTH = 55 - A64_VA_BITS };
-static uint64_t pac_field(uint64_t ptr)
-{
-    uint64_t low = ((UINT64_C(1) << PAC_WIDTH) - 1) << A64_VA_BITS;
-    return ptr >> 55 & 1 ? low | UINT64_C(255) << 56 : low;
-}
-
-static const uint64_t *pac_key(const CpuA64 *cpu, uint32_t key)
-{
-    const uint64_t *keys[4] = {cpu->pac_keys.ia, cpu->pac_keys.ib, cpu->pac_keys.da, cpu->pac_keys.db};
-    return keys[key & 3];
-}
-
-/* The pointer with its PAC field a copy of bit 55. */
-static uint64_t pac_stripped(uint64_t ptr)
-{
-    return ptr >> 55 & 1 ? ptr | pac_field(ptr) : ptr & ~pac_field(ptr);
-}
-
-uint64_t h_pac_sign(CpuA64 *cpu, uint64_t ptr, uint64_t modifier, uint32_t key)
-{
-    uint64_t plain = pac_stripped(ptr);
-    uint64_t pac = pac_hash(pac_key(cpu, key), plain, modifier) & pac_field(ptr);
-    if (plain != ptr) {
-        pac ^= UINT64_C(1) << 54; /* not a canonical address: its PAC must not authenticate */
-    }
-    return (ptr & ~pac_field(ptr)) | pac;
-}
-
-uint64_t h_pac_auth(CpuA64 *cpu, uint64_t ptr, uint64_t modifier, uint32_t key)
-{
-    uint64_t plain = pac_stripped(ptr);
-    if ((pac_hash(pac_key(cpu, key), plain, modifier) & pac_field(ptr)) == (ptr & pac_field(ptr))) {
-        return plain;
-    }
-    /* error code in bits 54:53, in the upper half 62:61: 01 for A keys, 10 for B keys */
-    unsigned at = ptr >> 55 & 1 ? 61 : 53;
-    return (plain & ~(UINT64_C(3) << at)) | (UINT64_C(1) + (key & 1)) << at;
+    uint64_t h = (value ^ key[0]) * PAC_FACTOR1;
+    return ((h ^ h >> 32) + (modifier ^ key[1])) * PAC_FACTOR2;
 }
 
 uint64_t h_pac_generic(CpuA64 *cpu, uint64_t value, uint64_t modifier)
 {
-    return pac_hash(cpu->pac_keys.ga, value, modifier) & ~bits_mask(32);
+    return pac_hash(&cpu->pac_key[2 * PAC_GA], value, modifier) & ~bits_mask(32);
 }
 
 /* -- exclusives and wide atomics ------------------------------------------------------------------------------- */
@@ -236,6 +184,9 @@ static bool monitor_take(CpuA64 *cpu, uint64_t address, unsigned log2size, uint6
     bool open = cpu->excl_addr == address && cpu->excl_size == bytes;
     uint64_t *own = mark_of(marks, address), *before = mark_of(marks, address - 16);
     *lock = NULL;
+    if (cpu->excl_addr == address && cpu->excl_size == (bytes | EXCL_WAIT)) {
+        h_excl_strict(cpu);
+    }
     *p = open ? guest_ptr(cpu, address, ACC_RMW | log2size) : NULL; /* the last thing that can leave in system mode */
     if (open && cpu->excl_ticket) {
         __atomic_fetch_or((uint8_t *)*p, 0, __ATOMIC_RELAXED);

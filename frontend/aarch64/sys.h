@@ -43,6 +43,12 @@ enum {
     KEY_WATCH = 1 << 30         /* breakpoints or watchpoints are enabled: none of the short cuts */
 };
 #define KEY_ZVA ((uint64_t)1 << 31) /* DC ZVA may be executed at this level */
+/* Above the engine's own (ir/iface.h). */
+enum {
+    KEY_PAC_LOW0_SHIFT = 35, KEY_PAC_LOW1_SHIFT = 41 /* six bits each: lowest bit of a PAC in the lower, in the upper half of addresses */
+};
+#define KEY_D_ACTS ((uint64_t)1 << 47)   /* MDSCR_EL1.SS or MDE: PSTATE.D counts */
+#define KEY_PAC_KEYS ((uint64_t)1 << 48) /* the keys of pointer authentication can be accessed at this level */
 
 /* pc without the tag that branches drop under this key (AArch64.BranchAddr). */
 static inline uint64_t a64_branch_address(uint64_t pc, uint64_t key)
@@ -91,7 +97,7 @@ typedef struct A64Hooks {
     /* A register of kind VM, HCR_EL2 or SCR_EL3 was written (old: before); EL, SPSel, PAN or UAO changed. Vector registers hold
      * guest state. */
     void (*mmu_changed)(CpuA64 *cpu, A64Sr sr, uint64_t old);
-    void (*level_changed)(CpuA64 *cpu);
+    void (*level_changed)(CpuA64 *cpu, uint64_t key); /* ends in engine_switch */
     /* CNTHCTL_EL2, HCR_EL2 or SCR_EL3 was written. */
     void (*told)(CpuA64 *cpu, A64Sr sr, uint64_t value);
     /* Instructions with the value of Xt. May raise a data abort. */

@@ -360,7 +360,11 @@ uint64_t *sys_place(CpuA64 *cpu, A64Sr sr)
     switch (sr) {
     case SR_TPIDR_EL0: return &cpu->tpidr;
     case SR_TPIDRRO_EL0: return &cpu->tpidrro;
-    default: return &cpu->sys->reg[sr];
+    default:
+        if (sr >= SR_APIAKeyLo_EL1 && sr <= SR_APGAKeyHi_EL1) {
+            return &cpu->pac_key[sr - SR_APIAKeyLo_EL1];
+        }
+        return &cpu->sys->reg[sr];
     }
 }
 

@@ -455,7 +455,7 @@ static void eret_pac(CpuA64 *cpu, uint32_t form)
     uint64_t *elr = &cpu->sys->reg[banks[a64_el(cpu)].elr], old = *elr;
     uint32_t key = form & 1 ? PAC_IB : PAC_IA;
     if (cpu->h.key >> (KEY_PAC_SHIFT + key) & 1) {
-        *elr = h_sys_pac(cpu, old, cpu->sp, PAC_AUT | key);
+        *elr = sys_pac_auth(cpu, old, cpu->sp, key);
     }
     a64_eret(cpu);
     *elr = old;

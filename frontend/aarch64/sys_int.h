@@ -79,6 +79,9 @@ bool sys_debug_watches(const CpuA64 *cpu);
 uint64_t sys_key(const CpuHead *head);
 uint64_t sys_tcr(const CpuA64 *cpu, unsigned el);
 
+/* An instruction address with its PAC by key PAC_IA or PAC_IB authenticated, at the current level. */
+uint64_t sys_pac_auth(const CpuA64 *cpu, uint64_t ptr, uint64_t modifier, unsigned key);
+
 /* Where exceptions of the current level that nothing routes elsewhere go. */
 unsigned sys_default_level(const CpuA64 *cpu);
 

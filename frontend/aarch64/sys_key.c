@@ -34,13 +34,23 @@ static uint64_t tbi_key(const CpuA64 *cpu, unsigned el)
     return key;
 }
 
+/* Lowest bit of a PAC, by TCR_ELx.TxSZ. */
+static uint64_t pac_low(uint64_t tcr)
+{
+    uint64_t size = tcr & 63;
+    return 64 - (size > 48 ? 48 : size < 12 ? 12 : size);
+}
+
 static uint64_t pac_key(const CpuA64 *cpu, unsigned el, bool guest, uint64_t sctlr)
 {
     const A64Sys *s = cpu->sys;
     uint64_t on = (uint64_t)(bit(sctlr, SCTLR_ENIA) << PAC_IA | bit(sctlr, SCTLR_ENIB) << PAC_IB | bit(sctlr, SCTLR_ENDA) << PAC_DA |
                              bit(sctlr, SCTLR_ENDB) << PAC_DB);
+    bool two = el < 2 || a64_in_host(cpu, el);
+    uint64_t tcr = sys_tcr(cpu, el), keys = sys_check(cpu, &sys_rows[SR_APIAKeyLo_EL1], true).level ? 0 : KEY_PAC_KEYS;
     uint64_t trap = guest && !bit(s->reg[SR_HCR_EL2], HCR_API) ? 2 : el < 3 && s->el3 && !bit(s->reg[SR_SCR_EL3], 17) ? 3 : 0;
-    return on << KEY_PAC_SHIFT | trap << KEY_PAC_TRAP_SHIFT;
+    return on << KEY_PAC_SHIFT | trap << KEY_PAC_TRAP_SHIFT | keys | pac_low(tcr) << KEY_PAC_LOW0_SHIFT |
+           pac_low(two ? tcr >> 16 : tcr) << KEY_PAC_LOW1_SHIFT;
 }
 
 /* What follows from the level and from registers. */
@@ -71,6 +81,7 @@ static uint64_t level_key(const CpuA64 *cpu)
     key |= sys_check(cpu, &sys_rows[SR_CNTVCT_EL0], false).level ? 0 : KEY_EL0_COUNTER;
     key |= sys_check(cpu, &sys_op_rows[SO_DC_ZVA], true).level ? 0 : KEY_ZVA;
     key |= sys_debug_watches(cpu) ? KEY_WATCH : 0;
+    key |= s->reg[SR_MDSCR_EL1] & (1 | 1 << MDSCR_MDE) ? KEY_D_ACTS : 0;
     return key;
 }
 
@@ -101,9 +112,11 @@ void a64_level_changed(CpuA64 *cpu)
         s->keys_known = 0;
     }
     if (cpu->h.soft) {
-        engine_set_key(&cpu->h, sys_key(&cpu->h));
+        uint64_t key = sys_key(&cpu->h);
         if (s->mmu) {
-            s->hooks->level_changed(cpu);
+            s->hooks->level_changed(cpu, key);
+        } else {
+            engine_switch(&cpu->h, cpu->h.context, key);
         }
     }
 }

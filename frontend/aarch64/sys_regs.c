@@ -78,14 +78,6 @@ static void write_routing(CpuA64 *cpu, A64Sr sr, uint64_t v)
     engine_kick(&cpu->h); /* an interrupt may be routed here now */
 }
 
-static uint64_t *pac_word(CpuA64 *cpu, A64Sr sr)
-{
-    PacKeys *k = &cpu->pac_keys;
-    uint64_t *keys[5] = {k->ia, k->ib, k->da, k->db, k->ga};
-    unsigned n = (unsigned)sr - SR_APIAKeyLo_EL1;
-    return &keys[n / 2][n % 2];
-}
-
 static void set_bit(CpuA64 *cpu, uint64_t bit, uint64_t v)
 {
     cpu->pstate_misc = (cpu->pstate_misc & ~bit) | (v & bit);
@@ -106,7 +98,7 @@ uint64_t sys_hook_read(CpuA64 *cpu, A64Sr sr)
     case SR_CCSIDR_EL1: return cache_size(cpu, (unsigned)s->reg[SR_CSSELR_EL1] & 15);
     case SR_CLIDR_EL1: return 2 << 24 | 4 << 3 | 3;
     case SR_CTR_EL0: return 0x9444c004;
-    case SR_DCZID_EL0: return 4 | (zva_prohibited(cpu) ? 16 : 0);
+    case SR_DCZID_EL0: return A64_DCZID | (zva_prohibited(cpu) ? 16 : 0);
     case SR_SPSel: return cpu->pstate_misc & PS_SPSEL;
     case SR_CurrentEL: return (uint64_t)a64_el(cpu) << 2;
     case SR_PAN: return cpu->pstate_misc & PS_PAN;
@@ -131,9 +123,6 @@ uint64_t sys_hook_read(CpuA64 *cpu, A64Sr sr)
     case SR_DBGCLAIMSET_EL1: return 255;
     case SR_DBGCLAIMCLR_EL1: return s->claim;
     default:
-        if (sr >= SR_APIAKeyLo_EL1 && sr <= SR_APGAKeyHi_EL1) {
-            return *pac_word(cpu, sr);
-        }
         return sys_pmu_read(cpu, sr, &v) ? v : s->reg[sr];
     }
 }
@@ -173,9 +162,7 @@ void sys_hook_write(CpuA64 *cpu, A64Sr sr, uint64_t v)
     case SR_DBGCLAIMSET_EL1: s->claim |= (uint8_t)v; break;
     case SR_DBGCLAIMCLR_EL1: s->claim &= (uint8_t)~v; break;
     default:
-        if (sr >= SR_APIAKeyLo_EL1 && sr <= SR_APGAKeyHi_EL1) {
-            *pac_word(cpu, sr) = v;
-        } else if (!sys_pmu_write(cpu, sr, v)) {
+        if (!sys_pmu_write(cpu, sr, v)) {
             s->reg[sr] = v;
         }
         break;

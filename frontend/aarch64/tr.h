@@ -22,7 +22,7 @@ enum {
 /* K of rows: what a branch is, how an address is formed, what a pointer authentication does, memory tags. */
 enum { BR_JUMP, BR_CALL, BR_RET };
 enum { MODE_OFF, MODE_POST, MODE_PRE };
-enum { PAC_IA, PAC_IB, PAC_DA, PAC_DB, PAC_KEY = 3, PAC_AUT = 4, PAC_LR = 8, PAC_ZERO = 16 };
+enum { PAC_KEY = 3, PAC_AUT = 4, PAC_LR = 8, PAC_ZERO = 16 };
 enum { TAG_ZERO = 8 };
 /* K of FCMP and FCCMP: quiet NaNs signal, the second operand is 0. K of FMADD and friends: what is negated. */
 enum { FC_SIGNAL = 1, FC_ZERO = 2 };
@@ -153,9 +153,9 @@ void tr_critical_address(Tr *t, int rd, uint64_t address);
 /* What a store does under KEY_STRICT, for IrBuild.on_store (tr_atomic.c). */
 void tr_mark_store(IrBuild *b, IrRef base, IrRef index, unsigned scale, int32_t disp);
 
-/* Pointer with its PAC added or, with PAC_AUT in k, authenticated; without PAC (tr_sys.c). */
+/* Pointer with its PAC added or, with PAC_AUT in k, authenticated; without PAC, as an address of data or of code (tr_pac.c). */
 IrRef tr_pac_value(Tr *t, int k, IrRef ptr, IrRef modifier);
-IrRef tr_pac_strip(Tr *t, IrRef ptr);
+IrRef tr_pac_strip(Tr *t, IrRef ptr, bool data);
 
 /* Ends the region with a guest exception; pc is what the CPU's pc will be. */
 static inline void tr_exc(Tr *t, ExcKind kind, int32_t imm, uint64_t pc)

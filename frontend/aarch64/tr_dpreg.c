@@ -313,8 +313,7 @@ void tr_pac(Tr *t, const A64 *a, int k)
 
 void tr_xpac(Tr *t, const A64 *a, int k)
 {
-    (void)k;
-    tr_set_reg(t, a->rd, tr_pac_strip(t, tr_reg(t, a->rd, I64)));
+    tr_set_reg(t, a->rd, tr_pac_strip(t, tr_reg(t, a->rd, I64), k));
 }
 
 void tr_pacga(Tr *t, const A64 *a, int k)

@@ -1,4 +1,4 @@
-/* tr_sys.c - A64 hints, barriers, PSTATE fields, system registers and instructions, pointer authentication in IR
+/* tr_sys.c - A64 hints, barriers, PSTATE fields, system registers and instructions in IR
  * (rows of a64_branch.isa; DDI 0487 C4.1.87, C5).
  *
  * System registers and maintenance operations are rows of sysregs.def; here are the few that are code (HOOK rows).
@@ -40,57 +40,8 @@ void tr_xpaclri(Tr *t, const A64 *a, int k)
     (void)a;
     (void)k;
     if (tr_has(t, A64_FEAT_pauth)) {
-        tr_set_reg(t, 30, tr_pac_strip(t, tr_reg(t, 30, I64)));
+        tr_set_reg(t, 30, tr_pac_strip(t, tr_reg(t, 30, I64), false));
     }
-}
-
-/* -- pointer authentication --------------------------------------------------------------------------------- */
-
-/* Strip (aarch64/functions/pac): a pointer into the upper half has no tag (Linux: TCR_EL1.TBI0 = 1, TBI1 = 0). */
-IrRef tr_pac_strip(Tr *t, IrRef ptr)
-{
-    IrBuild *b = t->b;
-    if (t->key & KEY_SYSTEM) {
-        return ir_call(b, H_sys_xpac, ptr, 0, 0);
-    }
-    IrRef half = ir_sbfx(b, I64, ptr, 55, 1);
-    IrRef r = ir_bfi(b, I64, ptr, half, A64_VA_BITS, 56 - A64_VA_BITS);
-    return ir_or(b, I64, r, ir_shl(b, I64, half, ir_iconst(b, I32, 56)));
-}
-
-/* SCTLR_ELx may switch the key off (the pointer stays), a hypervisor may trap its use. */
-static IrRef tr_pac_system(Tr *t, int k, IrRef ptr, IrRef modifier)
-{
-    IrBuild *b = t->b;
-    uint64_t level = t->key >> KEY_PAC_TRAP_SHIFT & 3;
-    if (!(t->key >> (KEY_PAC_SHIFT + (k & PAC_KEY)) & 1)) {
-        return ptr;
-    }
-    if (level) {
-        ir_exit_exc_if(b, ir_iconst(b, I32, 1), EXC_TRAP, (int32_t)(EC_PAC | level << 8));
-    }
-    IrRef r = ir_call(b, H_sys_pac, ptr, modifier, ir_iconst(b, I32, (uint64_t)(k & (PAC_KEY | PAC_AUT))));
-    if (k & PAC_AUT && tr_has(t, A64_FEAT_fpac)) {
-        ir_exit_exc_if(b, ir_cmp(b, I64, CMP_NE, r, tr_pac_strip(t, ptr)), EXC_FPAC, k & PAC_KEY);
-    }
-    return r;
-}
-
-IrRef tr_pac_value(Tr *t, int k, IrRef ptr, IrRef modifier)
-{
-    IrBuild *b = t->b;
-    if (t->key & KEY_SYSTEM) {
-        return tr_pac_system(t, k, ptr, modifier);
-    }
-    IrRef key = ir_iconst(b, I32, (uint64_t)(k & PAC_KEY));
-    if (!(k & PAC_AUT)) {
-        return ir_call(b, H_pac_sign, ptr, modifier, key);
-    }
-    IrRef r = ir_call(b, H_pac_auth, ptr, modifier, key);
-    if (tr_has(t, A64_FEAT_fpac)) {
-        ir_exit_exc_if(b, ir_cmp(b, I64, CMP_NE, r, tr_pac_strip(t, ptr)), EXC_FPAC, k & PAC_KEY);
-    }
-    return r;
 }
 
 /* -- barriers ------------------------------------------------------------------------------------------------- */
@@ -280,17 +231,16 @@ static void sys_NOP_AT(Tr *t, IrRef address)
 
 static void sys_dc_zva(Tr *t, IrRef address)
 {
-    if (!(t->key & KEY_SYSTEM)) {
-        IrRef block = ir_and(t->b, I64, address, ir_iconst(t->b, I64, ~(uint64_t)63)), zero = ir_vconst(t->b, 0, 0);
-        for (int i = 0; i < 64; i += 16) {
-            ir_store(t->b, M128, 0, block, 0, 0, i, zero);
+    IrRef block = ir_and(t->b, I64, address, ir_iconst(t->b, I64, ~(uint64_t)63)), zero = ir_vconst(t->b, 0, 0);
+    for (int i = 0; i < 64 && !(t->key & KEY_SYSTEM); i += 16) {
+        ir_store(t->b, M128, 0, block, 0, 0, i, zero);
+    }
+    if (t->key & KEY_SYSTEM) { /* one access */
+        for (int i = 16; t->b->on_store && i < 64; i += 16) {
+            t->b->on_store(t->b, block, 0, 0, i);
         }
-        return;
+        ir_store(t->b, M512, 0, block, 0, 0, 0, zero);
     }
-    for (int i = 0; t->b->on_store && i < 64; i += 16) {
-        t->b->on_store(t->b, ir_and(t->b, I64, address, ir_iconst(t->b, I64, ~(uint64_t)63)), 0, 0, i);
-    }
-    ir_call(t->b, H_dc_zva, address, 0, 0);
 }
 
 static void sys_ic_ivau(Tr *t, IrRef address)

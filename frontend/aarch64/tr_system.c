@@ -56,6 +56,9 @@ static int inline_slot(const Tr *t, A64Sr sr, bool write)
 #include "sysregs.def"
         [SR_TPIDR_EL0] = SLOT_tpidr, [SR_TPIDRRO_EL0] = SLOT_tpidrro,
     };
+    if (sr >= SR_APIAKeyLo_EL1 && sr <= SR_APGAKeyHi_EL1) {
+        return t->key & KEY_PAC_KEYS ? SLOT_pac_key + (int)(sr - SR_APIAKeyLo_EL1) : -1;
+    }
     const SysRow *r = &sys_rows[sr];
     unsigned need = write ? r->access & 7 : r->access >> 4;
     bool banked = r->trap != T_SPSEL || t->key & KEY_SPSEL;
@@ -96,6 +99,8 @@ static void sys_mrs(Tr *t, const A64 *a, int k)
         tr_mrs(t, a, k);
     } else if (slot >= 0) {
         tr_set_reg(t, a->rt, ir_get(b, (unsigned)slot, I64));
+    } else if (sr == SR_DCZID_EL0 && t->key & KEY_ZVA && !(t->key & KEY_SLOW_SYS)) {
+        tr_set_reg(t, a->rt, ir_iconst(b, I64, A64_DCZID));
     } else if (sr == SR_CurrentEL && level(t)) {
         tr_set_reg(t, a->rt, ir_iconst(b, I64, level(t) << 2));
     } else if (sr == SR_DAIF && level(t)) {
@@ -154,7 +159,7 @@ static void sys_msr(Tr *t, const A64 *a, int k)
         tr_msr(t, a, k);
     } else if (slot >= 0) {
         ir_set(b, (unsigned)slot, tr_reg(t, a->rt, I64));
-    } else if (sr == SR_DAIF && level(t) && !(t->key & KEY_WATCH)) {
+    } else if (sr == SR_DAIF && level(t) && !(t->key & (KEY_WATCH | KEY_D_ACTS))) {
         IrRef bits = ir_and(b, I64, tr_reg(t, a->rt, I64), ir_iconst(b, I64, PS_DAIF));
         IrRef rest = ir_and(b, I64, ir_get(b, SLOT_pstate_misc, I64), ir_iconst(b, I64, ~(uint64_t)PS_DAIF));
         ir_set(b, SLOT_pstate_misc, ir_or(b, I64, rest, bits));
@@ -195,7 +200,7 @@ static void sys_daif(Tr *t, const A64 *a, int k)
 {
     IrBuild *b = t->b;
     uint64_t bits = (uint64_t)a->crm << 6;
-    if (!level(t) || t->key & KEY_WATCH || bits & PS_D) { /* a debugger's D may let software step begin */
+    if (!level(t) || t->key & KEY_WATCH || (bits & PS_D && t->key & KEY_D_ACTS)) { /* a debugger's D may let software step begin */
         ir_call(b, H_sys_msr_imm, word_const(t, a), 0, 0);
         tr_sync(t);
         return;

@@ -428,7 +428,8 @@ static void tune_branch(Gen *e, const Draw *d, uint64_t pc)
     }
     if (signed_) {
         bool z = row == ROW_braaz || row == ROW_blraaz;
-        to = h_pac_sign(ref_cpu(), to, z ? 0 : reg_value((unsigned)d->a.rm), (uint32_t)d->a.m);
+        uint64_t pac = pac_hash(&ref_cpu()->pac_key[2 * d->a.m], to, z ? 0 : reg_value((unsigned)d->a.rm));
+        to |= pac & a64_pac_field(A64_VA_BITS, true);
     }
     give(e, n, to);
 }

@@ -388,8 +388,8 @@ void unit_renew(Unit *u)
     u->cpu = aligned_alloc(64, ALIGN_UP(sizeof *u->cpu, 64));
     memset(u->cpu, 0, sizeof *u->cpu);
     u->cpu->model = the_model;
-    for (unsigned i = 0; i < sizeof u->cpu->pac_keys / 8; i++) {
-        ((uint64_t *)&u->cpu->pac_keys)[i] = rng_mix(i);
+    for (unsigned i = 0; i < LEN(u->cpu->pac_key); i++) {
+        u->cpu->pac_key[i] = rng_mix(i);
     }
     int err = u->engine ? engine_cpu_init(u->engine, &u->cpu->h) : -ENOMEM;
     if (err < 0) {
