@@ -9,7 +9,8 @@
  *   silent  the store follows in this region, in a straight line: only the builder knows of the monitor
  *   fold    the store follows by plain instructions, perhaps after branches: the slots excl_* describe the monitor;
  *           a store-exclusive that finds it open in its own block becomes a compare-and-swap, any other calls a helper
- *   wait    WFE follows, and no store-exclusive: a monitor that only tells WFE to look again; no store-exclusive fits it
+ *   wait    WFE follows, and no store-exclusive is seen: most likely a monitor that only tells WFE to look again. As strict,
+ *           but it does not turn KEY_STRICT on: that does the first store-exclusive that comes for it all the same, and fails
  *   strict  anything else. While the process has one thread, as fold. With more, the monitor must break when another
  *           thread stores: code is translated under KEY_STRICT, where every store first writes its thread's excl_ticket
  *           to the mark of its 16-byte granule (Space.store_marks). A strict monitor has a ticket of its own and is open
@@ -245,6 +246,9 @@ static Follow what_follows(const Tr *t, const A64 *a)
 static Follow monitor_begin(Tr *t, const A64 *a, IrRef address)
 {
     Follow f = what_follows(t, a);
+    if (f == FOLLOW_WAIT && (t->key & (KEY_THREADS | KEY_STRICT)) != KEY_THREADS) {
+        f = FOLLOW_STRICT;
+    }
     t->b->r->one_thread |= f == FOLLOW_STRICT && !(t->key & KEY_THREADS);
     if (f == FOLLOW_STRICT && t->key & KEY_STRICT) {
         ir_call(t->b, H_excl_open, address, ir_iconst(t->b, I64, (uintptr_t)t->space), 0);
@@ -256,7 +260,7 @@ static Follow monitor_begin(Tr *t, const A64 *a, IrRef address)
 static void monitor_open(Tr *t, Follow f, IrRef address, IrRef lo, IrRef hi, unsigned bytes)
 {
     IrBuild *b = t->b;
-    IrRef size = ir_iconst(b, I64, f == FOLLOW_WAIT ? 0 : bytes);
+    IrRef size = ir_iconst(b, I64, f == FOLLOW_WAIT ? bytes | EXCL_WAIT : bytes);
     if (f == FOLLOW_SILENT) {
         b->known[SLOT_excl_addr] = address;
         b->known[SLOT_excl_lo] = lo;

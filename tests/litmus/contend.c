@@ -2,8 +2,9 @@
  *
  * Every LSE operation and every exclusive, in all sizes and pairs, on one location, with an invariant that a lost
  * update, a torn access or a wrong old value breaks. `aba`: a store-exclusive after another thread's stores to the
- * granule must fail, also when they left the old value there; `kernel`: after those of its system calls. Where a load-exclusive and its store-exclusive have
- * other accesses between them, the architecture promises no progress; here they must make some.
+ * granule must fail, also when they left the old value there; `kernel`: after those of its system calls; `wait`: with
+ * WFE and a branch in between. Where a load-exclusive and its store-exclusive have other accesses between them, the
+ * architecture promises no progress; here they must make some.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -92,15 +93,20 @@ static Cas *const cas_fns[2][4] = {{cas_1, cas_2, cas_4, cas_8}, {casal_1, casal
     TRY_FN(name, ld, st, "", 4, "w", between) TRY_FN(name, ld, st, "", 8, "x", between)
 #define BETWEEN_LOAD "ldr x9, [%[aside]]\n"
 #define BETWEEN_STORE "str xzr, [%[aside], #8]\n"
+#define BETWEEN_WAIT "wfe\n adr x9, 1f\n br x9\n 1:\n"
 TRY_SIZES(excl, "ldxr", "stxr", "")
 TRY_SIZES(exclal, "ldaxr", "stlxr", "")
 TRY_SIZES(excl_load, "ldaxr", "stlxr", BETWEEN_LOAD)
 TRY_SIZES(excl_store, "ldxr", "stxr", BETWEEN_STORE)
-static Try *const try_fns[4][4] = {{excl_1, excl_2, excl_4, excl_8},
+TRY_SIZES(excl_wait, "ldxr", "stxr", BETWEEN_WAIT)
+enum { TRY_WAIT = 4, TRIES };
+static Try *const try_fns[TRIES][4] = {{excl_1, excl_2, excl_4, excl_8},
                                    {exclal_1, exclal_2, exclal_4, exclal_8},
                                    {excl_load_1, excl_load_2, excl_load_4, excl_load_8},
-                                   {excl_store_1, excl_store_2, excl_store_4, excl_store_8}};
-static const char *const try_names[4] = {"ldxr stxr", "ldaxr stlxr", "ldaxr, a load, stlxr", "ldxr, a store, stxr"};
+                                   {excl_store_1, excl_store_2, excl_store_4, excl_store_8},
+                                   {excl_wait_1, excl_wait_2, excl_wait_4, excl_wait_8}};
+static const char *const try_names[TRIES] = {"ldxr stxr", "ldaxr stlxr", "ldaxr, a load, stlxr", "ldxr, a store, stxr",
+                                             "ldxr, wfe and br, stxr"};
 
 /* -- threads -------------------------------------------------------------------------------------------------- */
 
@@ -459,7 +465,7 @@ static void *excl_pair(void *arg)
 static void test_excl(void)
 {
     for (unsigned order = 0; order < 4; order++) {
-        for (unsigned kind = 0; kind < 4; kind++) {
+        for (unsigned kind = 0; kind < TRY_WAIT; kind++) {
             fill(0);
             fight(excl_adder, kind, order);
             if (read_cell(1u << order) != (total_sum() & mask_of(1u << order))) {
@@ -628,7 +634,7 @@ static void *aba_other(void *arg)
     return arg;
 }
 
-/* Between the halves of the pair: let the other thread store, and wait for it without a system call. */
+/* Between the halves of a pair: let the other thread store, and wait for it without a system call. */
 #define HANDSHAKE                                                                                            \
     "stlr %w[go], [%[step]]\n"                                                                               \
     "1: yield\n ldar w9, [%[step]]\n cmp w9, %w[go]\n b.eq 1b\n"
@@ -648,13 +654,15 @@ ABA_FN(aba_4, "ldaxr w10, [%[p]]", "stlxr %w[fail], w10, [%[p]]")
 ABA_FN(aba_8, "ldxr x10, [%[p]]", "stxr %w[fail], x10, [%[p]]")
 ABA_FN(aba_pair4, "ldxp w10, w11, [%[p]]", "stxp %w[fail], w10, w11, [%[p]]")
 ABA_FN(aba_pair8, "ldaxp x10, x11, [%[p]]", "stlxp %w[fail], x10, x11, [%[p]]")
-static bool (*const aba_fns[])(unsigned) = {aba_1, aba_2, aba_4, aba_8, aba_pair4, aba_pair8};
-static const char *const aba_names[] = {"LDXRB", "LDXRH", "LDAXR W", "LDXR X", "LDXP W", "LDAXP X"};
+ABA_FN(aba_wait, "ldxr x10, [%[p]]\n wfe\n adr x9, 2f\n br x9\n 2:", "stxr %w[fail], x10, [%[p]]")
+static bool (*const aba_fns[])(unsigned) = {aba_wait, aba_1, aba_2, aba_4, aba_8, aba_pair4, aba_pair8};
+static const char *const aba_names[] = {"LDXR X, WFE", "LDXRB", "LDXRH", "LDAXR W", "LDXR X", "LDXP W", "LDAXP X"};
+enum { KINDS = sizeof aba_fns / sizeof aba_fns[0] };
 
-static void aba_ways(unsigned first, unsigned end)
+static void aba_ways(unsigned kinds, unsigned first, unsigned end)
 {
     aba_rounds = rounds / 1000 < 50 ? 50 : rounds / 1000;
-    for (unsigned kind = 0; kind < sizeof aba_fns / sizeof aba_fns[0]; kind++) {
+    for (unsigned kind = 0; kind < kinds; kind++) {
         for (current_way = first; current_way < end; current_way++) {
             pthread_t t;
             unsigned won = 0;
@@ -678,16 +686,44 @@ static void aba_ways(unsigned first, unsigned end)
 
 static void test_aba(void)
 {
-    aba_ways(0, WAY_KERNEL);
-    aba_ways(WAY_KERNEL + 1, WAYS);
+    aba_ways(KINDS, 0, WAY_KERNEL);
+    aba_ways(KINDS, WAY_KERNEL + 1, WAYS);
+}
+
+/* Exclusives of which only their store tells that they are more than a WFE's: first in a process of its own. While
+ * nobody else stores to the granule, one attempt may fail, not all. */
+static void test_wait(void)
+{
+    pthread_t t;
+    aba_rounds = 1;
+    current_way = 0;
+    step = 0;
+    pthread_create(&t, NULL, aba_other, NULL);
+    for (unsigned order = 0; order < 4; order++) {
+        uint64_t old;
+        unsigned won = 0;
+        fill(0);
+        for (unsigned i = 0; i < 50; i++) {
+            won += try_fns[TRY_WAIT][order](cell, &old, 5);
+        }
+        if (won < 40 || read_cell(1) != 5 * won) {
+            FAIL("%s, %u bytes: %u of 50 succeeded, %llx is stored", try_names[TRY_WAIT], 1u << order, won,
+                 (unsigned long long)read_cell(1));
+        }
+        check_rest(try_names[TRY_WAIT], 1u << order, 1u << order);
+    }
+    step = 1;
+    pthread_join(t, NULL);
+    aba_ways(1, 0, WAY_KERNEL);
 }
 
 static void test_kernel(void)
 {
-    aba_ways(WAY_KERNEL, WAY_KERNEL + 1);
+    aba_ways(KINDS, WAY_KERNEL, WAY_KERNEL + 1);
 }
 
 static const Part tests[] = {{"lse", test_lse}, {"cas", test_cas}, {"excl", test_excl},
-                             {"torn", test_torn}, {"aba", test_aba}, {"kernel", test_kernel}};
+                             {"torn", test_torn}, {"aba", test_aba}, {"kernel", test_kernel},
+                             {"wait", test_wait}};
 
 PARTS_MAIN(tests, 100000)
