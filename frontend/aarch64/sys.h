@@ -47,6 +47,7 @@ enum {
 enum {
     KEY_PAC_LOW0_SHIFT = 35, KEY_PAC_LOW1_SHIFT = 41 /* six bits each: lowest bit of a PAC in the lower, in the upper half of addresses */
 };
+#define KEY_COUNT ((uint64_t)1 << 49)    /* a performance counter counts instructions at this level: A64Sys.pmu.insns does */
 #define KEY_D_ACTS ((uint64_t)1 << 47)   /* MDSCR_EL1.SS or MDE: PSTATE.D counts */
 #define KEY_PAC_KEYS ((uint64_t)1 << 48) /* the keys of pointer authentication can be accessed at this level */
 
@@ -138,6 +139,8 @@ typedef struct A64Sys {
     uint8_t claim;             /* DBGCLAIM tags */
     struct {
         uint64_t last;         /* thread time up to which counters are right */
+        uint64_t insns;        /* instructions executed under KEY_COUNT; how many of them counters have */
+        uint64_t counted;
         uint32_t running;      /* counters that run in the current state, bit 31 = cycles */
         bool line;
     } pmu;
@@ -164,6 +167,7 @@ extern const Frontend a64_system_frontend;
 #define SYSSLOT_RAZ(name)
 enum {
     SYSLOT_lines = SLOT_COUNT,
+    SYSLOT_insns,
 #define SYSREG(name, op0, op1, crn, crm, op2, feat, access, kind, trap, fgt) SYSSLOT_##kind(name)
 #include "sysregs.def"
     SYSLOT_COUNT

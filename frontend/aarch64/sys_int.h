@@ -66,6 +66,8 @@ uint64_t sys_hook_read(CpuA64 *cpu, A64Sr sr);
 void sys_hook_write(CpuA64 *cpu, A64Sr sr, uint64_t v);
 bool sys_pmu_read(CpuA64 *cpu, A64Sr sr, uint64_t *v);
 bool sys_pmu_write(CpuA64 *cpu, A64Sr sr, uint64_t v);
+/* Levels at which a counter counts instructions, one bit each. */
+unsigned sys_pmu_levels(const CpuA64 *cpu);
 
 /* Value of an ID register (sys_id.c). */
 uint64_t sys_id_value(const CpuA64 *cpu, A64Sr sr);

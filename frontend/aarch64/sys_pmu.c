@@ -1,8 +1,8 @@
 /* sys_pmu.c - performance monitors, PMUv3: six event counters and the cycle counter (DDI 0487 D13).
  *
- * Events: SW_INCR (0), INST_RETIRED (8), CPU_CYCLES (0x11), CHAIN (0x1e). A cycle is a nanosecond in which the CPU does not wait;
- * retired instructions are counted as cycles, which is what is known without a cost in translated code. Counters are kept as an offset to
- * that clock while they run. The interrupt follows overflow flags that are enabled; who calls a64_pmu_poll before the time
+ * Events: SW_INCR (0), INST_RETIRED (8), CPU_CYCLES (0x11), CHAIN (0x1e). A cycle is a nanosecond in which the CPU does not wait.
+ * Instructions are counted by translated code under KEY_COUNT, where they cost what an addition to memory does, and only there; one
+ * that faults counts, too. Counters are brought up to date where levels change and registers are read. The interrupt follows overflow flags that are enabled; who calls a64_pmu_poll before the time
  * that a64_pmu_next gives finds overflows in time.
  */
 #include "sys_int.h"
@@ -10,6 +10,7 @@
 #include <time.h>
 
 enum { COUNTERS = 6, CYCLES = 31, PMCR_E = 1, PMCR_P = 2, PMCR_C = 4, PMCR_LC = 64, PMCR_LP = 128 };
+enum { INSNS_PER_NS = 4, SHORTEST = 20000 };
 enum { EV_SW_INCR = 0, EV_INSTRUCTIONS = 8, EV_CYCLES = 0x11, EV_CHAIN = 0x1e };
 
 static uint64_t clock_now(void)
@@ -35,18 +36,34 @@ static unsigned first_of_el2(const CpuA64 *cpu)
     return cpu->sys->el2 && n < COUNTERS ? n : COUNTERS;
 }
 
-/* Does counter n run in the current state? Enable bits and the filter P (31), U (30), NSH (27). */
-static bool runs(const CpuA64 *cpu, unsigned n)
+static unsigned event_of(const CpuA64 *cpu, unsigned n)
+{
+    return n == CYCLES ? EV_CYCLES : (unsigned)type_of(cpu, n) & 0xffff;
+}
+
+/* Does counter n run at level el? Enable bits and the filter P (31), U (30), NSH (27). */
+static bool runs(const CpuA64 *cpu, unsigned n, unsigned el)
 {
     const A64Sys *s = cpu->sys;
     uint64_t type = type_of(cpu, n);
-    unsigned el = a64_el(cpu), event = n == CYCLES ? EV_CYCLES : (unsigned)type & 0xffff;
+    unsigned event = event_of(cpu, n);
     bool high = n != CYCLES && n >= first_of_el2(cpu);
     bool on = high ? s->reg[SR_MDCR_EL2] >> 7 & 1 : s->reg[SR_PMCR_EL0] & PMCR_E;
     if (!on || !(s->reg[SR_PMCNTENSET_EL0] >> n & 1) || (event != EV_CYCLES && event != EV_INSTRUCTIONS)) {
         return false;
     }
     return el == 0 ? !(type >> 30 & 1) : el == 1 ? !(type >> 31 & 1) : el == 2 && type >> 27 & 1;
+}
+
+unsigned sys_pmu_levels(const CpuA64 *cpu)
+{
+    unsigned levels = 0;
+    for (unsigned n = 0; cpu->sys->reg[SR_PMCNTENSET_EL0] & bits_mask(COUNTERS) && n < COUNTERS; n++) {
+        for (unsigned el = 0; el < 4 && event_of(cpu, n) == EV_INSTRUCTIONS; el++) {
+            levels |= (unsigned)runs(cpu, n, el) << el;
+        }
+    }
+    return levels;
 }
 
 static void update_line(CpuA64 *cpu)
@@ -85,16 +102,15 @@ void a64_pmu_skip(CpuA64 *cpu)
 void a64_pmu_poll(CpuA64 *cpu)
 {
     A64Sys *s = cpu->sys;
-    uint64_t now, by;
     if (!(s->reg[SR_PMCNTENSET_EL0])) {
         return;
     }
-    now = clock_now();
-    by = now - s->pmu.last;
+    uint64_t now = clock_now(), by = now - s->pmu.last, insns = s->pmu.insns - s->pmu.counted;
     s->pmu.last = now;
+    s->pmu.counted = s->pmu.insns;
     for (unsigned n = 0; n < COUNTERS; n++) {
         if (s->pmu.running >> n & 1) {
-            count(cpu, n, by);
+            count(cpu, n, event_of(cpu, n) == EV_CYCLES ? by : insns);
         }
     }
     if (s->pmu.running >> CYCLES & 1) {
@@ -109,10 +125,11 @@ void a64_pmu_state(CpuA64 *cpu)
 {
     uint32_t running = 0;
     if (cpu->sys->reg[SR_PMCNTENSET_EL0]) {
+        unsigned el = a64_el(cpu);
         for (unsigned n = 0; n < COUNTERS; n++) {
-            running |= (uint32_t)runs(cpu, n) << n;
+            running |= (uint32_t)runs(cpu, n, el) << n;
         }
-        running |= (uint32_t)runs(cpu, CYCLES) << CYCLES;
+        running |= (uint32_t)runs(cpu, CYCLES, el) << CYCLES;
     }
     cpu->sys->pmu.running = running;
 }
@@ -126,6 +143,9 @@ uint64_t a64_pmu_next(const CpuA64 *cpu)
             uint64_t c = s->reg[n == CYCLES ? SR_PMCCNTR_EL0 : SR_PMEVCNTR0_EL0 + n];
             bool wide = n == CYCLES ? s->reg[SR_PMCR_EL0] & PMCR_LC : s->reg[SR_PMCR_EL0] & PMCR_LP;
             uint64_t left = wide ? 0 - c : ((uint64_t)1 << 32) - (uint32_t)c;
+            if (event_of(cpu, n) == EV_INSTRUCTIONS) { /* as long as they take at least */
+                left = left / INSNS_PER_NS < SHORTEST ? SHORTEST : left / INSNS_PER_NS;
+            }
             least = left < least ? left : least;
         }
     }
@@ -196,9 +216,11 @@ bool sys_pmu_write(CpuA64 *cpu, A64Sr sr, uint64_t v)
     if (sr < SR_PMCR_EL0 || sr > SR_PMCCFILTR_EL0) {
         return false;
     }
+    unsigned levels = sys_pmu_levels(cpu);
     a64_pmu_poll(cpu);
     if (!s->pmu.running) {
         s->pmu.last = clock_now();
+        s->pmu.counted = s->pmu.insns;
     }
     switch (sr) {
     case SR_PMCR_EL0: write_control(cpu, v); break;
@@ -222,6 +244,9 @@ bool sys_pmu_write(CpuA64 *cpu, A64Sr sr, uint64_t v)
     }
     a64_pmu_state(cpu);
     update_line(cpu);
+    if (levels != sys_pmu_levels(cpu)) {
+        a64_context_changed(cpu);
+    }
     if (s->pmu.running) {
         engine_kick(&cpu->h); /* the loop looks when the next overflow is due */
     }

@@ -14,6 +14,7 @@
 static const IrSlot slots[SYSLOT_COUNT] = {
 #include "slots.def"
     [SYSLOT_lines] = {"lines", offsetof(A64Machine, sys.lines), I64},
+    [SYSLOT_insns] = {"insns", offsetof(A64Machine, sys.pmu.insns), I64},
 #define SYSROW_REG(name)
 #define SYSROW_R32(name)
 #define SYSROW_SLOT(name) [SYSLOT_##name] = {#name, offsetof(A64Machine, sys.reg[SR_##name]), I64},
@@ -319,6 +320,9 @@ static void one(Tr *t)
     A64 a;
     if (t->ninsns == 0 && tr_has(t, A64_FEAT_bti)) {
         tr_landing(t, word);
+    }
+    if (UNLIKELY(t->key & KEY_COUNT)) {
+        ir_set(t->b, SYSLOT_insns, ir_add(t->b, I64, ir_get(t->b, SYSLOT_insns, I64), ir_iconst(t->b, I64, 1)));
     }
     if (!a64_decode(word, m->feats, &a)) {
         a.word = word;

@@ -1,5 +1,5 @@
 /* t_mem_soft.c - guest code in system mode on a CPU without a machine, interpreted and translated: accesses over two pages, devices,
- * faults in the middle of a flags user, code that changes itself, with the MMU off and on.
+ * faults in the middle of a flags user, code that changes itself, counted instructions, with the MMU off and on.
  */
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -55,7 +55,7 @@ static Guest make(bool interp)
     memcpy(ram, code, sizeof code);
     mem_add_ram(mem, "ram", (Gpa){RAM}, RAM_BYTES, ram, false);
     mem_add_mmio(mem, "dev", (Gpa){DEVICE}, 0x1000, &ops, NULL);
-    a64_machine_model(a64_model("max"), (A64Options){.el2 = false}, &model);
+    a64_machine_model(a64_model("max"), (A64Options){.pmu = true}, &model);
     Space *space = space_new(mem);
     Engine *e = engine_new(&(EngineConfig){.fe = &a64_system_frontend, .cpu_model = &model, .space = space, .soft = &space_soft, .interp = interp});
     Guest g = {aligned_alloc(64, ALIGN_UP(sizeof(A64Machine), 64)), NULL};
@@ -88,6 +88,7 @@ static void mmu_on(Guest *g)
 static ExcKind run(Guest *g, uint64_t at)
 {
     g->cpu->pc = at;
+    g->cpu->h.pending = 0;
     return engine_run(&g->cpu->h);
 }
 
@@ -175,5 +176,28 @@ Test(mem_soft, device)
         cr_assert_eq(run(&g, CODE + 0x48), EXC_DATA, "the device refuses");
         cr_expect(g.cpu->sys->fault.type == FAULT_EXTERNAL && g.cpu->sys->fault.write);
         cr_expect_eq(g.cpu->pc, CODE + 0x4c);
+    }
+}
+
+Test(mem_soft, instructions_are_counted)
+{
+    for (unsigned k = 0; k < 2; k++) {
+        Guest g = make(k);
+        mmu_on(&g);
+        a64_set_sysreg(g.cpu, SR_PMEVTYPER0_EL0, 8);
+        a64_set_sysreg(g.cpu, SR_PMEVTYPER0_EL0 + 1, 8 | (uint64_t)1 << 31); /* not at EL1 */
+        a64_set_sysreg(g.cpu, SR_PMCNTENSET_EL0, 3);
+        g.cpu->x[0] = RAM + 0x200000;
+        g.cpu->x[5] = 1000;
+        cr_assert_eq(run(&g, CODE + 0x10), EXC_HINT, "stopped");
+        cr_expect_eq(a64_sysreg(g.cpu, SR_PMEVCNTR0_EL0), 0);
+        a64_set_sysreg(g.cpu, SR_PMCR_EL0, 1);
+        g.cpu->x[5] = 1000;
+        cr_assert_eq(run(&g, CODE + 0x10), EXC_HINT);
+        cr_expect_eq(a64_sysreg(g.cpu, SR_PMEVCNTR0_EL0), 1 + 7 * 1000 + 1);
+        cr_expect_eq(a64_sysreg(g.cpu, SR_PMEVCNTR0_EL0 + 1), 0);
+        g.cpu->x[0] = UNMAPPED;
+        cr_assert_eq(run(&g, CODE + 0x34), EXC_DATA);
+        cr_expect_eq(a64_sysreg(g.cpu, SR_PMEVCNTR0_EL0), 1 + 7 * 1000 + 1 + 3, "the one that faults counts");
     }
 }
