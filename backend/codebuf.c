@@ -5,7 +5,9 @@
  * fork: the memory object is shared by both processes from then on, and neither writes to it any more. At its first write
  * a process maps a new object as its rw view; a block is copied there, and rx remapped, when something in it is to be
  * written (codebuf_writable). Threads that run there meanwhile see the same bytes under the same addresses. So rx
- * becomes a mosaic of objects; when it has many pieces, all is copied into one again.
+ * becomes a mosaic of objects; when it has many pieces, or no mapping is left for one more, all is copied into one again.
+ * For the latter there is the reserve: pages that the kernel counts as mappings of their own, given up when the guest has
+ * used up all the others, and taken again as soon as the mosaic is one piece.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -35,6 +37,21 @@ static void *object(void *at, size_t size)
     return p;
 }
 
+/* More than what mremap wants to be free (6 in Linux 6.18), one that mmap may go beyond the limit, and the copy. */
+enum { RESERVE_PAGES = 12, RESERVE_BYTES = RESERVE_PAGES * 4096 };
+
+/* As far as mappings are left. */
+static void reserve(CodeBuf *c)
+{
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (c->reserve ? MAP_FIXED_NOREPLACE : 0);
+    uint8_t *p = mmap(c->reserve, RESERVE_BYTES, PROT_NONE, flags, -1, 0);
+    if (p != MAP_FAILED) {
+        c->reserve = p;
+        for (unsigned k = 1; k < RESERVE_PAGES && mprotect(p + 4096 * k, 4096, PROT_READ) == 0; k += 2) {
+        }
+    }
+}
+
 int codebuf_init(CodeBuf *c, size_t size)
 {
     c->size = ALIGN_UP(size, CODE_CHUNK) + STUB_BYTES;
@@ -53,6 +70,7 @@ int codebuf_init(CodeBuf *c, size_t size)
         MAP_FAILED) {
         return -errno;
     }
+    reserve(c);
     c->nchunks = (uint32_t)((c->size - STUB_BYTES) / CODE_CHUNK);
     c->used = 0;
     c->chunks = calloc(c->nchunks, sizeof *c->chunks);
@@ -146,7 +164,7 @@ void codebuf_forked(CodeBuf *c)
     memset(c->own, 0, sizeof(uint64_t) * (c->size / CODE_BLOCK / 64 + 1));
 }
 
-/* The guest may have used up its memory or, easily, its 65 530 mappings. */
+/* No memory, whose limits only bind the guest, or another thread was faster to take what the reserve gave up. */
 static NORETURN void cannot_go_on(void)
 {
     static const char line[] = "armx-user: after fork: no memory, or no mapping left, for translated code\n";
@@ -156,17 +174,22 @@ static NORETURN void cannot_go_on(void)
 }
 
 /* The rx view of [off, off + len) becomes that of the new object. Duplicated elsewhere and moved there in one step. */
-static void show(CodeBuf *c, size_t off, size_t len)
+static bool show(CodeBuf *c, size_t off, size_t len)
 {
     void *p = mremap(c->rw + off, 0, len, MREMAP_MAYMOVE);
-    if (p == MAP_FAILED || mprotect(p, len, PROT_READ | PROT_EXEC) < 0 ||
+    if (p == MAP_FAILED) {
+        return false;
+    }
+    if (mprotect(p, len, PROT_READ | PROT_EXEC) < 0 ||
         mremap(p, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, c->rx + off) == MAP_FAILED) {
-        cannot_go_on();
+        munmap(p, len);
+        return false;
     }
     for (size_t b = off / CODE_BLOCK; b < (off + len) / CODE_BLOCK; b++) {
         c->own[b / 64] |= (uint64_t)1 << b % 64;
     }
     c->pieces++;
+    return true;
 }
 
 static void copy(CodeBuf *c, size_t off, size_t len)
@@ -177,20 +200,37 @@ static void copy(CodeBuf *c, size_t off, size_t len)
         madvise(c->rw + off, n, MADV_POPULATE_WRITE);
         memcpy(c->rw + off, c->rx + off, n);
     }
-    show(c, off, len);
+}
+
+/* The mosaic becomes one piece, which takes fewer mappings; nobody writes to blocks that are not our own. */
+static void unite(CodeBuf *c)
+{
+    munmap(c->reserve, RESERVE_BYTES);
+    for (size_t b = 0; b < c->size / CODE_BLOCK; b++) {
+        if (!owned(c, b)) {
+            copy(c, b * CODE_BLOCK, CODE_BLOCK);
+        }
+    }
+    if (!show(c, 0, c->size)) {
+        cannot_go_on();
+    }
+    reserve(c);
+    c->pieces = 0;
+    c->shared = false;
 }
 
 /* A new object under rw; nothing of it is shown yet. */
 static void begin(CodeBuf *c)
 {
     if (object(c->rw, c->size) == MAP_FAILED) {
-        cannot_go_on();
+        munmap(c->reserve, RESERVE_BYTES);
+        if (object(c->rw, c->size) == MAP_FAILED) {
+            cannot_go_on();
+        }
     }
     c->old_rw = false;
     if (c->pieces > PIECES_MAX) {
-        copy(c, 0, c->size);
-        c->pieces = 0;
-        c->shared = false;
+        unite(c);
     }
 }
 
@@ -206,8 +246,11 @@ static void take_blocks(CodeBuf *c, const uint8_t *at, size_t len, bool keep)
         while (b + n < end && !owned(c, b + n)) {
             n++;
         }
-        if (n) {
-            keep ? copy(c, b * CODE_BLOCK, n * CODE_BLOCK) : show(c, b * CODE_BLOCK, n * CODE_BLOCK);
+        if (n && keep) {
+            copy(c, b * CODE_BLOCK, n * CODE_BLOCK);
+        }
+        if (n && !show(c, b * CODE_BLOCK, n * CODE_BLOCK)) {
+            unite(c);
         }
         b += n + 1;
     }

@@ -23,12 +23,12 @@ struct Exit {
     uint8_t *stub;    /* rw address of its stub */
     Tb *to;           /* linked to, or NULL */
     Exit *next_in;    /* list of exits linked to the same Tb */
-    /* From `at`, 0 = nothing: for a jump back of a loop in tier 1, the stub that counts it; for a return site in a tier-2
-     * region, where that goes on while the region is valid. */
+    /* From `at`, 0 = nothing: for a jump back in tier 1, the code that counts it; for a return site in a tier-2 region, where
+     * that goes on while the region is valid. */
     int32_t via;
-    int32_t count; /* jumps back until the loop is hot; negative: it is */
+    int32_t count; /* jumps back until tier2_hot looks at the loop; negative: it should */
 };
-enum { COUNTER_JUMP = 14 }; /* where in a counting stub the displacement of its jump is */
+enum { COUNTER_JUMP = 10 }; /* where in the code that counts the displacement of its jump is */
 
 /* One host instruction that can fault. Sorted by off. */
 typedef struct Fault {
@@ -61,8 +61,9 @@ struct Tb {
     uint16_t before;
     bool dead;            /* invalidated: in no list any more */
     bool one_thread;      /* goes when the second thread comes */
-    bool no_loop;         /* tier 2 could do nothing for it */
+    bool no_loop;         /* tier 2 can do nothing for it */
     uint8_t tier;
+    uint8_t stage, entries; /* how near tier 2 is (LOOP_*), and how often the loop was entered while watched */
     const uint8_t *slots; /* tier 2: slot of each general register; NULL: as everywhere */
     Exit *exits;
     Fault *faults;
@@ -102,13 +103,19 @@ enum {
     REGION_INSNS = 48,       /* guest instructions per tier-1 region */
     LOOP_IR_CAP = 12 * 1024, /* the same for a tier-2 region */
     LOOP_INSNS = 512,
-    LOOP_HOT = 1000,         /* jumps back until a loop is hot */
+    LOOP_LOOK = 500,         /* jumps back until a loop's shape is looked at */
+    LOOP_HOT = 60000,        /* after that, until it is hot */
+    WATCH_ENTRIES = 32,      /* a loop that is entered that often within so many rounds stays in tier 1: what a region's */
+    WATCH_ROUNDS = 8 * WATCH_ENTRIES, /* edges cost would not come back */
     RET_STACK = 256 * 1024,  /* bytes of a host return stack */
     RESYNC_DEPTH = 64,       /* entries looked at after a return to an unexpected place */
     WORK_BYTES = 512 * 1024, /* IR and tables of one compilation */
     LOOP_WORK_BYTES = 1024 * 1024,
     PENDING_ENGINE = 2       /* bit of CpuHead.pending: the engine itself wants the thread out */
 };
+
+/* Tb.stage */
+enum { LOOP_NEW, LOOP_COUNTED /* its shape is good */, LOOP_WATCHED };
 
 typedef struct CodeBuf {
     int fd;
@@ -295,7 +302,7 @@ enum { JUMP_CACHES = 16, JUMP_PAGE_WORDS = 16, JUMP_LISTED = 1024 };
 typedef struct JumpCache {
     uint64_t context, key;
     uint64_t used;                   /* when, on SoftThread.clock; 0 = never */
-    bool empty;
+    uint8_t halves;                  /* ADDRESS_*: where entries are; 0 = it is empty */
     uint64_t pages[JUMP_PAGE_WORDS]; /* bit per page, modulo the size, that may have entries */
     JumpEntry *entries;
     uint32_t nlisted;                /* entries that were filled since it was empty, perhaps more than are listed */

@@ -1,7 +1,7 @@
 # python.sh - Python's own tests.
 # test: guest secs=400 parts=math,float,struct,json,re,threading,subprocess,signal,mmap,socket,ctypes
 # test: longparts=asyncio,multiprocessing_fork,multiprocessing_spawn,long,thread,zlib,hashlib,array
-# test: longparts=bytes,list,unicode,generators,exceptions,itertools,decimal,sqlite3,lzma,bz2,select
+# test: longparts=bytes,list,unicode,generators,exceptions,itertools,decimal,lzma,bz2,select
 # test: longparts=poll,os,posix,io,mailbox,tarfile,zipfile,pickle,set,dict,codecs,ssl,statistics
 
 scenario()
