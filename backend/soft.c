@@ -4,7 +4,7 @@
  * is translated twice, and a page that is mapped in many address spaces is translated once. A thread's jump cache leads from pc to
  * host code without looking at the page tables, so there is one for each context (whatever tells address spaces apart) and key
  * that the thread was in lately; changing among them is changing CpuHead.jumps. A cache forgets a page when told to
- * (engine_forget_page). Exits are linked inside a page only; all others go through the jump cache.
+ * (engine_forget_pages). Exits are linked inside a page only; all others go through the jump cache.
  *
  * Return stack: its entries are told by guest address alone, so it is emptied when the context or the key changes.
  * Compiled for general registers only (CMakeLists.txt): parts run while vector registers hold guest state.
@@ -31,7 +31,7 @@ static void cache_clear(JumpCache *c)
     }
     c->nlisted = 0;
     memset(c->pages, 0, sizeof c->pages);
-    c->empty = true;
+    c->halves = 0;
 }
 
 int soft_cpu_init(Engine *e, CpuHead *cpu)
@@ -45,7 +45,6 @@ int soft_cpu_init(Engine *e, CpuHead *cpu)
     for (unsigned k = 0; k < JUMP_CACHES; k++) {
         t->caches[k].entries = (JumpEntry *)(p + size + one * k);
         t->caches[k].entries[0].pc = jump_none(0);
-        t->caches[k].empty = true;
     }
     *(SoftThread **)cpu->code_chunk = t;
     cpu->soft = e->cfg.soft;
@@ -81,7 +80,7 @@ void soft_jumps(CpuHead *cpu)
         }
     }
     if (oldest->context != cpu->context || oldest->key != cpu->key) {
-        if (!oldest->empty) {
+        if (oldest->halves) {
             cache_clear(oldest);
         }
         oldest->context = cpu->context;
@@ -97,7 +96,7 @@ void soft_remembered(CpuHead *cpu, uint64_t pc)
     JumpCache *c = soft_of(cpu)->current;
     unsigned n = page_bit(pc);
     c->pages[n / 64] |= (uint64_t)1 << n % 64;
-    c->empty = false;
+    c->halves |= (uint8_t)address_halves(pc, 1);
     if (c->nlisted < JUMP_LISTED) {
         c->listed[c->nlisted] = (uint16_t)jump_hash(pc);
     }
@@ -107,7 +106,7 @@ void soft_remembered(CpuHead *cpu, uint64_t pc)
 void soft_clear_jumps(CpuHead *cpu)
 {
     for (unsigned k = 0; k < JUMP_CACHES; k++) {
-        if (!soft_of(cpu)->caches[k].empty) {
+        if (soft_of(cpu)->caches[k].halves) {
             cache_clear(&soft_of(cpu)->caches[k]);
         }
     }
@@ -143,20 +142,57 @@ void engine_switch(CpuHead *cpu, uint64_t context, uint64_t key)
     }
 }
 
-void engine_forget_page(CpuHead *cpu, Gva pc)
+/* True: something was there. */
+static bool forget_page(JumpCache *c, uint64_t pc)
+{
+    unsigned n = page_bit(pc), first = jump_hash(pc & -(uint64_t)4096), count = 4096 / 4;
+    if (!(c->pages[n / 64] >> n % 64 & 1)) {
+        return false;
+    }
+    for (unsigned j = first; j < first + count; j++) {
+        if (((c->entries[j].pc ^ pc) & ADDRESS_MASK) >> TLB_PAGE_BITS == 0) {
+            __atomic_store_n(&c->entries[j].pc, jump_none(j), __ATOMIC_RELAXED);
+        }
+    }
+    return true;
+}
+
+static bool forget_many(JumpCache *c, uint64_t pc, uint64_t n)
+{
+    if (c->nlisted > JUMP_LISTED) {
+        cache_clear(c);
+        return true;
+    }
+    bool any = false;
+    for (unsigned k = 0; k < c->nlisted; k++) {
+        unsigned j = c->listed[k];
+        if (((c->entries[j].pc - pc) & ADDRESS_MASK) >> TLB_PAGE_BITS < n) {
+            __atomic_store_n(&c->entries[j].pc, jump_none(j), __ATOMIC_RELAXED);
+        }
+    }
+    for (uint64_t p = 0; p < n && p < 64 * JUMP_PAGE_WORDS && !any; p++) { /* an entry may have given way to another */
+        unsigned b = page_bit(pc + (p << TLB_PAGE_BITS));
+        any = c->pages[b / 64] >> b % 64 & 1;
+    }
+    return any;
+}
+
+void engine_forget_pages(CpuHead *cpu, Gva pc, uint64_t n)
 {
     SoftThread *t = soft_of(cpu);
-    unsigned n = page_bit(pc.v), first = jump_hash(pc.v & -(uint64_t)4096), count = 4096 / 4;
+    unsigned halves = address_halves(pc.v, n);
     bool any = false;
     for (unsigned k = 0; k < JUMP_CACHES; k++) {
         JumpCache *c = &t->caches[k];
-        if (c->pages[n / 64] >> n % 64 & 1) {
-            any = true;
-            for (unsigned j = first; j < first + count; j++) {
-                if (((c->entries[j].pc ^ pc.v) & bits_mask(56)) >> TLB_PAGE_BITS == 0) {
-                    __atomic_store_n(&c->entries[j].pc, jump_none(j), __ATOMIC_RELAXED);
-                }
-            }
+        if (!(c->halves & halves)) {
+            continue;
+        }
+        if (n > 64) {
+            any |= forget_many(c, pc.v, n);
+            continue;
+        }
+        for (uint64_t p = 0; p < n; p++) {
+            any |= forget_page(c, pc.v + (p << TLB_PAGE_BITS));
         }
     }
     if (any) {
@@ -168,7 +204,7 @@ void engine_forget_context(CpuHead *cpu, uint64_t context, uint64_t mask)
 {
     for (unsigned k = 0; k < JUMP_CACHES; k++) {
         JumpCache *c = &soft_of(cpu)->caches[k];
-        if (!c->empty && !((c->context ^ context) & mask)) {
+        if (c->halves && !((c->context ^ context) & mask)) {
             cache_clear(c);
         }
     }

@@ -67,12 +67,14 @@ typedef struct SoftMmu {
 } SoftMmu;
 
 /* What translated code looks up: [use][address >> 12 modulo the size]. The tag is the page's address, or tlb_none; when
- * address ^ tag is less than the page's size, `host` + that is where it is. A table belongs to its CPU's thread. */
+ * address ^ tag is less than the page's size, `host` + that is where it is. A table belongs to its CPU's thread. Behind the uses'
+ * entries are as many for data again, the second way: what gave way to another page of the same index. Translated code looks there
+ * when the first way fails, and exchanges the two. */
 typedef struct TlbEntry {
     uint64_t tag;
     uint64_t host; /* host address of the page */
 } TlbEntry;
-typedef enum TlbUse { TLB_READ, TLB_WRITE, TLB_EXEC, TLB_USES } TlbUse;
+typedef enum TlbUse { TLB_READ, TLB_WRITE, TLB_EXEC, TLB_USES, TLB_SECOND_READ = TLB_USES, TLB_SECOND_WRITE, TLB_PARTS } TlbUse;
 enum { TLB_PAGE_BITS = 12, TLB_BITS = 10 };
 static inline unsigned tlb_index(uint64_t address)
 {
@@ -90,6 +92,16 @@ static inline uint64_t tlb_none(unsigned n)
 static inline bool tlb_hit(uint64_t tag, uint64_t address, unsigned bytes)
 {
     return (address ^ tag) <= (1u << TLB_PAGE_BITS) - bytes;
+}
+
+/* What of an address tells pages apart; the rest may be a tag. Bit 55 says which half of the address space. */
+#define ADDRESS_MASK bits_mask(56)
+enum { ADDRESS_LOWER = 1, ADDRESS_UPPER = 2 };
+/* The halves that n pages from an address on lie in. */
+static inline unsigned address_halves(uint64_t address, uint64_t n)
+{
+    uint64_t last = address + (n * 4096 - 1);
+    return n >> 43 ? ADDRESS_LOWER | ADDRESS_UPPER : 1u << (address >> 55 & 1) | 1u << (last >> 55 & 1);
 }
 
 /* Common head of every CPU structure. The guest's general registers follow directly: `pending` and the first
@@ -282,8 +294,8 @@ NORETURN void engine_raise(CpuHead *cpu, ExcKind kind);
 /* On the CPU's thread: other translations of addresses apply to code from now on, and another key (the front end's part of it, FPCR
  * being as it was). Contexts with the same number share what the engine remembers of them, until it is told to forget. */
 void engine_switch(CpuHead *cpu, uint64_t context, uint64_t key);
-/* On the CPU's thread: code of the page at pc, or of all pages, is at another place perhaps, in every context. */
-void engine_forget_page(CpuHead *cpu, Gva pc);
+/* On the CPU's thread: code of the n pages from pc on, or of all pages, is at another place perhaps, in every context. */
+void engine_forget_pages(CpuHead *cpu, Gva pc, uint64_t n); /* of 4 KiB */
 void engine_forget_context(CpuHead *cpu, uint64_t context, uint64_t mask); /* those with the same bits in mask */
 /* Memory at this host address changed where code was translated: drops what was made of it. True when the 4 KiB page has no
  * translation left. Any thread. */

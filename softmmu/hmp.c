@@ -127,10 +127,10 @@ static void info_irq(Monitor *m, char *args)
 
 static void print_entry(Monitor *m, const Tlb *t, unsigned n)
 {
-    for (unsigned use = 0; use < TLB_USES; use++) {
+    for (unsigned use = 0; use < TLB_PARTS; use++) {
         const TlbEntry *e = &t->e[(use << TLB_BITS) + n];
         if (e->tag != tlb_none(n)) {
-            monitor_printf(m, "  %016" PRIx64 " %c\n", e->tag, "rwx"[use]);
+            monitor_printf(m, "  %016" PRIx64 " %c\n", e->tag, "rwxrw"[use]);
         }
     }
 }

@@ -543,7 +543,7 @@ static TlbRequest decode(Mmu *m, A64So op, uint64_t arg, bool *local)
     CpuA64 *cpu = m->cpu;
     bool ipa = op1 == 4 && (crm == 0 || crm == 4), ranged = crm == 2 || crm == 5 || crm == 6;
     bool host = a64_el(cpu) == 2 && a64_in_host(cpu, 2), host0 = host && a64_in_host(cpu, 0);
-    TlbRequest r = {.what = FORGET_PAGES, .asid = (uint16_t)(arg >> 48), .vmid = tlb_regime(m, MMU_EL10)->vmid};
+    TlbRequest r = {.what = FORGET_PAGES, .any_asid = true, .asid = (uint16_t)(arg >> 48), .vmid = tlb_regime(m, MMU_EL10)->vmid};
     *local = ipa ? crm == 4 && (op2 == 1 || op2 == 2 || op2 == 5 || op2 == 6) : crm == 6 || crm == 7;
     if (*local && a64_el(cpu) == 1 && a64_hcr_bit(cpu, HCR_FB)) {
         *local = false;
@@ -552,8 +552,11 @@ static TlbRequest decode(Mmu *m, A64So op, uint64_t arg, bool *local)
     if (op1 == 0) {
         r.kinds = host0 ? KIND_EL20 : KIND_EL10;
         r.any_vmid = host0;
+        const MmuRegime *g = &m->regime[host0 ? MMU_EL20 : MMU_EL10];
         r.what = op2 == 0 ? FORGET_ALL : op2 == 2 ? FORGET_ASID : FORGET_PAGES;
-        granule = m->regime[host0 ? MMU_EL20 : MMU_EL10].range[bits_get(arg, 43, 1)].granule;
+        r.any_asid = op2 != 1 && op2 != 5;
+        r.asid &= g->as16 ? 0xffff : 0xff;
+        granule = g->range[bits_get(arg, 43, 1)].granule;
     } else if (ipa) { /* entries know no IPA */
         r.kinds = KIND_EL10;
         r.what = FORGET_ALL;
@@ -702,7 +705,7 @@ int space_cpu_init(Space *space, CpuA64 *cpu)
     m->mem = s->mem;
     m->tables = tables;
     for (unsigned k = 0; k < TLB_TABLES; k++) {
-        for (unsigned use = 0; use < TLB_USES; use++) {
+        for (unsigned use = 0; use < TLB_PARTS; use++) {
             tables[k].e[use << TLB_BITS].tag = tlb_none(0);
         }
     }

@@ -7,19 +7,38 @@
 /* Entry n for all uses. */
 static void empty_entry(Tlb *t, unsigned n)
 {
-    for (unsigned use = 0; use < TLB_USES; use++) {
+    for (unsigned use = 0; use < TLB_PARTS; use++) {
         t->e[(use << TLB_BITS) + n].tag = tlb_none(n);
     }
 }
 
 static void set_entry(Tlb *t, TlbUse use, uint64_t page, bool allowed, const uint8_t *host)
 {
-    TlbEntry *e = tlb_entry(t->e, use, page);
+    unsigned n = tlb_index(page);
+    TlbEntry *e = tlb_entry(t->e, use, page), *second = use == TLB_EXEC ? NULL : tlb_entry(t->e, use + TLB_USES, page);
+    if (second && second->tag == page) {
+        second->tag = tlb_none(n);
+    }
     if (allowed) {
+        if (second && e->tag != page && e->tag != tlb_none(n)) {
+            *second = *e;
+        }
         *e = (TlbEntry){page, (uintptr_t)host};
     } else if (e->tag == page) {
-        e->tag = tlb_none(tlb_index(page));
+        e->tag = tlb_none(n);
     }
+}
+
+/* The host address by the second way, exchanged with the first; or NULL. */
+static uint8_t *second_way(Tlb *t, TlbUse use, uint64_t va, unsigned bytes)
+{
+    TlbEntry *e = tlb_entry(t->e, use, va), *second = tlb_entry(t->e, use + TLB_USES, va), found = *second;
+    if (!tlb_hit(found.tag, va, bytes)) {
+        return NULL;
+    }
+    *second = *e;
+    *e = found;
+    return (uint8_t *)(uintptr_t)found.host + (va & 4095);
 }
 
 void tlb_clear(Tlb *t)
@@ -34,7 +53,8 @@ void tlb_clear(Tlb *t)
         }
     }
     t->nused = t->nown = 0;
-    t->own_code = t->large = false;
+    t->halves = 0;
+    t->own_code = t->large = t->global = false;
 }
 
 static uint64_t table_tag(const Mmu *m, const MmuRegime *r, unsigned level)
@@ -148,7 +168,7 @@ unsigned tlb_access_bits(uint32_t acc)
 
 static void note_large(Tlb *t, uint64_t va, unsigned log2size)
 {
-    uint64_t mask = log2size >= 56 ? 0 : ~bits_mask(log2size) & bits_mask(56);
+    uint64_t mask = log2size >= 56 ? 0 : ~bits_mask(log2size) & ADDRESS_MASK;
     if (!t->large) {
         t->large = true;
         t->large_mask = mask;
@@ -157,13 +177,16 @@ static void note_large(Tlb *t, uint64_t va, unsigned log2size)
         while ((t->large_base ^ va) & mask) {
             mask <<= 1;
         }
-        t->large_mask = mask & bits_mask(56);
+        t->large_mask = mask & ADDRESS_MASK;
     }
     t->large_base = va & t->large_mask;
 }
 
-static void note_entry(Mmu *m, Tlb *t, unsigned n, bool own, bool code)
+static void note_entry(Mmu *m, Tlb *t, uint64_t va, bool own, bool code)
 {
+    unsigned n = tlb_index(va);
+    t->halves |= (uint8_t)address_halves(va, 1);
+    t->global |= !own;
     if (t->nused < TLB_USED) {
         t->used[t->nused++] = (uint16_t)n;
     } else {
@@ -206,7 +229,7 @@ static void remember(Mmu *m, Tlb *t, uint64_t va, unsigned access, const MmuPage
         set_entry(t, TLB_READ, page, read, host);
         set_entry(t, TLB_WRITE, page, write, host);
     }
-    note_entry(m, t, n, !p->global, access & MMU_FETCH);
+    note_entry(m, t, va, !p->global, access & MMU_FETCH);
     if (p->log2size > m->regime[t->kind].range[0].granule && p->log2size > 12) {
         note_large(t, va, p->log2size);
     }
@@ -229,13 +252,19 @@ void *tlb_fill(CpuHead *h, uint64_t va, uint32_t acc)
     const CpuA64 *cpu = (const CpuA64 *)h;
     Mmu *m = cpu->sys->mmu;
     Tlb *t = tlb_table(m, acc & ACC_UNPRIV);
+    TlbUse use = acc & ACC_WRITE ? TLB_WRITE : TLB_READ;
+    unsigned bytes = 1u << (acc & ACC_SIZE);
     MmuPage page;
     A64Fault f;
-    if (h->key & KEY_WATCH || (va & 4095) + (1u << (acc & ACC_SIZE)) > 4096 || !tlb_walk(m, t, va, tlb_access_bits(acc), &page, &f)) {
+    if (h->key & KEY_WATCH || (va & 4095) + bytes > 4096) {
         return NULL;
     }
-    const TlbEntry *e = tlb_entry(t->e, acc & ACC_WRITE ? TLB_WRITE : TLB_READ, va);
-    bool hit = tlb_hit(e->tag, va, 1u << (acc & ACC_SIZE));
+    uint8_t *host = second_way(t, use, va, bytes);
+    if (host || !tlb_walk(m, t, va, tlb_access_bits(acc), &page, &f)) {
+        return host;
+    }
+    const TlbEntry *e = tlb_entry(t->e, use, va);
+    bool hit = tlb_hit(e->tag, va, bytes);
     return hit ? (uint8_t *)(uintptr_t)e->host + (va & 4095) : NULL;
 }
 
@@ -292,15 +321,50 @@ void tlb_asid_changed(Mmu *m, MmuKind kind)
 static void forget_page(Tlb *t, uint64_t va)
 {
     unsigned n = tlb_index(va);
-    uint64_t low = bits_mask(56);
-    if (t->large && ((t->large_base ^ va) & t->large_mask & low) == 0) {
-        tlb_clear(t);
+    for (unsigned use = 0; use < TLB_PARTS; use++) {
+        TlbEntry *e = tlb_entry(t->e, (TlbUse)use, va);
+        if (!((e->tag ^ va) & ADDRESS_MASK & ~(uint64_t)4095)) {
+            e->tag = tlb_none(n);
+        }
+    }
+}
+
+/* All entries for addresses in the request's pages. */
+static void forget_range(Tlb *t, const TlbRequest *r)
+{
+    bool listed = t->nused <= TLB_USED;
+    for (unsigned k = 0; k < (listed ? t->nused : TLB_SIZE); k++) {
+        unsigned n = listed ? t->used[k] : k;
+        for (unsigned use = 0; use < TLB_PARTS; use++) {
+            TlbEntry *e = &t->e[(use << TLB_BITS) + n];
+            if (((e->tag - r->va) & ADDRESS_MASK) >> 12 < r->npages) {
+                e->tag = tlb_none(n);
+            }
+        }
+    }
+}
+
+/* Is the piece larger than a granule, of which entries may be, in the request's pages? */
+static bool touches_large(const Tlb *t, const TlbRequest *r)
+{
+    uint64_t first = r->va & ADDRESS_MASK & t->large_mask, last = (r->va + r->npages * 4096 - 1) & ADDRESS_MASK & t->large_mask;
+    return t->large && (first <= last ? first <= t->large_base && t->large_base <= last : first <= t->large_base || t->large_base <= last);
+}
+
+static void forget_pages(const Mmu *m, Tlb *t, const TlbRequest *r)
+{
+    bool one_space = t->level == LEVEL_USER || m->split[t->kind];
+    if (!(address_halves(r->va, r->npages) & t->halves) ||
+        (one_space && !t->global && !r->any_asid && (uint16_t)(t->tag >> 8) != r->asid)) {
         return;
     }
-    for (unsigned use = 0; use < TLB_USES; use++) {
-        TlbEntry *e = tlb_entry(t->e, (TlbUse)use, va);
-        if (!((e->tag ^ va) & low & ~(uint64_t)4095)) {
-            e->tag = tlb_none(n);
+    if (touches_large(t, r)) {
+        tlb_clear(t);
+    } else if (r->npages > 64) {
+        forget_range(t, r);
+    } else {
+        for (uint64_t p = 0; p < r->npages; p++) {
+            forget_page(t, r->va + p * 4096);
         }
     }
 }
@@ -315,10 +379,10 @@ static void forget_writable(Mmu *m, const TlbRequest *r)
     bool had = false;
     for (unsigned k = 0; k < TLB_TABLES; k++) {
         Tlb *t = &m->tables[k];
-        for (unsigned n = 0; t->age && n < TLB_SIZE; n++) {
-            TlbEntry *e = &t->e[(TLB_WRITE << TLB_BITS) + n];
-            if (e->host == r->host && e->tag != tlb_none(n)) {
-                e->tag = tlb_none(n);
+        for (unsigned n = 0; t->age && n < 2 * TLB_SIZE; n++) {
+            TlbEntry *e = &t->e[((n < TLB_SIZE ? TLB_WRITE : TLB_SECOND_WRITE - 1) << TLB_BITS) + n];
+            if (e->host == r->host && e->tag != tlb_none(n % TLB_SIZE)) {
+                e->tag = tlb_none(n % TLB_SIZE);
                 had = true;
             }
         }
@@ -339,7 +403,7 @@ void tlb_forget(Mmu *m, const TlbRequest *r)
         if (!matches(t, r)) {
             continue;
         }
-        if (r->what == FORGET_ALL || (r->what == FORGET_PAGES && r->npages > 256)) {
+        if (r->what == FORGET_ALL) {
             tlb_clear(t);
         } else if (r->what == FORGET_ASID) {
             if (t->level != LEVEL_USER && !m->split[t->kind]) {
@@ -348,19 +412,15 @@ void tlb_forget(Mmu *m, const TlbRequest *r)
                 tlb_clear(t);
             }
         } else {
-            for (uint64_t p = 0; p < r->npages; p++) {
-                forget_page(t, r->va + p * 4096);
-            }
+            forget_pages(m, t, r);
         }
     }
     m->stat_clears++;
     if (!tlb_table(m, false)->age || !tlb_table(m, true)->age) { /* split */
         tlb_select(m);
     }
-    if (r->what == FORGET_PAGES && r->npages <= 256) {
-        for (uint64_t p = 0; p < r->npages; p++) {
-            engine_forget_page(&m->cpu->h, gva(r->va + p * 4096));
-        }
+    if (r->what == FORGET_PAGES) {
+        engine_forget_pages(&m->cpu->h, gva(r->va), r->npages);
         return;
     }
     for (unsigned k = 0; k < MMU_KINDS; k++) {

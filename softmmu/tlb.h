@@ -18,7 +18,7 @@ enum { TLB_SIZE = 1 << TLB_BITS, TLB_TABLES = 32, TLB_USED = 96, TLB_OWN = 64 };
 enum { LEVEL_USER, LEVEL_PRIV, LEVEL_PAN, LEVELS };
 
 typedef struct Tlb {
-    TlbEntry e[TLB_USES << TLB_BITS];
+    TlbEntry e[TLB_PARTS << TLB_BITS];
     uint8_t guarded[TLB_SIZE];
     uint64_t tag;                    /* TABLE_TAG */
     MmuKind kind;
@@ -27,6 +27,8 @@ typedef struct Tlb {
     uint16_t used[TLB_USED], nused;  /* entries filled since it was empty; TLB_USED + 1 = too many */
     uint16_t own[TLB_OWN], nown;     /* entries of the current ASID in a table of all */
     bool own_code;                   /* such an entry was for code */
+    bool global;                     /* there was an entry that is of no ASID */
+    uint8_t halves;                  /* ADDRESS_LOWER, ADDRESS_UPPER: where entries are */
     uint64_t large_base, large_mask; /* pieces larger than the granule lie where (va & mask) == base; mask 0: none */
     bool large;
 } Tlb;
@@ -36,7 +38,7 @@ typedef enum TlbWhat { FORGET_ALL, FORGET_ASID, FORGET_PAGES, FORGET_WRITABLE /*
 typedef struct TlbRequest {
     TlbWhat what;
     uint8_t kinds;     /* bit per MmuKind */
-    bool any_vmid;
+    bool any_vmid, any_asid;
     uint16_t vmid, asid;
     uint64_t va, npages; /* 4 KiB pages from va on */
     uint64_t host;

@@ -5,8 +5,8 @@
  *     rorx t2, t1, 12 - 4;  and t2, (TLB_SIZE - 1) << 4;  add t2, [cpu.tlb]     the entry
  *     xor  t1, [t2 + tag];  cmp t1, 4096 - n;  ja slow                          offset in the page, if it is the right one
  *     add  t1, [t2 + host]
- * and t1 is the host address. `slow` makes va anew and calls soft_slow, which finds or makes the address in another way (SoftMmu.fill,
- * then .access), or leaves with the guest's exception; the fault table has an entry at its return address. Every register survives it.
+ * and t1 is the host address. `slow` makes va anew and calls a thunk, which finds or makes the address in another way (the second way of the TLB,
+ * SoftMmu.fill, then .access), or leaves with the guest's exception; the fault table has an entry at its return address. Every register survives it.
  * After a slow store, soft_commit is called. Flags are never in EFLAGS here, because the check destroys them.
  */
 #include "rules_mem.h"
@@ -253,7 +253,8 @@ void soft_stub(Lower *l, const Stub *s)
     x_xor_rm(a, 1, s->reg, mem(s->reg2, table_offset((unsigned)s->imm) + (int32_t)offsetof(TlbEntry, tag)));
     x_store_rm(a, 1, s->reg, address);
     x_mov_mi(a, 0, kind, s->imm | (s->imm & ACC_WRITE && !s->store ? ACC_DEFER : 0));
-    call_slow(l, s, l->t->soft_slow);
+    bool watched = l->r->key & l->e->fe->watch_key;
+    call_slow(l, s, watched ? l->t->soft_slow : l->t->soft_second[!!(s->imm & ACC_UNPRIV)][!!(s->imm & ACC_WRITE)]);
     x_mov_rm(a, 1, s->reg, address);
     if (s->store) {
         store_to(a, (unsigned)s->imm & ACC_SIZE, s->data, s->k, mem(s->reg, 0));
@@ -354,6 +355,47 @@ static void make_slow(Asm *a, Target *t, const SoftMmu *soft)
     full_call(a, t, slow);
 }
 
+/* The same after a look at the TLB's second way; a hit there is exchanged with the first. Accesses to the page's end are left to
+ * SoftMmu.fill, which looks there too. */
+static void make_second(Asm *a, const Target *t, uint32_t acc)
+{
+    static const Reg saved[] = {RAX, RCX, RDX};
+    Mem address = HEAD(scratch);
+    int32_t tag = table_offset(acc) + (int32_t)offsetof(TlbEntry, tag), host = table_offset(acc) + (int32_t)offsetof(TlbEntry, host);
+    int32_t way = TLB_USES << (TLB_BITS + ENTRY_BITS);
+    for (size_t k = 0; k < LEN(saved); k++) {
+        x_store_rm(a, 1, saved[k], head(offsetof(CpuHead, scratch[3]) + 8 * k));
+    }
+    x_mov_rm(a, 1, RAX, address);
+    x_rorx_rri(a, 1, RCX, RAX, TLB_PAGE_BITS - ENTRY_BITS);
+    x_alu_ri(a, 0, ALU_AND, RCX, ((1 << TLB_BITS) - 1) << ENTRY_BITS);
+    x_add_rm(a, 1, RCX, acc & ACC_UNPRIV ? HEAD(tlb_unpriv) : HEAD(tlb));
+    x_mov_rm(a, 1, RDX, mem(RCX, way + tag));
+    x_xor_rr(a, 1, RAX, RDX);
+    x_alu_ri(a, 1, ALU_CMP, RAX, (1 << TLB_PAGE_BITS) - 64);
+    uint8_t *other = x_jcc(a, CC_A);
+    x_add_rm(a, 1, RAX, mem(RCX, way + host));
+    x_store_rm(a, 1, RAX, address);
+    x_mov_mi(a, 0, head(offsetof(CpuHead, scratch[1])), 0);
+    x_mov_rm(a, 1, RAX, mem(RCX, tag));
+    x_store_rm(a, 1, RAX, mem(RCX, way + tag));
+    x_store_rm(a, 1, RDX, mem(RCX, tag));
+    x_mov_rm(a, 1, RAX, mem(RCX, host));
+    x_mov_rm(a, 1, RDX, mem(RCX, way + host));
+    x_store_rm(a, 1, RAX, mem(RCX, way + host));
+    x_store_rm(a, 1, RDX, mem(RCX, host));
+    for (int hit = 1; hit >= 0; hit--) {
+        for (size_t k = 0; k < LEN(saved); k++) {
+            x_mov_rm(a, 1, saved[k], head(offsetof(CpuHead, scratch[3]) + 8 * k));
+        }
+        if (hit) {
+            x_byte(a, X_RET);
+            asm_link(other, a->p);
+        }
+    }
+    x_jmp_abs(a, t->soft_slow);
+}
+
 static uint8_t *here(Asm *a)
 {
     while ((uintptr_t)a->p & 15) {
@@ -366,6 +408,10 @@ void soft_thunks(Asm *a, Target *t, const SoftMmu *soft)
 {
     t->soft_slow = here(a);
     make_slow(a, t, soft);
+    for (unsigned k = 0; k < 4; k++) {
+        t->soft_second[k / 2][k % 2] = here(a);
+        make_second(a, t, (k / 2 ? ACC_UNPRIV : 0) | (k % 2 ? ACC_WRITE : ACC_READ));
+    }
     t->soft_commit = here(a);
     full_call(a, t, commit);
     t->soft_far = here(a);

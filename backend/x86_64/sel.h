@@ -69,6 +69,7 @@ typedef struct Target {
     uint8_t *enter, *leave, *leave_saved, *unlinked, *pending, *pending_indirect, *indirect_miss, *ret_mismatch,
         *ret_bottom, *helper, *helper_plain, *helper_general, *eval, *resume;
     uint8_t *soft_slow, *soft_commit, *soft_far; /* system mode */
+    uint8_t *soft_second[2][2];                  /* by privilege and use: the TLB's second way, then soft_slow */
     size_t stub_bytes;
     const uint8_t *consts; /* rx copy of simd_consts (simd_consts.h) */
     JumpEntry *miss_entry; /* an entry whose host is indirect_miss */
