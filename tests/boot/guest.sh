@@ -89,6 +89,22 @@ S
     rm -rf "$tree"
 }
 
+# guest_tools: an image with perf, stress-ng and hackbench for Debian 12's kernel.
+guest_tools()
+{
+    local out=$CACHE/boot/tools-1.img
+    mkdir -p "${out%/*}"
+    locked "$out.lock" guest_tools_make "$out" >&2 || return 1
+    echo "$out"
+}
+
+guest_tools_make()
+{
+    local root
+    [ ! -e "$1" ] || return 0
+    root=$(sysroot -r bookworm tools linux-perf stress-ng rt-tests dash gzip) && mke2fs -q -t ext4 -d "$root" "$1.new" 600M && mv "$1.new" "$1"
+}
+
 # sysroot_deb PACKAGE: the file of an arm64 package.
 sysroot_deb()
 {
