@@ -121,18 +121,26 @@ static SysCheck el0_needs(const Access *a, bool allowed, bool el2_traps)
     return to_el2_if(a, el2_traps);
 }
 
+enum { MDCR_TPMCR = 5, MDCR_TPM = 6, MDCR_TDA = 9, MDCR_TDOSA = 10, MDCR_TDRA = 11, MDCR_TDCC = 27 };
+
 static SysCheck mdcr_trap(const Access *a, unsigned n)
 {
     if (a->el < 2 && a->cpu->sys->el2 && a64_el2_enabled(a->cpu) && !a64_in_host(a->cpu, a->el) && (bit(a->mdcr, n) || (n != 6 && n != 5 && bit(a->mdcr, 8)))) {
         return to(2);
     }
-    unsigned el3_bit = n == 9 ? 9 : n == 10 ? 10 : n == 6 || n == 5 ? 6 : 0;
+    unsigned el3_bit = n == MDCR_TDA || n == MDCR_TDOSA || n == MDCR_TDCC ? n : n == MDCR_TPM || n == MDCR_TPMCR ? MDCR_TPM : 0;
     if (a->cpu->sys->el3 && a->el < 3 && el3_bit && bit(a->reg[SR_MDCR_EL3], el3_bit)) {
         return to(3);
     }
     return fine;
 }
-enum { MDCR_TPMCR = 5, MDCR_TPM = 6, MDCR_TDA = 9, MDCR_TDOSA = 10, MDCR_TDRA = 11, MDCR_TDCC = 27 };
+
+/* The debug communications channel: as debug registers, and by a bit of its own. */
+static SysCheck dcc_trap(const Access *a)
+{
+    SysCheck c = mdcr_trap(a, MDCR_TDA);
+    return c.level || !a64_has(a->cpu, A64_FEAT_fgt) ? c : mdcr_trap(a, MDCR_TDCC);
+}
 
 /* PMUSERENR_EL0: EN, or the bit n that suffices for this kind of access. */
 static SysCheck pmu_trap(const Access *a, bool suffices, unsigned n)
@@ -227,8 +235,8 @@ static SysCheck trap_by(const Access *a, SysTrap trap)
         if (a->el == 0 && bit(reg[SR_MDSCR_EL1], 12)) {
             return to_el1(a);
         }
-        return mdcr_trap(a, MDCR_TDA);
-    case T_TDCC: return mdcr_trap(a, MDCR_TDA);
+        return dcc_trap(a);
+    case T_TDCC: return dcc_trap(a);
     case T_TRF: return to_el2_if(a, el1 && bit(a->mdcr, 19));
     case T_FGT3: return el3 && a->el == 2 && !bit(reg[SR_SCR_EL3], 27) ? to(3) : fine;
     case T_HXEN3: return el3 && a->el == 2 && !bit(reg[SR_SCR_EL3], 38) ? to(3) : fine;
@@ -262,6 +270,7 @@ static SysCheck trap_by(const Access *a, SysTrap trap)
     case T_PMSW: return pmu_trap(a, true, 1);
     case T_PMCC: return pmu_trap(a, !a->write, 2);
     case T_PMER: return pmu_trap(a, !a->write, 3);
+    case T_PMSELR: return pmu_trap(a, true, 3);
     case T_PMU: return mdcr_trap(a, MDCR_TPM);
     case T_CNTFRQ: {
         uint64_t k = a64_in_host(a->cpu, 0) ? reg[SR_CNTHCTL_EL2] : reg[SR_CNTKCTL_EL1];

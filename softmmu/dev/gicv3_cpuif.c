@@ -14,7 +14,6 @@ enum { CTLR3_CBPR_S = 1, CTLR3_CBPR_NS = 2, CTLR3_EOI_EL3 = 4, CTLR3_EOI_S = 8, 
 enum { VTR = (GIC_LRS - 1) | 1 << 20 /* nV4 */ | 1 << 21 /* A3V */ | 4 << 26 | 4u << 29 };
 enum { ICH_HCR_BITS = 0xff | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 14 };
 
-enum { AP1 = 4 }; /* four registers of active priorities for Group 0, then for Group 1; the first of each counts */
 
 #define SGI_ALL_BUT_SELF (1ull << 40)
 #define LR_BITS (0xf0ffull << 48 | 0x1fffull << 32 | 0xffffffff)
@@ -131,18 +130,18 @@ static void bpr_write(GicCpu *c, unsigned n, uint64_t v)
 static uint64_t apr_read(GicCpu *c, unsigned n)
 {
     bool ns = is_ns(c);
-    if (n == AP1) {
+    if (n) {
         return ns ? c->apr[G1NS] >> 16 : c->apr[group1(c)];
     }
-    return n || ns ? 0 : c->apr[G0];
+    return ns ? 0 : c->apr[G0];
 }
 
 static void apr_write(GicCpu *c, unsigned n, uint64_t v)
 {
     bool ns = is_ns(c);
-    if (n == AP1) {
+    if (n) {
         GIC_LOCKED(c, c->apr[group1(c)] = ns ? (uint32_t)v << 16 : (uint32_t)v);
-    } else if (!n && !ns) {
+    } else if (!ns) {
         GIC_LOCKED(c, c->apr[G0] = (uint32_t)v);
     }
 }
@@ -309,18 +308,16 @@ static void vbpr_write(GicCpu *c, unsigned n, uint64_t v)
     gic_virt_set_bpr(c, n, v & 7);
 }
 
-/* ICV_AP<group>R<n>, ICH_AP<group>R<n>_EL2. */
+/* ICV_AP<group>R0, ICH_AP<group>R0_EL2; of five bits of priority there are no others. */
 static uint64_t vapr_read(GicCpu *c, unsigned n)
 {
-    return n == 0 || n == AP1 ? c->virt.apr[n / AP1] : 0;
+    return c->virt.apr[n];
 }
 
 static void vapr_write(GicCpu *c, unsigned n, uint64_t v)
 {
-    if (n == 0 || n == AP1) {
-        c->virt.apr[n / AP1] = (uint32_t)v;
-        gic_virt_update(c);
-    }
+    c->virt.apr[n] = (uint32_t)v;
+    gic_virt_update(c);
 }
 
 static uint64_t vctlr_read(GicCpu *c, unsigned n)
@@ -397,15 +394,13 @@ static void vmcr_write(GicCpu *c, unsigned n, uint64_t v)
 
 static uint64_t lr_read(GicCpu *c, unsigned n)
 {
-    return n < GIC_LRS ? c->virt.lr[n] : 0;
+    return c->virt.lr[n];
 }
 
 static void lr_write(GicCpu *c, unsigned n, uint64_t v)
 {
-    if (n < GIC_LRS) {
-        c->virt.lr[n] = v & LR_BITS;
-        gic_virt_update(c);
-    }
+    c->virt.lr[n] = v & LR_BITS;
+    gic_virt_update(c);
 }
 
 typedef uint64_t ReadFn(GicCpu *c, unsigned n);
@@ -423,11 +418,6 @@ typedef struct IcReg {
     WriteFn *vwrite;
 } IcReg;
 
-#define AP(k)                                                                                      \
-    [SR_ICC_AP0R##k##_EL1] = {FMO, k, apr_read, apr_write, vapr_read, vapr_write},                 \
-    [SR_ICC_AP1R##k##_EL1] = {IMO, AP1 + k, apr_read, apr_write, vapr_read, vapr_write},           \
-    [SR_ICH_AP0R##k##_EL2] = {0, k, vapr_read, vapr_write, NULL, NULL},                            \
-    [SR_ICH_AP1R##k##_EL2] = {0, AP1 + k, vapr_read, vapr_write, NULL, NULL}
 #define LR(n) [SR_ICH_LR##n##_EL2] = {0, n, lr_read, lr_write, NULL, NULL}
 
 // clang-format off
@@ -461,9 +451,11 @@ static const IcReg rows[SR_COUNT] = {
     [SR_ICH_EISR_EL2]     = {0,         0, eisr_read,     NULL,          NULL,           NULL},
     [SR_ICH_ELRSR_EL2]    = {0,         0, elrsr_read,    NULL,          NULL,           NULL},
     [SR_ICH_VMCR_EL2]     = {0,         0, vmcr_read,     vmcr_write,    NULL,           NULL},
-    AP(0), AP(1), AP(2), AP(3),
-    LR(0), LR(1), LR(2), LR(3), LR(4), LR(5), LR(6), LR(7),
-    LR(8), LR(9), LR(10), LR(11), LR(12), LR(13), LR(14), LR(15),
+    [SR_ICC_AP0R0_EL1]    = {FMO,       0, apr_read,      apr_write,     vapr_read,      vapr_write},
+    [SR_ICC_AP1R0_EL1]    = {IMO,       1, apr_read,      apr_write,     vapr_read,      vapr_write},
+    [SR_ICH_AP0R0_EL2]    = {0,         0, vapr_read,     vapr_write,    NULL,           NULL},
+    [SR_ICH_AP1R0_EL2]    = {0,         1, vapr_read,     vapr_write,    NULL,           NULL},
+    LR(0), LR(1), LR(2), LR(3),
 };
 // clang-format on
 

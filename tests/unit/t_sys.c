@@ -330,7 +330,12 @@ static const TrapRow trap_rows[] = {
     {PLAIN, 0, SR_PMCCNTR_EL0, RD, SR_PMUSERENR_EL0, 4, 0},
     {PLAIN, 0, SR_PMCCNTR_EL0, WR, SR_PMUSERENR_EL0, 4, 1},
     {PLAIN, 0, SR_PMEVCNTR0_EL0, RD, SR_PMUSERENR_EL0, 8, 0},
+    {PLAIN, 0, SR_PMEVCNTR0_EL0, WR, SR_PMUSERENR_EL0, 8, 1},
+    {PLAIN, 0, SR_PMSELR_EL0, WR, SR_PMUSERENR_EL0, 8, 0},
     {PLAIN, 0, SR_PMSWINC_EL0, WR, SR_PMUSERENR_EL0, 2, 0},
+    {HYP, 1, SR_MDCCSR_EL0, RD, SR_MDCR_EL2, B(27), 2},
+    {HYP, 1, SR_MDSCR_EL1, RD, SR_MDCR_EL2, B(27), 0},
+    {SECURE, 2, SR_MDCCINT_EL1, RD, SR_MDCR_EL3, B(27), 3},
     {PLAIN, 0, SR_CNTVCT_EL0, RD, SR_COUNT, 0, 1},
     {PLAIN, 0, SR_CNTVCT_EL0, RD, SR_CNTKCTL_EL1, 2, 0},
     {PLAIN, 0, SR_CNTPCT_EL0, RD, SR_CNTKCTL_EL1, 2, 1},
@@ -576,4 +581,15 @@ Test(sys, performance_monitors)
     a64_set_sysreg(cpu, SR_PMCCFILTR_EL0, B(31)); /* not at EL1 */
     before = a64_sysreg(cpu, SR_PMCCNTR_EL0);
     cr_expect_eq(a64_sysreg(cpu, SR_PMCCNTR_EL0), before);
+}
+
+/* Five bits of priority need one register of active priorities, and ICH_VTR_EL2 says that there are four list registers. */
+Test(sys, interrupt_registers_that_are_there)
+{
+    CpuModel model;
+    a64_machine_model(a64_model("max"), (A64Options){.el2 = true, .gicv3 = true}, &model);
+    for (unsigned n = 0; n < 16; n++) {
+        cr_expect_eq(sys_find(&model, SYS_ID(3, 4, 12, 12 + n / 8, n % 8), 2, false) >= 0, n < 4, "ICH_LR%u_EL2", n);
+        cr_expect_eq(sys_find(&model, SYS_ID(3, 4, 12, 8 + n / 8, n % 4), 2, false) >= 0, n % 4 == 0, "ICH_AP%uR%u_EL2", n / 8, n % 4);
+    }
 }
