@@ -65,6 +65,7 @@ Engine *engine_new(const EngineConfig *cfg)
     if (!cfg->interp && (codebuf_init(&e->code, size) < 0 || target_init(e) < 0)) {
         return NULL;
     }
+    e->cache = cfg->interp ? NULL : cache_open(e);
     return e;
 }
 
@@ -225,7 +226,7 @@ CodeChunk *engine_take_chunk(Engine *e, CpuHead *cpu)
     }
 }
 
-/* Publishes tb, unless the code changed meanwhile (NULL: again) or another thread was faster. */
+/* Publishes tb, made from r or, r being NULL, taken from the cache on disk, unless the code changed meanwhile (NULL: again) or another thread was faster. */
 static Tb *publish(Engine *e, CodeChunk *ch, Tb *tb, uint32_t seq, const IrRegion *r, const uint64_t times[3])
 {
     engine_lock(e);
@@ -235,6 +236,13 @@ static Tb *publish(Engine *e, CodeChunk *ch, Tb *tb, uint32_t seq, const IrRegio
         ch->tbs[-1 - (int)ch->ntbs] = tb;
         __atomic_store_n(&ch->ntbs, ch->ntbs + 1, __ATOMIC_RELEASE);
         tb_publish(e, tb);
+    }
+    void *record = ch->record;
+    ch->record = NULL;
+    if (good && !r) {
+        e->stats.kept++;
+        e->stats.kept_insns += tb->ninsns;
+    } else if (good) {
         e->stats.tbs++;
         e->stats.guest_insns += tb->ninsns;
         e->stats.host_bytes += tb->size;
@@ -244,6 +252,9 @@ static Tb *publish(Engine *e, CodeChunk *ch, Tb *tb, uint32_t seq, const IrRegio
     }
     codebuf_give(&e->code, ch, false);
     engine_unlock(e);
+    if (good && record) {
+        cache_commit(e, record);
+    }
     return good ? tb : other;
 }
 
@@ -258,6 +269,16 @@ Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key, uint64_
     CodeChunk *ch = engine_take_chunk(e, cpu);
     for (;;) {
         uint32_t seq = __atomic_load_n(&e->seq, __ATOMIC_ACQUIRE);
+        bool kept = e->cache && !(log_mask & (LOG_in | LOG_ir | LOG_out));
+        Tb *tb = kept ? cache_load(e, ch, pc, key) : NULL;
+        if (tb) {
+            tb = publish(e, ch, tb, seq, NULL, NULL);
+            if (tb) {
+                return tb;
+            }
+            ch = engine_take_chunk(e, cpu);
+            continue;
+        }
         times[0] = timed ? now_ns() : 0;
         if (e->cfg.soft) {
             e->cfg.soft->translating(cpu, (const uint8_t *)(uintptr_t)at);
@@ -267,7 +288,7 @@ Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key, uint64_
         if (UNLIKELY(log_mask)) {
             engine_dump_ir(e, &r);
         }
-        Tb *tb = target_compile(e, ch, &r, rest, WORK_BYTES - (size_t)(rest - (uint8_t *)t->work));
+        tb = target_compile(e, ch, &r, rest, WORK_BYTES - (size_t)(rest - (uint8_t *)t->work));
         times[2] = timed ? now_ns() : 0;
         if (tb == TB_TOO_BIG) {
             if (r.ninsns <= 1) {
@@ -602,7 +623,9 @@ ExcKind engine_run(CpuHead *cpu)
         if (from && !(e->cfg.no_opt & OFF_CHAIN) && (!e->cfg.soft || soft_may_link(e, from, tb))) {
             tb_link(e, from, tb);
         }
-        tb_remember(cpu, tb);
+        if (!from || e->cfg.soft) { /* else it is linked, or will be, and an entry would only cost a page of the jump cache */
+            tb_remember(cpu, tb);
+        }
         if (UNLIKELY(log_mask & (LOG_exec | LOG_cpu))) {
             dump_entry(e, cpu, *pc);
         }
@@ -787,6 +810,10 @@ void engine_log_stats(const Engine *e)
     double insns = s->guest_insns ? (double)s->guest_insns : 1;
     log_printf("regions %llu, guest instructions %llu, IR ops %.2f and host bytes %.1f each\n", (unsigned long long)s->tbs,
                (unsigned long long)s->guest_insns, (double)s->ir_ops / insns, (double)s->host_bytes / insns);
+    if (e->cache) {
+        log_printf("from the cache: regions %llu, guest instructions %llu\n", (unsigned long long)s->kept,
+                   (unsigned long long)s->kept_insns);
+    }
     log_printf("translation %.3f ms: front end %.3f, back end %.3f us per guest instruction\n",
                (double)(s->frontend_ns + s->backend_ns) / 1e6, (double)s->frontend_ns / 1e3 / insns,
                (double)s->backend_ns / 1e3 / insns);

@@ -12,6 +12,7 @@
 #ifndef ARMX_BACKEND_TB_H
 #define ARMX_BACKEND_TB_H
 
+#include "cache.h"
 #include "iface.h"
 
 typedef struct Tb Tb;
@@ -86,6 +87,7 @@ typedef struct CodeChunk {
     Tb **tbs;                 /* end of the array of Tbs, one past the oldest */
     uint32_t ntbs;
     uint8_t *code_ready, *data_ready; /* the kernel has been asked for the pages up to here */
+    void *record;             /* of the last region, to be committed to the cache on disk; or NULL */
     struct CodeChunk *next;   /* list of those that nobody has and that are not full */
 } CodeChunk;
 
@@ -135,6 +137,7 @@ typedef struct CodeBuf {
 
 typedef struct EngineStats {
     uint64_t tbs, guest_insns, host_bytes, ir_ops, frontend_ns, backend_ns, flushes, links, lookups, fp_traps;
+    uint64_t kept, kept_insns;   /* taken from the cache on disk */
     uint64_t loops, loop_insns, loop_bytes, loop_ns, not_loops; /* tier 2 */
 } EngineStats;
 
@@ -178,6 +181,7 @@ struct Engine {
     bool threads;           /* there has been a second thread */
     unsigned nmarks;
     Mark marks[MARKS];
+    TbCache *cache;         /* on disk, or NULL */
     void *target;           /* the target's own: stubs, pins, rule index */
     void *loop_work;        /* LOOP_WORK_BYTES, or NULL until the first hot loop */
     bool loop_busy;         /* a thread translates a loop there */
@@ -259,6 +263,7 @@ static inline uint8_t *codebuf_rx(const CodeBuf *c, const uint8_t *rw)
 
 /* target.h's functions, implemented once per host */
 int target_init(Engine *e);
+uint64_t target_kind(const Engine *e); /* a number for the features of the processor that code is made for */
 /* Compiles r into the chunk, with `bytes` of work memory. Returns NULL when the chunk has no room, TB_TOO_BIG when
  * the region is too large for the tables (translate fewer instructions). Does not publish. */
 #define TB_TOO_BIG ((Tb *)1)

@@ -45,6 +45,7 @@ void ir_begin(IrBuild *b, IrRegion *r, IrIns *ins, uint32_t cap, const IrSlot *s
     r->entry = 0;
     r->before = 0;
     r->one_thread = false;
+    r->bound = r->ndescribed = 0;
     append(b, (IrIns){.op = OP_nop});
     ir_new_block(b);
 }
@@ -76,17 +77,32 @@ static uint64_t type_mask(IrType ty)
     return bits_mask(8 * ir_type_bytes(ty));
 }
 
-IrRef ir_iconst(IrBuild *b, IrType ty, uint64_t v)
+static inline IrRef constant(IrBuild *b, IrType ty, uint64_t v, unsigned moves)
 {
     v &= type_mask(ty);
     IrRef *cached = &b->const_cache[(v ^ (v >> 16) ^ ty) % LEN(b->const_cache)];
     if (*cached) {
         const IrIns *i = at(b, *cached);
-        if (i->ty == ty && ir_imm64(i) == v) {
+        if (i->ty == ty && i->x == moves && ir_imm64(i) == v) {
             return *cached;
         }
     }
-    return *cached = append(b, (IrIns){.op = OP_const, .ty = (uint8_t)ty, .b = (uint32_t)v, .c = (uint32_t)(v >> 32)});
+    return *cached = append(b, (IrIns){.op = OP_const, .ty = (uint8_t)ty, .x = (uint8_t)moves, .b = (uint32_t)v, .c = (uint32_t)(v >> 32)});
+}
+
+IrRef ir_iconst(IrBuild *b, IrType ty, uint64_t v)
+{
+    return constant(b, ty, v, CONST_PLAIN);
+}
+
+IrRef ir_pconst(IrBuild *b, uint64_t address)
+{
+    return constant(b, I64, address, CONST_PC);
+}
+
+IrRef ir_hconst(IrBuild *b, const void *p)
+{
+    return constant(b, I64, (uintptr_t)p, CONST_HOST);
 }
 
 IrRef ir_vconst(IrBuild *b, uint64_t lo, uint64_t hi)
@@ -96,7 +112,7 @@ IrRef ir_vconst(IrBuild *b, uint64_t lo, uint64_t hi)
     return r;
 }
 
-bool ir_is_const(const IrBuild *b, IrRef a, uint64_t *v)
+static inline bool is_const(const IrBuild *b, IrRef a, uint64_t *v)
 {
     const IrIns *i = at(b, a);
     if (i->op != OP_const || (i->ty != I32 && i->ty != I64)) {
@@ -104,6 +120,20 @@ bool ir_is_const(const IrBuild *b, IrRef a, uint64_t *v)
     }
     *v = ir_imm64(i);
     return true;
+}
+
+static inline void bind(const IrBuild *b, unsigned moves)
+{
+    b->r->bound |= moves == CONST_PC ? BOUND_PC : moves == CONST_HOST ? BOUND_HOST : 0;
+}
+
+bool ir_is_const(const IrBuild *b, IrRef a, uint64_t *v)
+{
+    bool is = is_const(b, a, v);
+    if (is) {
+        bind(b, at(b, a)->x);
+    }
+    return is;
 }
 
 /* -- folding ------------------------------------------------------------------------------------------ */
@@ -147,6 +177,26 @@ static bool fold_unary(const IrIns *i, uint64_t a, uint64_t *v)
     }
 }
 
+/* The value of i, whose operands are constants. An address and a distance are an address, two addresses a distance;
+ * whatever else is made of an address does not move as it does. */
+static IrRef folded_const(IrBuild *b, const IrIns *i, IrType ty, uint64_t v)
+{
+    unsigned ma = at(b, i->a)->x, mb = i->b ? at(b, i->b)->x : CONST_PLAIN;
+    if (LIKELY(!(ma | mb))) {
+        return constant(b, ty, v, CONST_PLAIN);
+    }
+    bool looks = v >> 32 && !(v >> 47); /* as an address: the back end sees only those to have notes */
+    if (i->op == OP_add && (!ma || !mb) && looks) {
+        return constant(b, ty, v, ma | mb);
+    }
+    if (i->op == OP_sub && (mb ? ma == mb : looks)) {
+        return constant(b, ty, v, mb ? CONST_PLAIN : ma);
+    }
+    bind(b, ma);
+    bind(b, mb);
+    return constant(b, ty, v, CONST_PLAIN);
+}
+
 /* x op constant (or x op x) that is one of its operands or 0; 0 = no. */
 static inline IrRef fold_identity(IrBuild *b, const IrIns *i)
 {
@@ -157,7 +207,7 @@ static inline IrRef fold_identity(IrBuild *b, const IrIns *i)
     if (i->a == i->b && (i->op == OP_xor || i->op == OP_sub || i->op == OP_andn)) {
         return ir_iconst(b, i->ty, 0);
     }
-    if (!ir_is_const(b, i->b, &c)) {
+    if (!is_const(b, i->b, &c)) {
         return 0;
     }
     bool ones = (c & type_mask(i->ty)) == type_mask(i->ty);
@@ -206,14 +256,14 @@ IrRef ir_emit_words(IrBuild *b, uint32_t head, IrRef a, IrRef c, IrRef d, int32_
         i.y |= FPI_64;
     }
     if (i.op >= OP_add && i.op <= OP_test_bit) {
-        bool ca = ir_is_const(b, i.a, &x);
-        if (ca && i.b && ir_is_const(b, i.b, &y) && fold_binary(i.op, i.ty, x, y, &v)) {
-            return ir_iconst(b, i.ty, v);
+        bool ca = is_const(b, i.a, &x);
+        if (ca && i.b && is_const(b, i.b, &y) && fold_binary(i.op, i.ty, x, y, &v)) {
+            return folded_const(b, &i, i.ty, v);
         }
         if (ca && fold_unary(&i, x, &v)) {
             bool small = i.op == OP_is_zero || i.op == OP_test_bit || i.op == OP_trunc;
             bool wide = i.op == OP_sext32 || i.op == OP_zext32;
-            return ir_iconst(b, small ? I32 : wide ? I64 : i.ty, v);
+            return folded_const(b, &i, small ? I32 : wide ? I64 : i.ty, v);
         }
         if (ca && i.b && commutes(i.op)) {
             IrRef swap = i.a;

@@ -40,8 +40,10 @@ static inline IrRef ir_emit(IrBuild *b, IrIns i)
 }
 
 IrRef ir_iconst(IrBuild *b, IrType ty, uint64_t v); /* I32, I64, F16, F32, F64 (bits) */
+IrRef ir_pconst(IrBuild *b, uint64_t address);   /* an I64 that moves with the region's pc */
+IrRef ir_hconst(IrBuild *b, const void *p);      /* the address of something of armx's */
 IrRef ir_vconst(IrBuild *b, uint64_t lo, uint64_t hi);
-bool ir_is_const(const IrBuild *b, IrRef a, uint64_t *v); /* integer constant? */
+bool ir_is_const(const IrBuild *b, IrRef a, uint64_t *v); /* integer constant? The region depends on its value then. */
 
 IrRef ir_get(IrBuild *b, unsigned slot, IrType ty);
 void ir_set(IrBuild *b, unsigned slot, IrRef v);

@@ -167,6 +167,9 @@ struct Space {
     const Critical *(*critical)(const Space *s, Gva pc);
     /* Told of each constant address in code, which may be that of a descriptor; NULL = nobody asked. */
     void (*described)(Space *s, Gva address);
+    /* The code at pc, when it is a file's and not writable, so that its translation is worth keeping on disk; else NULL.
+     * NULL = nothing is. */
+    const uint8_t *(*kept)(Space *s, Gva pc);
     /* Is the page guarded: may indirect branches enter it only at landing pads? NULL = no page is. */
     bool (*guarded)(Space *s, Gva pc);
     /* Guest address + base = host address on the fast path. */
@@ -224,6 +227,8 @@ typedef struct EngineConfig {
     const SoftMmu *soft;  /* system mode: guest addresses are translated; else NULL. Space.fetch then only knows the page of the
                            * last call of soft->code on that thread. */
     size_t cache_bytes;   /* code memory, 0 = default */
+    const char *cache_dir;/* translations are kept there (backend/cache.c), or NULL */
+    uint64_t cache_model; /* a number for what the front end's CPU model is */
     bool interp;          /* run in the IR interpreter */
     bool loops;           /* tier 2: translate hot loops anew, as a whole */
     unsigned loop_hot;    /* jumps back until a loop is hot; 0 = default, and tier 2 takes no more than a share of the time */

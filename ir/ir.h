@@ -121,7 +121,12 @@ typedef enum ExcKind {
 /* .imm of an op that a pass of tier 2 added: it is computed only where its value is looked at. */
 enum { IR_ON_DEMAND = 1 };
 
-enum { IR_BLOCKS = 64, IR_BLOCK_ROOM = 6 /* nops at the begin of a tier-2 block, for passes */ };
+/* .x of const: what its value moves with. */
+enum { CONST_PLAIN, CONST_PC /* the region's pc */, CONST_HOST /* armx itself */ };
+/* IrRegion.bound */
+enum { BOUND_PC = 1, BOUND_HOST = 2 };
+
+enum { IR_BLOCKS = 64, IR_BLOCK_ROOM = 6 /* nops at the begin of a tier-2 block, for passes */, IR_DESCRIBED = 16 };
 
 typedef struct IrRegion {
     IrIns *ins; /* [0] is a nop */
@@ -137,6 +142,9 @@ typedef struct IrRegion {
     uint32_t before;
     uint32_t ninsns; /* guest instructions */
     bool one_thread; /* right only while the process has one thread */
+    uint8_t bound;   /* a constant was made of one that moves: right only at this pc, in this process */
+    uint8_t ndescribed;
+    uint64_t described[IR_DESCRIBED]; /* addresses that Space.described is to be told of, whoever translates this code */
 } IrRegion;
 
 /* What the middle and the back ends know of a slot; the front end owns the table. */

@@ -221,7 +221,7 @@ static void print_ins(FILE *f, const IrRegion *r, IrRef at, const IrSlot *slots,
     } else if (form == FORM_JUMP) {
         fprintf(f, " @%d", i->imm);
     }
-    if (!text_x_is_elem(i->op) && form != FORM_SLOT &&
+    if (!text_x_is_elem(i->op) && form != FORM_SLOT && i->op != OP_const &&
         !(text_x_follows_type(i->op) && i->x == ir_fp_elem((IrType)i->ty))) {
         print_field(f, i->op, 'x', i->x);
     }

@@ -185,11 +185,32 @@ static int open_program(const Options *o, const char *name)
     return (int)fd;
 }
 
+/* Where translations are kept, or NULL. Whose start was set-user-ID, armx or a program that executed it, has no say in that. */
+static const char *cache_dir(const Options *o)
+{
+    static char path[4096];
+    const char *base = getenv("XDG_CACHE_HOME"), *tail = "";
+    if (getauxval(AT_SECURE) || (o->tb_cache && !strcmp(o->tb_cache, "off"))) {
+        return NULL;
+    }
+    if (o->tb_cache) {
+        return o->tb_cache;
+    }
+    if (!base || *base != '/') {
+        base = getenv("HOME");
+        tail = "/.cache";
+    }
+    int n = base && *base == '/' ? snprintf(path, sizeof path, "%s%s/armx/tb", base, tail) : 0;
+    return n > 0 && n < (int)sizeof path ? path : NULL;
+}
+
 static void start_engine(Thread *t)
 {
     const Options *o = &process.opt;
     EngineConfig cfg = {.fe = &a64_frontend, .cpu_model = process.model, .space = &process.space,
                         .cache_bytes = o->tb_size << 20, .interp = o->interp, .one_insn = o->one_insn,
+                        .cache_dir = cache_dir(o),
+                        .cache_model = process.model->feats[0] ^ process.model->feats[1] * 3 ^ process.model->midr << 32,
                         .loops = o->tier >= 2, .loop_hot = (unsigned)o->hot,
                         .code_made = o->perfmap || o->jitdump || o->gdbjit ? perf_code_made : NULL};
     const char *path;

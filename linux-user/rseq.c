@@ -41,7 +41,7 @@ static bool read_descriptor(uint64_t address, Descriptor *d)
 {
     uint32_t signature;
     return address % 32 == 0 && address >= PAGE && get_user(d, address, sizeof *d) == 0 && !d->version && d->length - 1 < 1 << 16 &&
-           (d->start & 3) == 0 && d->start >= PAGE && d->start < VA_END && d->abort < VA_END && d->abort - d->start >= d->length &&
+           (d->start & 3) == 0 && d->start >= PAGE && d->start < VA_END && d->abort >= PAGE + 4 && d->abort < VA_END && d->abort - d->start >= d->length &&
            get_user(&signature, d->abort - 4, 4) == 0 && signature == SIGNATURE_A64;
 }
 

@@ -43,6 +43,7 @@ typedef struct Options {
     uint64_t reserved_va;   /* -R: where the guest's mappings end, 0 = where armx likes */
     uint64_t page_size;     /* -p, accepted */
     uint64_t tb_size;       /* -tb-size, in MiB */
+    const char *tb_cache;   /* -tb-cache */
     uint64_t tier;          /* --tier */
     uint64_t hot;           /* --hot */
     uint64_t seed;          /* -seed */

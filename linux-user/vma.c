@@ -90,6 +90,7 @@ void vma_init(void)
     as_limit = as[0] == ~(uint64_t)0 || as[0] < OWN_MEMORY ? as_limit : as[0] - OWN_MEMORY;
     tree.seed = (uint32_t)(uintptr_t)&tree | 1;
     process.space.fetch = space_fetch;
+    process.space.kept = space_kept;
     process.space.guarded = space_guarded;
     process.space.code_changed = mm_code_changed;
     process.space.base = 0;
@@ -898,6 +899,15 @@ bool space_guarded(Space *s, Gva pc)
     VmaInfo v;
     (void)s;
     return vma_find(pc.v, &v) && v.prot & G_BTI;
+}
+
+const uint8_t *space_kept(Space *s, Gva pc)
+{
+    VmaInfo v;
+    uint8_t byte;
+    (void)s;
+    bool is = vma_find(pc.v, &v) && (v.prot & (G_EXEC | G_WRITE)) == G_EXEC && v.flags & VMA_FILE;
+    return is && get_user(&byte, pc.v, 1) == 0 ? (const uint8_t *)pc.v : NULL;
 }
 
 const uint8_t *space_fetch(Space *s, Gva pc, uint32_t *avail)

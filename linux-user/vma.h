@@ -85,6 +85,7 @@ void mm_fork_done(bool child);
 void mm_forked(void);
 
 bool space_guarded(Space *s, Gva pc);
+const uint8_t *space_kept(Space *s, Gva pc);
 const uint8_t *space_fetch(Space *s, Gva pc, uint32_t *avail);
 
 #endif

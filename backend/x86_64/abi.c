@@ -273,7 +273,7 @@ int abi_init(Engine *e, Target *t)
         return -ENOTSUP;
     }
     choose_pins(t, e->fe);
-    Asm asm_ = {e->code.rw, e->code.rw, e->code.rw + 2 * STUB_BYTES, e->code.rx - e->code.rw, false};
+    Asm asm_ = {e->code.rw, e->code.rw, e->code.rw + 2 * STUB_BYTES, e->code.rx - e->code.rw, false, NULL, 0};
     Asm *a = &asm_;
     make_leave(a, t);
     make_enter(a, t);

@@ -7,6 +7,7 @@ void enc_modrm_mem(Asm *a, unsigned reg, Mem m, unsigned tail, bool wide)
     if (m.base == RIP) {
         put8(a, reg | 5);
         put32(a, (uint32_t)((int64_t)m.abs - (int64_t)(uintptr_t)asm_rx(a, a->p + 4 + tail) + m.disp));
+        asm_note(a, NOTE_NEAR, 4);
         return;
     }
     if (m.base == NOREG) { /* index or nothing, and a 32-bit displacement */

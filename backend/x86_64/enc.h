@@ -9,14 +9,25 @@
 #ifndef ARMX_BACKEND_X86_64_ENC_H
 #define ARMX_BACKEND_X86_64_ENC_H
 
+#include "../cache.h"
 #include "regs.h"
 
 typedef struct Asm {
     uint8_t *p, *base, *end;
     ptrdiff_t rx;
     bool overflow;
+    uint32_t *notes;  /* what to change when the code moves: offset << NOTE_BITS | NOTE_*; NULL = nobody wants to know */
+    unsigned nnotes;  /* more than NOTES: they are incomplete */
 } Asm;
 enum { ASM_MARGIN = 2048 };
+
+/* The last `bytes` bytes are one. */
+static inline void asm_note(Asm *a, unsigned kind, unsigned bytes)
+{
+    if (UNLIKELY(a->notes != NULL) && a->nnotes++ < NOTES) {
+        a->notes[a->nnotes - 1] = (uint32_t)(a->p - a->base - bytes) << NOTE_BITS | kind;
+    }
+}
 
 static inline void asm_room(Asm *a)
 {
@@ -284,17 +295,20 @@ EMITTER x_jmp_abs(Asm *a, const void *rx)
 {
     put8(a, 0xe9);
     put32(a, (uint32_t)((const uint8_t *)rx - (const uint8_t *)asm_rx(a, a->p + 4)));
+    asm_note(a, NOTE_NEAR, 4);
 }
 EMITTER x_call_abs(Asm *a, const void *rx)
 {
     put8(a, 0xe8);
     put32(a, (uint32_t)((const uint8_t *)rx - (const uint8_t *)asm_rx(a, a->p + 4)));
+    asm_note(a, NOTE_NEAR, 4);
 }
 EMITTER x_jcc_abs(Asm *a, X86Cond cc, const void *rx)
 {
     put8(a, 0x0f);
     put8(a, 0x80u + cc);
     put32(a, (uint32_t)((const uint8_t *)rx - (const uint8_t *)asm_rx(a, a->p + 4)));
+    asm_note(a, NOTE_NEAR, 4);
 }
 __attribute__((unused)) static inline uint8_t *x_jmp(Asm *a)
 {

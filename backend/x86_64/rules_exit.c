@@ -94,7 +94,7 @@ static void own_exit_pc(Lower *l, IrRef i)
     store_flags_at_end(l, in);
     if (in->x & EXIT_SYNC) {
         loop_leave(l);
-        x_mov_ri(&l->a, RTARGET, pc);
+        l_address(l, RTARGET, pc, CONST_PC);
         if (l->e->cfg.soft && !(l->r->key & KEY_ONE_INSN)) { /* another key has another jump cache there */
             poll(l);
             x_jcc_abs(&l->a, CC_NE, l->t->pending_indirect);
@@ -304,7 +304,7 @@ static void own_exit_call_ind(Lower *l, IrRef i)
 static void leave_with(Lower *l, ExcKind kind, int32_t imm, uint64_t pc)
 {
     Asm *a = &l->a;
-    x_mov_ri(a, RCX, pc);
+    l_address(l, RCX, pc, CONST_PC);
     x_store_rm(a, 1, RCX, l_slot(l, l->e->fe->pc_slot));
     x_mov_mi(a, 0, l_head(l, offsetof(CpuHead, exit_kind)), (int32_t)kind);
     x_mov_mi(a, 0, l_head(l, offsetof(CpuHead, exit_imm)), imm);
@@ -415,10 +415,10 @@ static void own_call(Lower *l, IrRef i)
         memset(l->slot_cur, 0, sizeof l->slot_cur);
     }
     l_evict(l, l->t->temps);
-    x_mov_ri(a, RCX, l->guest_pc);
+    l_address(l, RCX, l->guest_pc, CONST_PC);
     x_store_rm(a, 1, RCX, l_slot(l, l->e->fe->pc_slot));
     loop_leave(l);
-    x_mov_ri(a, RAX, (uint64_t)(uintptr_t)h->fn);
+    l_address(l, RAX, (uintptr_t)h->fn, CONST_HOST);
     x_call_abs(a, h->effects & GENERAL ? l->t->helper_general : h->effects & STATE ? l->t->helper : l->t->helper_plain);
     loop_enter(l);
     if (h->ret == TV128) {
@@ -453,7 +453,7 @@ void l_eval(Lower *l, IrRef i)
         l->lock = 0;
     }
     l_evict(l, l->t->temps & 0xffff);
-    x_mov_ri(a, RAX, (uint64_t)(uintptr_t)ir_evals[in->op]);
+    l_address(l, RAX, (uintptr_t)ir_evals[in->op], CONST_HOST);
     x_mov_ri(a, RCX, (uint32_t)(in->x | in->y << 8 | (uint32_t)in->imm << 16));
     x_call_abs(a, l->t->eval);
     Mem r = l_head(l, offsetof(CpuHead, ev) + 3 * sizeof(V128));

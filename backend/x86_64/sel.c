@@ -237,6 +237,25 @@ void l_const(Lower *l, Reg d, IrType ty, uint64_t v)
     }
 }
 
+void l_address(Lower *l, Reg d, uint64_t v, unsigned moves)
+{
+    x_mov_ri(&l->a, d, v);
+    if (v >> 32) { /* else the form is shorter; such code stays where it is (cache.c) */
+        asm_note(&l->a, moves == CONST_PC ? NOTE_PC : NOTE_HOST, 8);
+    }
+}
+
+/* The constant v of the region in d. */
+static void load_const(Lower *l, Reg d, IrRef v)
+{
+    const IrIns *in = &l->ins[v];
+    if (UNLIKELY(in->x != CONST_PLAIN)) {
+        l_address(l, d, ir_imm64(in), in->x);
+    } else {
+        l_const(l, d, (IrType)in->ty, ir_imm64(in));
+    }
+}
+
 static void load_vconst(Lower *l, Reg d, IrRef v)
 {
     uint64_t lo = ir_imm64(l_ins(l, v)), hi = ir_imm64(l_ins(l, v + 1));
@@ -296,7 +315,7 @@ Reg l_reg(Lower *l, IrRef v)
             Reg r = alloc(l, in_gpr(ty) ? GPRS : XMMS);
             l->lock |= bit(r);
             if (in->op == OP_const) {
-                l_const(l, r, ty, ir_imm64(in));
+                load_const(l, r, v);
                 p->attr |= A_ZX;
             } else if (in->op == OP_v_const) {
                 load_vconst(l, r, v);
@@ -369,7 +388,7 @@ Reg l_take(Lower *l, IrRef v)
     bool gpr = in_gpr(type_of(l, v));
     if (p->reg == NOREG && l_is_const(l, v)) {
         Reg t = gpr ? l_temp(l) : l_temp_x(l);
-        l_const(l, t, type_of(l, v), ir_imm64(l_ins(l, v)));
+        load_const(l, t, v);
         return t;
     }
     uint64_t lock = l->lock;
@@ -622,7 +641,7 @@ static void set_pinned(Lower *l, IrRef v, IrType ty, unsigned slot)
     }
     Mem m;
     if (p->reg == NOREG && l_is_const(l, v) && gpr) {
-        l_const(l, pin, ty, ir_imm64(l_ins(l, v)));
+        load_const(l, pin, v);
     } else if (gpr && l_in_memory(l, v, &m)) {
         x_mov_rm(a, ty == I64, pin, m);
     } else {
@@ -817,6 +836,15 @@ static bool recipe(const Lower *l, IrRef f, Recipe *r)
     }
 }
 
+/* The operands of f that are constants are the recipe's. */
+static void bind_recipe(Lower *l, IrRef f)
+{
+    const IrIns *in = l_ins(l, f);
+    const IrIns *x = l_ins(l, in->a), *y = l_ins(l, in->b);
+    bool moves = (x->op == OP_const && x->x) || (y->op == OP_const && y->x) || (x->op == OP_and && l_is_const(l, x->b) && l_ins(l, x->b)->x);
+    l->bound |= moves ? BOUND_PC | BOUND_HOST : 0;
+}
+
 static unsigned recipe_number(Lower *l, const Recipe *r)
 {
     for (unsigned k = l->nrecipes; k; k--) {
@@ -856,6 +884,7 @@ void l_fault(Lower *l)
         } else { /* l_op and l_clobber see to it that there is a place or a recipe */
             bool can = recipe(l, l->nz, &r);
             ASSERT(can);
+            bind_recipe(l, l->nz);
             f->flags = FAULT_FL_RECIPE;
             f->reg = (uint8_t)recipe_number(l, &r);
         }
@@ -1133,6 +1162,7 @@ static void lower_one(Lower *l, IrRef i)
     case OP_insn:
         l->guest_pc = ir_imm64(in);
         l->marks = l->e->nmarks ? engine_marks(l->e, l->guest_pc) : 0;
+        l->bound |= l->marks ? BOUND_HOST : 0;
         return;
     }
     if (v->attr & (A_DEAD | A_LAZY | A_DONE)) {

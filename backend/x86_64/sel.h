@@ -141,6 +141,8 @@ typedef struct Lower {
     unsigned nfix;
     unsigned block;
     bool too_big;
+    unsigned bound; /* BOUND_*, besides the region's own */
+    uint32_t notes[NOTES];
     /* Tier 2: general registers that hold a slot at the region's edges, and are temporaries inside. */
     IrFlow flow;
     uint64_t cost; /* accesses to slots and spill places in memory, by depth */
@@ -216,6 +218,7 @@ void l_def(Lower *l, IrRef i, Reg r, bool zx);/* the result of i is in r */
 Reg l_dst_fixed(Lower *l, IrRef i, Reg r);    /* the result is made in r, a fixed temporary */
 void l_mov(Lower *l, IrType ty, Reg d, Reg s);
 void l_const(Lower *l, Reg d, IrType ty, uint64_t v);
+void l_address(Lower *l, Reg d, uint64_t v, unsigned moves); /* d = v, which is CONST_PC or CONST_HOST; EFLAGS stay */
 Mem l_addr(Lower *l, const IrIns *i);         /* the address of a load or store */
 Mem l_untag(Lower *l, Mem m);                 /* without the tag, where tags were seen */
 Mem l_slot(const Lower *l, unsigned slot);

@@ -77,16 +77,27 @@ int target_init(Engine *e)
     return r < 0 ? r : abi_init(e, t);
 }
 
+uint64_t target_kind(const Engine *e)
+{
+    const Target *t = e->target;
+    uint64_t kind = sizeof(Exit) << 16 | sizeof(Tb);
+    for (unsigned k = 0; k < sizeof t->feat; k++) {
+        kind = kind * 31 + ((const uint8_t *)&t->feat)[k];
+    }
+    return kind;
+}
+
 static void start(Lower *l, uint8_t *code)
 {
     memset(l, 0, offsetof(Lower, reg_val));
     l->ef = l->nz = 0;
     l->want_flags = 0;
     l->hot = l->too_big = false;
+    l->bound = 0;
     l->spills = 0;
     l->cost = 0;
     l->nfaults = l->nrecipes = l->nexits = l->nstubs = l->nfix = 0;
-    l->a = (Asm){code, code, NULL, 0, false};
+    l->a = (Asm){code, code, NULL, 0, false, NULL, 0};
 }
 
 /* One attempt; with `free` of the pinned registers as temporaries, in tier 2. */
@@ -95,6 +106,7 @@ static bool lower(Lower *l, Engine *e, CodeChunk *ch, const IrRegion *r, uint8_t
     start(l, code);
     l->a.end = ch->code_end;
     l->a.rx = e->code.rx - e->code.rw;
+    l->a.notes = e->cache && r->tier == 1 ? l->notes : NULL;
     l->e = e;
     l->t = e->target;
     l->r = r;
@@ -158,6 +170,9 @@ Tb *target_compile(Engine *e, CodeChunk *ch, const IrRegion *r, void *work, size
     if (l->nfreed) {
         tb->slots = memcpy(ch->data, l->t->slot_of, 16);
         ch->data += 16;
+    }
+    if (e->cache) {
+        ch->record = cache_record(e, tb, r, r->bound | l->bound, l->nrecipes, l->a.notes, l->a.nnotes);
     }
     return tb;
 }

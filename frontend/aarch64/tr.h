@@ -147,8 +147,8 @@ static inline IrRef tr_address_untagged(Tr *t, IrRef address)
 
 /* Has the stores of the instruction at t->pc guarded when it belongs to a restartable sequence (tr_critical.c). */
 void tr_critical(Tr *t);
-/* ADR and ADRP made this constant: with the instruction behind, it may be a descriptor's address. */
-void tr_critical_address(Tr *t, int rd, uint64_t address);
+/* ADR, or ADRP (page), made this constant: that, or with an ADD behind it, it may be a descriptor's address. */
+void tr_critical_address(Tr *t, int rd, uint64_t address, bool page);
 
 /* What a store does under KEY_STRICT, for IrBuild.on_store (tr_atomic.c). */
 void tr_mark_store(IrBuild *b, IrRef base, IrRef index, unsigned scale, int32_t disp);

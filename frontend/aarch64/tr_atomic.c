@@ -251,7 +251,7 @@ static Follow monitor_begin(Tr *t, const A64 *a, IrRef address)
     }
     t->b->r->one_thread |= f == FOLLOW_STRICT && !(t->key & KEY_THREADS);
     if (f == FOLLOW_STRICT && t->key & KEY_STRICT) {
-        ir_call(t->b, H_excl_open, address, ir_iconst(t->b, I64, (uintptr_t)t->space), 0);
+        ir_call(t->b, H_excl_open, address, ir_hconst(t->b, t->space), 0);
     }
     return f;
 }
@@ -299,7 +299,7 @@ void tr_mark_store(IrBuild *b, IrRef base, IrRef index, unsigned scale, int32_t 
     at = ir_add(b, I64, at, ir_iconst(b, I64, (uint64_t)(int64_t)disp));
     const Space *s = (const Space *)((const uint8_t *)b->on_store_arg - offsetof(Space, store_marks));
     IrRef granule = ir_ubfx(b, I64, at, 4, s->mark_bits ? s->mark_bits : STORE_MARK_BITS), ticket = ir_get(b, SLOT_excl_ticket, I64);
-    IrRef marks = ir_iconst(b, I64, (uintptr_t)b->on_store_arg);
+    IrRef marks = ir_hconst(b, b->on_store_arg);
     ir_emit(b, (IrIns){.op = OP_store, .ty = I64, .x = M64, .y = 3 | MEM_HOST, .a = marks, .b = granule, .c = ticket});
 }
 
@@ -395,8 +395,8 @@ static void store_exclusive(Tr *t, const A64 *a, int k, IrRef v)
     } else {
         IrRef wide = k == M64 ? v : ir_zext32(b, v);
         check_align(t, address, k);
-        uint64_t marks = (uintptr_t)t->space->store_marks;
-        failed = ir_call(b, H_excl_store, address, wide, ir_iconst(b, I64, marks | (uint64_t)k));
+        const uint8_t *marks = (const uint8_t *)t->space->store_marks; /* a multiple of 8 */
+        failed = ir_call(b, H_excl_store, address, wide, ir_hconst(b, marks + k));
     }
     tr_set_reg(t, a->rs, failed);
 }
@@ -430,7 +430,7 @@ void tr_stxp(Tr *t, const A64 *a, int k)
         monitor_close(t);
     } else {
         ir_check_align(b, address, 4, false);
-        failed = ir_call(b, H_excl_store_pair, address, v, ir_iconst(b, I64, (uintptr_t)t->space->store_marks));
+        failed = ir_call(b, H_excl_store_pair, address, v, ir_hconst(b, t->space->store_marks));
     }
     tr_set_reg(t, a->rs, failed);
 }

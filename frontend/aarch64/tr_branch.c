@@ -22,7 +22,7 @@ void tr_bl(Tr *t, const A64 *a, int k)
 {
     (void)k;
     uint64_t to = target(t, a->imm26);
-    tr_set_reg(t, 30, ir_iconst(t->b, I64, t->next));
+    tr_set_reg(t, 30, ir_pconst(t->b, t->next));
     ir_exit_call(t->b, tr_exit_flags(t, to), to);
     t->ended = true;
 }
@@ -69,7 +69,7 @@ void tr_landing(Tr *t, uint32_t word)
     if ((word == PACIASP || word == PACIBSP) && t->key & KEY_SYSTEM && !(t->key & KEY_BT)) {
         return;
     }
-    IrRef type = ir_xor(t->b, I64, ir_get(t->b, SLOT_btype, I64), ir_iconst(t->b, I64, t->pc));
+    IrRef type = ir_xor(t->b, I64, ir_get(t->b, SLOT_btype, I64), ir_pconst(t->b, t->pc));
     IrRef bad;
     if (word == BTI_C || word == PACIASP || word == PACIBSP || word == BTI_J) { /* SCTLR_EL1.BT0 is 1 under Linux */
         bad = ir_cmp(t->b, I64, CMP_EQ, type, ir_iconst(t->b, I64, word == BTI_J ? 2 : 3));
@@ -86,7 +86,7 @@ static void branch_to(Tr *t, IrRef to, int rn, int kind)
         ir_set(t->b, SLOT_btype, ir_or(t->b, I64, to, ir_iconst(t->b, I64, btype_of(t, rn, kind))));
     }
     if (kind == BR_CALL) {
-        tr_set_reg(t, 30, ir_iconst(t->b, I64, t->next));
+        tr_set_reg(t, 30, ir_pconst(t->b, t->next));
         ir_exit_call_ind(t->b, to);
     } else if (kind == BR_RET) {
         ir_exit_ret(t->b, to);
@@ -146,7 +146,7 @@ void tr_hlt(Tr *t, const A64 *a, int k)
     (void)k;
     const Space *s = t->space;
     if (s->call && (t->pc & -(uint64_t)TR_PAGE) == s->call_page) {
-        ir_call(t->b, H_space_call, ir_iconst(t->b, I64, (uintptr_t)s), ir_iconst(t->b, I32, a->imm16), 0);
+        ir_call(t->b, H_space_call, ir_hconst(t->b, s), ir_iconst(t->b, I32, a->imm16), 0);
         return;
     }
     tr_exc(t, EXC_HLT, a->imm16, t->pc);

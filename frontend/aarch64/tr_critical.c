@@ -11,7 +11,7 @@
 static void guard(IrBuild *b, MemType m, IrRef base, IrRef index, unsigned scale, int32_t disp, IrRef v)
 {
     const Critical *c = b->store_by_arg;
-    IrRef how = ir_iconst(b, I64, (uintptr_t)c | (m & 7)), at = base;
+    IrRef how = ir_hconst(b, (const uint8_t *)c + (m & 7)), at = base;
     IrType ty = (IrType)b->r->ins[v].ty;
     if (index) {
         at = ir_add(b, I64, at, ir_shl(b, I64, index, ir_iconst(b, I32, scale)));
@@ -34,7 +34,7 @@ void tr_critical(Tr *t)
     t->b->store_by_arg = c;
 }
 
-void tr_critical_address(Tr *t, int rd, uint64_t address)
+void tr_critical_address(Tr *t, int rd, uint64_t address, bool page)
 {
     uint32_t avail = t->avail, word;
     const uint8_t *code = t->code + 4;
@@ -47,6 +47,19 @@ void tr_critical_address(Tr *t, int rd, uint64_t address)
     memcpy(&word, code, 4);
     if ((word & 0xffc00000) == 0x91000000 && (int)(word >> 5 & 31) == rd) { /* ADD Xd, Xn, #imm12 */
         address += word >> 10 & 0xfff;
+    } else if (page) {
+        return;
     }
-    t->space->described(t->space, gva(address));
+    IrRegion *r = t->b->r;
+    if (address % 32) { /* aligned as descriptors must be */
+        return;
+    }
+    if (r->ndescribed == IR_DESCRIBED) {
+        r->bound |= BOUND_HOST;
+    } else {
+        r->described[r->ndescribed++] = address;
+    }
+    if (t->space->described) {
+        t->space->described(t->space, gva(address));
+    }
 }

@@ -9,10 +9,8 @@ void tr_adr(Tr *t, const A64 *a, int k)
 {
     uint64_t base = t->pc & ~bits_mask((unsigned)k);
     uint64_t address = base + ((uint64_t)(int64_t)a->imm << k);
-    tr_set_reg(t, a->rd, ir_iconst(t->b, I64, address));
-    if (t->space->described) {
-        tr_critical_address(t, a->rd, address);
-    }
+    tr_set_reg(t, a->rd, ir_pconst(t->b, address));
+    tr_critical_address(t, a->rd, address, k != 0);
 }
 
 static IrRef addsub_imm(Tr *t, const A64 *a, IrType ty)

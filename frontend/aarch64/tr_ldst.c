@@ -130,7 +130,7 @@ void tr_str_reg(Tr *t, const A64 *a, int k)
 
 void tr_ldr_lit(Tr *t, const A64 *a, int k)
 {
-    IrRef address = ir_iconst(t->b, I64, t->pc + ((uint64_t)(int64_t)a->imm19 << 2));
+    IrRef address = ir_pconst(t->b, t->pc + ((uint64_t)(int64_t)a->imm19 << 2));
     tr_set_reg(t, a->rt, ir_load(t->b, load_type(a, k), (MemType)k, 0, address, 0, 0, 0));
 }
 
@@ -166,7 +166,7 @@ void tr_prfm_reg(Tr *t, const A64 *a, int k)
 void tr_prfm_lit(Tr *t, const A64 *a, int k)
 {
     (void)k;
-    prefetch(t, a, ir_iconst(t->b, I64, t->pc + ((uint64_t)(int64_t)a->imm19 << 2)), 0, 0, 0);
+    prefetch(t, a, ir_pconst(t->b, t->pc + ((uint64_t)(int64_t)a->imm19 << 2)), 0, 0, 0);
 }
 
 /* LDRAA, LDRAB: the base authenticated with key A or B of data and modifier 0. */

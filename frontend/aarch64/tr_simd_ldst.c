@@ -93,7 +93,7 @@ void tr_v_str_reg(Tr *t, const A64 *a, int k __attribute__((unused)))
 
 void tr_v_ldr_lit(Tr *t, const A64 *a, int k __attribute__((unused)))
 {
-    IrRef base = ir_iconst(t->b, I64, t->pc + (uint64_t)((int64_t)a->imm19 * 4));
+    IrRef base = ir_pconst(t->b, t->pc + (uint64_t)((int64_t)a->imm19 * 4));
     tr_set_v(t, a->rt, load_reg(t, a->scale, 0, base, 0, 0, 0));
 }
 

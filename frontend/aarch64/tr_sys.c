@@ -245,7 +245,7 @@ static void sys_dc_zva(Tr *t, IrRef address)
 
 static void sys_ic_ivau(Tr *t, IrRef address)
 {
-    ir_call(t->b, H_ic_ivau, address, ir_iconst(t->b, I64, (uintptr_t)t->space), 0);
+    ir_call(t->b, H_ic_ivau, address, ir_hconst(t->b, t->space), 0);
 }
 
 /* -- the tables -------------------------------------------------------------------------------------------------------- */

@@ -167,7 +167,7 @@ static void sys_msr(Tr *t, const A64 *a, int k)
         unmasked(t);
     } else if (is_base((A64Sr)sr) && is_direct(t) && level(t) >= (sys_rows[sr].access & 7u)) {
         ir_call(b, H_sys_vm, ir_iconst(b, I32, (uint64_t)sr), tr_reg(t, a->rt, I64), 0);
-        go_on(t, ir_iconst(b, I64, t->next));
+        go_on(t, ir_pconst(b, t->next));
     } else {
         ir_call(b, H_sys_write, word_const(t, a), ir_iconst(b, I32, (uint64_t)sr), tr_reg(t, a->rt, I64));
         if (!is_quiet((A64Sr)sr)) {
@@ -234,7 +234,7 @@ static void sys_pan(Tr *t, const A64 *a, int k)
         return;
     }
     ir_call(t->b, H_sys_pan, ir_iconst(t->b, I32, a->crm & 1), 0, 0);
-    go_on(t, ir_iconst(t->b, I64, t->next));
+    go_on(t, ir_pconst(t->b, t->next));
 }
 
 static void sys_svc(Tr *t, const A64 *a, int k)
@@ -243,7 +243,7 @@ static void sys_svc(Tr *t, const A64 *a, int k)
         tr_svc(t, a, k);
         return;
     }
-    ir_call(t->b, H_sys_svc, ir_iconst(t->b, I32, a->imm16), ir_iconst(t->b, I64, t->next), 0);
+    ir_call(t->b, H_sys_svc, ir_iconst(t->b, I32, a->imm16), ir_pconst(t->b, t->next), 0);
     go_on(t, ir_get(t->b, SLOT_pc, I64));
 }
 

@@ -270,7 +270,7 @@ static void vectors_with_immediate(void)
 Test(x86_enc, rows)
 {
     cr_assert_eq(cs_open(CS_ARCH_X86, CS_MODE_64, &cs), CS_ERR_OK);
-    a = (Asm){code, code, code + sizeof code, 0, false};
+    a = (Asm){code, code, code + sizeof code, 0, false, NULL, 0};
     general();
     vectors_without_immediate();
     vectors_with_immediate();
@@ -304,7 +304,7 @@ static void one(const char *want)
 Test(x86_enc, others)
 {
     cr_assert_eq(cs_open(CS_ARCH_X86, CS_MODE_64, &cs), CS_ERR_OK);
-    a = (Asm){code, code, code + sizeof code, 0, false};
+    a = (Asm){code, code, code + sizeof code, 0, false, NULL, 0};
     x_mov_rm(&a, 1, RAX, mem(RBP, 0)), one("mov rax, qword ptr [rbp]");
     x_mov_rm(&a, 1, RAX, mem(R13, 0)), one("mov rax, qword ptr [r13]");
     x_mov_rm(&a, 1, RAX, mem(RSP, 8)), one("mov rax, qword ptr [rsp + 8]");

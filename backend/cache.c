@@ -1,0 +1,521 @@
+/* cache.c - translations kept on disk, so that a program's next start need not translate again.
+ *
+ * One file per armx, configuration and kind of processor (their hash is in its name and its head), shared by all programs and
+ * by all processes at once: mapped shared, records are appended in place, nothing is written at exit.
+ * A record is one region: guest bytes, host code, exits, faults, recipes. It is found by what it was made of, the state
+ * key, the place within the page and the guest bytes, which are compared one by one: no name, date or inode of any file matters,
+ * and code that has changed is simply not found. The guest's address need not be the same: notes say what moves (cache.h).
+ *
+ * Room is taken by an atomic addition to Head.used; a record is complete, with a sum, before it is linked into its list, by
+ * compare and swap. The lists only grow, at their heads. A record whose writer died is in no list; one that never reached the disk has
+ * a wrong sum. The file has its disk space before it is used (Head.limit), so that a full disk is no SIGBUS. It grows when
+ * it is opened; a full one is replaced by an empty one.
+ * Not trusted: a file, or a folder, that is not this user's own or that others may write to.
+ * What cannot be kept: see may_keep, and BOUND_HOST. Regions of the second tier are not.
+ */
+#define _GNU_SOURCE
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "tb.h"
+
+enum {
+    UNIT = 16,               /* records begin at multiples of it */
+    LIST_BITS = 17,
+    STEP = 8 << 20,          /* the file grows by this much, or by half of what it has */
+    STEP_MAX = 64 << 20,
+    CHAIN_MAX = 64,          /* records of a list that are looked at */
+    CACHE_BYTES = 512 << 20  /* of address space, and at most on disk */
+};
+#define MOVABLE ((uint64_t)1 << 34) /* addresses above have the same form in code, wherever it is */
+
+typedef struct Head {
+    char magic[16];
+    uint64_t name;           /* what it is for */
+    uint64_t used, limit;    /* bytes; records fit below limit */
+    uint32_t lists[1 << LIST_BITS] __attribute__((aligned(4096))); /* by hash: the newest record, in units */
+} Head;
+static const char magic[16] = "armx-cache-0001";
+
+typedef struct Record {
+    uint32_t next, bytes;    /* of the list; of the record */
+    uint64_t sum;            /* of all that follows */
+    uint64_t hash, key, pc, image; /* image: where armx was */
+    uint32_t code, data;     /* where the region was, from the begin of the code buffer; of data */
+    uint32_t size, nbytes;
+    uint16_t before, ninsns, nexits, nfaults, nrecipes, nnotes;
+    uint8_t ndescribed, guarded, bound, one_thread;
+} __attribute__((aligned(16))) Record;
+
+typedef struct KeptExit {
+    int64_t pc;              /* from the region's */
+    uint32_t at, stub;       /* from the begin of the code; 0 = none */
+    int32_t via;
+    uint32_t counts;         /* it is a jump back that tier 2 wants to be counted */
+} KeptExit;
+
+struct TbCache {
+    Head *head;
+    bool writable;
+    uint64_t next; /* where the record after the last one found is: a program's next start asks in the same order */
+};
+
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+
+/* -- records ------------------------------------------------------------------------------------------------ */
+
+/* The parts behind a record, in this order. */
+typedef struct Parts {
+    uint8_t *guest, *code;
+    KeptExit *exits;
+    Fault *faults;
+    Recipe *recipes;
+    uint32_t *notes;
+    uint64_t *described;
+    uint8_t *end;
+} Parts;
+
+static Parts parts_of(Record *r)
+{
+    Parts p;
+    p.guest = (uint8_t *)(r + 1);
+    p.code = (uint8_t *)ALIGN_UP((uintptr_t)(p.guest + r->before + r->nbytes), 16);
+    p.exits = (KeptExit *)ALIGN_UP((uintptr_t)(p.code + r->size), 8);
+    p.faults = (Fault *)(p.exits + r->nexits);
+    p.recipes = (Recipe *)(p.faults + r->nfaults);
+    p.notes = (uint32_t *)(p.recipes + r->nrecipes);
+    p.described = (uint64_t *)ALIGN_UP((uintptr_t)(p.notes + r->nnotes), 8);
+    p.end = (uint8_t *)ALIGN_UP((uintptr_t)(p.described + r->ndescribed), UNIT);
+    return p;
+}
+_Static_assert(sizeof(Record) % 16 == 0 && sizeof(Fault) == 8 && sizeof(Recipe) % 8 == 0, "parts are aligned");
+
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+    h = (h ^ v) * 0x9e3779b97f4a7c15u;
+    return h ^ h >> 32;
+}
+
+/* Four sums side by side, because a multiplication takes long. */
+static uint64_t sum_of(const Record *r)
+{
+    const uint64_t *p = &r->hash, *end = (const uint64_t *)((const uint8_t *)r + r->bytes);
+    uint64_t s[4] = {1, 2, 3, 4};
+    for (; p + 4 <= end; p += 4) {
+        for (unsigned k = 0; k < 4; k++) {
+            s[k] = (s[k] ^ p[k]) * 0x9e3779b97f4a7c15u;
+            s[k] ^= s[k] >> 29;
+        }
+    }
+    for (; p < end; p++) {
+        s[0] = mix(s[0], *p);
+    }
+    return mix(mix(mix(s[0], s[1]), s[2]), s[3]);
+}
+
+/* What a region is found by: its first instructions, where in the page they are, the state. */
+static uint64_t hash_of(uint64_t pc, uint64_t key, const uint8_t *code)
+{
+    uint64_t first = 0;
+    memcpy(&first, code, pc % 4096 == 4092 ? 4 : 8);
+    return mix(mix(mix(0, pc % 4096), key), first);
+}
+
+static bool may_keep(const Engine *e, uint64_t pc, uint64_t key)
+{
+    const Space *s = e->cfg.space;
+    return s->kept && !s->stop_at && !s->critical && !(pc & 3) && !(key & KEY_ONE_INSN);
+}
+
+/* KEY_THREADS is no part of a Tb's key, but of what its code depends on. */
+static uint64_t whole_key(const Engine *e, uint64_t key)
+{
+    return key | (__atomic_load_n(&e->threads, __ATOMIC_RELAXED) ? KEY_THREADS : 0);
+}
+
+static bool guarded(const Engine *e, uint64_t pc)
+{
+    Space *s = e->cfg.space;
+    return s->guarded && s->guarded(s, gva(pc));
+}
+
+/* -- keeping --------------------------------------------------------------------------------------------------- */
+
+static Record *take_room(TbCache *c, size_t bytes)
+{
+    Head *h = c->head;
+    uint64_t used = __atomic_load_n(&h->used, __ATOMIC_RELAXED);
+    do {
+        if (used + bytes > h->limit) {
+            return NULL;
+        }
+    } while (!__atomic_compare_exchange_n(&h->used, &used, used + bytes, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+    return (Record *)((uint8_t *)h + used);
+}
+
+void *cache_record(Engine *e, const Tb *tb, const IrRegion *ir, unsigned bound, unsigned nrecipes, const uint32_t *notes,
+                   unsigned nnotes)
+{
+    TbCache *c = e->cache;
+    uint64_t key = whole_key(e, ir->key);
+    bound |= tb->pc < MOVABLE ? BOUND_PC : 0;
+    if (!c->writable || !notes || nnotes > NOTES || bound & BOUND_HOST || (bound && tb->pc >= MOVABLE) || !may_keep(e, tb->pc, key)) {
+        return NULL;
+    }
+    const uint8_t *guest = e->cfg.space->kept(e->cfg.space, ir->pc);
+    if (!guest) {
+        return NULL;
+    }
+    Record r = {.hash = hash_of(tb->pc, key, guest), .key = key, .pc = tb->pc, .image = (uintptr_t)__ehdr_start,
+                .code = (uint32_t)(tb->entry - e->code.rx), .data = (uint32_t)((const uint8_t *)tb - e->code.data), .size = tb->size,
+                .nbytes = tb->nbytes, .before = tb->before, .ninsns = tb->ninsns, .nexits = tb->nexits, .nfaults = tb->nfaults,
+                .nrecipes = (uint16_t)nrecipes, .nnotes = (uint16_t)nnotes, .ndescribed = ir->ndescribed, .guarded = guarded(e, tb->pc),
+                .bound = (uint8_t)bound, .one_thread = tb->one_thread};
+    r.bytes = (uint32_t)(parts_of(&r).end - (uint8_t *)&r);
+    Record *to = take_room(c, r.bytes);
+    if (!to) {
+        return NULL;
+    }
+    *to = r;
+    Parts p = parts_of(to);
+    const uint8_t *code = e->code.rw + r.code;
+    memcpy(p.guest, guest - r.before, r.before + r.nbytes);
+    memcpy(p.code, code, r.size);
+    for (unsigned k = 0; k < r.nexits; k++) {
+        const Exit *x = &tb->exits[k];
+        p.exits[k] = (KeptExit){(int64_t)(x->pc - tb->pc), x->at ? (uint32_t)(x->at - code) : 0, x->at ? (uint32_t)(x->stub - code) : 0,
+                                x->via, x->count != 0};
+    }
+    memcpy(p.faults, tb->faults, sizeof(Fault) * r.nfaults);
+    memcpy(p.recipes, tb->recipes, sizeof(Recipe) * r.nrecipes);
+    memcpy(p.notes, notes, sizeof(uint32_t) * r.nnotes);
+    for (unsigned k = 0; k < r.ndescribed; k++) {
+        p.described[k] = ir->described[k] - tb->pc;
+    }
+    to->sum = sum_of(to);
+    return to;
+}
+
+void cache_commit(Engine *e, void *record)
+{
+    Record *r = record;
+    Head *h = e->cache->head;
+    uint32_t *list = &h->lists[r->hash >> (64 - LIST_BITS)], first = __atomic_load_n(list, __ATOMIC_RELAXED);
+    do {
+        r->next = first;
+    } while (!__atomic_compare_exchange_n(list, &first, (uint32_t)(((uint8_t *)r - (uint8_t *)h) / UNIT), false, __ATOMIC_RELEASE,
+                                          __ATOMIC_RELAXED));
+}
+
+/* -- using ----------------------------------------------------------------------------------------------------- */
+
+static Record *record_at(const TbCache *c, uint64_t at, uint64_t limit)
+{
+    Record *r = (Record *)((uint8_t *)c->head + at);
+    return at >= sizeof(Head) && at + sizeof *r <= limit && r->bytes >= sizeof *r && at + r->bytes <= limit ? r : NULL;
+}
+
+/* Is r, whose hash fits, what a translation of the code at pc would make? */
+static bool same(Record *r, uint64_t pc, uint64_t key, const uint8_t *guest, bool guard)
+{
+    uint64_t in_page = pc % 4096;
+    if (r->key != key || r->pc % 4096 != in_page || r->guarded != guard || (r->bound && r->pc != pc) || (!r->bound && pc < MOVABLE) ||
+        r->before > in_page || r->nbytes > 4096 - in_page || parts_of(r).end != (uint8_t *)r + r->bytes) {
+        return false;
+    }
+    return memcmp(r + 1, guest - r->before, r->before + r->nbytes) == 0 && sum_of(r) == r->sum;
+}
+
+static Record *find(Engine *e, uint64_t pc, uint64_t key, const uint8_t *guest)
+{
+    TbCache *c = e->cache;
+    uint64_t h = hash_of(pc, key, guest), limit = c->head->limit < CACHE_BYTES ? c->head->limit : CACHE_BYTES;
+    uint64_t at = __atomic_load_n(&c->next, __ATOMIC_RELAXED);
+    Record *r = record_at(c, at, limit);
+    bool guard = guarded(e, pc), found = r && r->hash == h && same(r, pc, key, guest, guard);
+    if (!found) {
+        at = (uint64_t)__atomic_load_n(&c->head->lists[h >> (64 - LIST_BITS)], __ATOMIC_ACQUIRE) * UNIT;
+    }
+    for (unsigned n = 0; !found && n < CHAIN_MAX && (r = record_at(c, at, limit)) != NULL; n++) {
+        found = r->hash == h && same(r, pc, key, guest, guard);
+        at = found ? at : (uint64_t)r->next * UNIT;
+    }
+    if (!found) {
+        return NULL;
+    }
+    __atomic_store_n(&c->next, at + r->bytes, __ATOMIC_RELAXED);
+    return r;
+}
+
+/* Linked exits are patched: their distances must lie within a line of the host's. */
+static bool lines_fit(const Parts *p, unsigned nexits, const uint8_t *rx)
+{
+    for (unsigned k = 0; k < nexits; k++) {
+        if (((uintptr_t)(rx + p->exits[k].at) & 63) > 60) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* False: the notes make no sense. */
+static bool move(uint8_t *code, const Record *r, const Parts *p, const Engine *e, const Tb *tb)
+{
+    uint32_t by = r->code - (uint32_t)(tb->entry - e->code.rx); /* for what has stayed */
+    uint32_t to_data = (uint32_t)((const uint8_t *)tb - e->code.data) - r->data;
+    uint64_t pc = tb->pc - r->pc, image = (uintptr_t)__ehdr_start - r->image;
+    for (unsigned k = 0; k < r->nnotes; k++) {
+        uint32_t off = p->notes[k] >> NOTE_BITS, kind = p->notes[k] & ((1 << NOTE_BITS) - 1), v;
+        if (off + (kind == NOTE_NEAR ? 4 : 8) > r->size) {
+            return false;
+        }
+        if (kind == NOTE_NEAR) {
+            memcpy(&v, code + off, 4);
+            /* its own data, or the engine's stubs and constants, which are at the begin of code and of data */
+            uint64_t target = r->code + off + (uint64_t)(int64_t)(int32_t)v + 4;
+            v += by + (target >= e->code.size + STUB_BYTES ? to_data : 0);
+            memcpy(code + off, &v, 4);
+        } else {
+            uint64_t w;
+            memcpy(&w, code + off, 8);
+            w += kind == NOTE_PC ? pc : image;
+            memcpy(code + off, &w, 8);
+        }
+    }
+    return true;
+}
+
+static Tb *place(Engine *e, CodeChunk *ch, Record *r, uint64_t pc, uint64_t key)
+{
+    Parts p = parts_of(r);
+    uint8_t *code = (uint8_t *)ALIGN_UP((uintptr_t)ch->code, 16), *data = (uint8_t *)ALIGN_UP((uintptr_t)ch->data, 16);
+    for (unsigned n = 0; n < 4 && !lines_fit(&p, r->nexits, codebuf_rx(&e->code, code)); n++) {
+        code += 16;
+    }
+    if (data + sizeof(Tb) + sizeof(Exit) * r->nexits + r->bytes + 64 > (uint8_t *)(ch->tbs - ch->ntbs - 1) ||
+        code + r->size + 64 > ch->code_end) {
+        return NULL;
+    }
+    codebuf_ahead(ch);
+    Tb *tb = (Tb *)data;
+    *tb = (Tb){.pc = pc, .key = key, .at = pc, .entry = codebuf_rx(&e->code, code), .size = r->size, .nbytes = r->nbytes, .before = r->before,
+               .ninsns = r->ninsns, .one_thread = r->one_thread, .nexits = r->nexits, .nfaults = r->nfaults, .tier = 1,
+               .exits = (Exit *)(tb + 1)};
+    tb->faults = (Fault *)(tb->exits + r->nexits);
+    tb->recipes = (Recipe *)(tb->faults + r->nfaults);
+    memcpy(code, p.code, r->size);
+    if (!move(code, r, &p, e, tb)) {
+        return NULL;
+    }
+    for (unsigned k = 0; k < r->nexits; k++) {
+        const KeptExit *x = &p.exits[k];
+        tb->exits[k] = (Exit){.pc = pc + (uint64_t)x->pc, .at = x->at ? code + x->at : NULL, .stub = x->at ? code + x->stub : NULL,
+                              .via = x->via, .count = x->counts ? (int32_t)e->cfg.loop_hot : 0};
+    }
+    memcpy(tb->faults, p.faults, sizeof(Fault) * r->nfaults);
+    memcpy(tb->recipes, p.recipes, sizeof(Recipe) * r->nrecipes);
+    ch->code = code + r->size;
+    ch->data = (uint8_t *)(tb->recipes + r->nrecipes);
+    return tb;
+}
+
+static bool marked(Engine *e, const Record *r, uint64_t pc)
+{
+    for (uint64_t at = pc - r->before; e->nmarks && at < pc + r->nbytes; at += 4) {
+        if (engine_marks(e, at)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+Tb *cache_load(Engine *e, CodeChunk *ch, uint64_t pc, uint64_t key)
+{
+    Space *s = e->cfg.space;
+    uint64_t whole = whole_key(e, key);
+    const uint8_t *guest = may_keep(e, pc, whole) ? s->kept(s, gva(pc)) : NULL;
+    Record *r = guest ? find(e, pc, whole, guest) : NULL;
+    if (!r || marked(e, r, pc)) {
+        return NULL;
+    }
+    const uint64_t *described = parts_of(r).described;
+    for (unsigned k = 0; k < r->ndescribed && s->described; k++) {
+        s->described(s, gva(pc + described[k]));
+    }
+    return s->critical ? NULL : place(e, ch, r, pc, key);
+}
+
+/* -- the file -------------------------------------------------------------------------------------------------- */
+
+/* The linker's number of this armx, mixed into h; 0 when it has none. */
+static uint64_t build_id(uint64_t h)
+{
+    const Elf64_Ehdr *eh = (const Elf64_Ehdr *)__ehdr_start;
+    const Elf64_Phdr *ph = (const Elf64_Phdr *)(__ehdr_start + eh->e_phoff);
+    for (unsigned k = 0; k < eh->e_phnum; k++) {
+        const uint8_t *p = (const uint8_t *)__ehdr_start + ph[k].p_vaddr, *end = p + ph[k].p_memsz;
+        while (ph[k].p_type == PT_NOTE && p + sizeof(Elf64_Nhdr) < end) {
+            const Elf64_Nhdr *n = (const Elf64_Nhdr *)p;
+            const uint8_t *desc = p + sizeof *n + ALIGN_UP(n->n_namesz, 4);
+            if (n->n_type == NT_GNU_BUILD_ID && n->n_namesz == 4 && n->n_descsz >= 16) {
+                for (unsigned b = 0; b < n->n_descsz; b++) {
+                    h = mix(h, desc[b]);
+                }
+                return h ? h : 1;
+            }
+            p = desc + ALIGN_UP(n->n_descsz, 4);
+        }
+    }
+    return 0;
+}
+
+static uint64_t name_of(const Engine *e)
+{
+    uint64_t h = build_id(0);
+    return h ? mix(mix(mix(mix(mix(h, e->cfg.cache_model), e->cfg.no_opt), e->cfg.loops), e->code.size), target_kind(e)) : 0;
+}
+
+/* This user's, and nobody else writes there. */
+static bool ours(int fd, mode_t type, struct stat *st)
+{
+    return fstat(fd, st) == 0 && (st->st_mode & S_IFMT) == type && st->st_uid == geteuid() && !(st->st_mode & (S_IWGRP | S_IWOTH));
+}
+
+/* Has the file `bytes` bytes of disk space, from `from` on? */
+static bool extend(int fd, uint64_t from, uint64_t bytes)
+{
+    struct rlimit lim;
+    return bytes <= CACHE_BYTES && getrlimit(RLIMIT_FSIZE, &lim) == 0 && lim.rlim_cur >= bytes &&
+           fallocate(fd, 0, (off_t)from, (off_t)(bytes - from)) == 0;
+}
+
+/* A new, empty file under that name, in one step. */
+static int create(int dir, const char *name, uint64_t id)
+{
+    char temporary[64];
+    snprintf(temporary, sizeof temporary, "%s.%d", name, (int)getpid());
+    int fd = openat(dir, temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return -1;
+    }
+    Head h = {.name = id, .used = ALIGN_UP(sizeof h, UNIT), .limit = ALIGN_UP(sizeof h, STEP)};
+    memcpy(h.magic, magic, sizeof magic);
+    if (!extend(fd, 0, h.limit) || pwrite(fd, &h, offsetof(Head, lists), 0) != (ssize_t)offsetof(Head, lists) ||
+        renameat(dir, temporary, dir, name) < 0) {
+        unlinkat(dir, temporary, 0);
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static Head *map(int fd, bool writable)
+{
+    struct stat st;
+    if (!ours(fd, S_IFREG, &st) || (uint64_t)st.st_size < sizeof(Head)) {
+        return NULL;
+    }
+    Head *h = mmap(NULL, CACHE_BYTES, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED | MAP_NORESERVE, fd, 0);
+    if (h == MAP_FAILED) {
+        return NULL;
+    }
+    if (memcmp(h->magic, magic, sizeof magic) || h->limit > (uint64_t)st.st_size || h->used > h->limit || h->used < sizeof(Head)) {
+        munmap(h, CACHE_BYTES);
+        return NULL;
+    }
+    madvise(h, CACHE_BYTES, MADV_DONTDUMP);
+    return h;
+}
+
+/* More room when little is left. False: the file is full. */
+static bool grow(int fd, Head *h)
+{
+    uint64_t limit = __atomic_load_n(&h->limit, __ATOMIC_RELAXED), half = ALIGN_UP(limit / 2, STEP);
+    uint64_t more = limit + (half < STEP_MAX ? half : STEP_MAX);
+    if (limit - __atomic_load_n(&h->used, __ATOMIC_RELAXED) > STEP / 2) {
+        return true;
+    }
+    if (more > CACHE_BYTES) {
+        return false;
+    }
+    if (extend(fd, limit, more)) {
+        while (limit < more && !__atomic_compare_exchange_n(&h->limit, &limit, more, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+        }
+    }
+    return true;
+}
+
+static Head *open_in(int dir, uint64_t id, bool *writable)
+{
+    char name[32];
+    struct rlimit lim;
+    snprintf(name, sizeof name, "tb-%016llx", (unsigned long long)id);
+    if (getrlimit(RLIMIT_AS, &lim) < 0 || lim.rlim_cur != RLIM_INFINITY) {
+        return NULL; /* the address space is scarce */
+    }
+    int fd = openat(dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    *writable = fd >= 0;
+    if (fd < 0) {
+        fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    }
+    Head *h = fd < 0 ? NULL : map(fd, *writable);
+    bool good = h && h->name == id && (!*writable || grow(fd, h));
+    if (!good && (fd < 0 ? errno == ENOENT : *writable)) { /* none, or of no use any more */
+        if (h) {
+            munmap(h, CACHE_BYTES);
+        }
+        close(fd);
+        fd = create(dir, name, id);
+        h = fd < 0 ? NULL : map(fd, true);
+        *writable = good = h != NULL;
+    }
+    close(fd);
+    return good ? h : NULL;
+}
+
+/* The folder; made when there is the one that it or its parent is to be in. */
+static int open_folder(const char *path)
+{
+    enum { HOW = O_RDONLY | O_DIRECTORY | O_CLOEXEC };
+    int fd = open(path, HOW);
+    const char *last = strrchr(path, '/');
+    if (fd < 0 && errno == ENOENT) {
+        char parent[4096];
+        if (last && last > path && last - path < (ptrdiff_t)sizeof parent) {
+            memcpy(parent, path, (size_t)(last - path));
+            parent[last - path] = 0;
+            mkdir(parent, 0700);
+        }
+        mkdir(path, 0700);
+        fd = open(path, HOW);
+    }
+    return fd;
+}
+
+TbCache *cache_open(const Engine *e)
+{
+    uint64_t id = e->cfg.cache_dir && !e->cfg.soft && !e->cfg.max_insns && !e->cfg.one_insn ? name_of(e) : 0;
+    if (!id || (uintptr_t)__ehdr_start < MOVABLE) {
+        return NULL;
+    }
+    struct stat st;
+    int dir = open_folder(e->cfg.cache_dir);
+    TbCache *c = dir >= 0 && ours(dir, S_IFDIR, &st) ? calloc(1, sizeof *c) : NULL;
+    if (c) {
+        c->head = open_in(dir, id, &c->writable);
+    }
+    close(dir);
+    if (c && !c->head) {
+        free(c);
+        c = NULL;
+    }
+    return c;
+}
