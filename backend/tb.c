@@ -164,13 +164,7 @@ void tb_remove(Engine *e, Tb *tb)
     count_lines(e, tb, -1);
     __atomic_store_n(&tb->dead, true, __ATOMIC_SEQ_CST); /* before the jump caches are looked at: engine_run */
     tb_unlink_in(e, tb);
-    if (tb->tier == 2) { /* its own loops end at their next poll, and returns to it leave at once */
-        for (unsigned k = 0; k < tb->nexits; k++) {
-            if (tb->exits[k].via) {
-                codebuf_writable(&e->code, tb->exits[k].at);
-                target_link(&tb->exits[k], tb->exits[k].stub);
-            }
-        }
+    if (tb->tier == 2) { /* its own loops end at their next poll */
         for (unsigned k = 0; k < e->ncpus; k++) {
             __atomic_or_fetch((uint64_t *)&e->cpus[k]->pending, PENDING_ENGINE, __ATOMIC_ACQ_REL);
         }

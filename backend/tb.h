@@ -24,9 +24,7 @@ struct Exit {
     uint8_t *stub;    /* rw address of its stub */
     Tb *to;           /* linked to, or NULL */
     Exit *next_in;    /* list of exits linked to the same Tb */
-    /* From `at`, 0 = nothing: for a jump back in tier 1, the code that counts it; for a return site in a tier-2 region, where
-     * that goes on while the region is valid. */
-    int32_t via;
+    int32_t via;      /* a jump back in tier 1: from `at`, the code that counts it; 0 = nothing */
     int32_t count; /* jumps back until tier2_hot looks at the loop; negative: it should */
 };
 enum { COUNTER_JUMP = 10 }; /* where in the code that counts the displacement of its jump is */

@@ -1,7 +1,9 @@
 /* tier2.c - hot loops: counted in tier 1, translated as a whole, put in the place of the region at their head.
  *
- * A jump back in tier 1 (an exit_pc or exit_if to a lower address) is linked by way of a stub that counts. At zero the
- * stub leaves to the dispatcher, which comes here. The loop is translated by the thread that found it hot, for no
+ * A jump back in tier 1 (an exit_pc or exit_if to a lower address) is linked by way of its stub, which counts. Below zero the
+ * stub leaves to the dispatcher, which comes here: first, soon, for the shape, so that most of what is no loop is not
+ * counted for long; when it is hot, to watch how often the loop is entered for so many rounds; then it is translated.
+ * That is done by the thread that found it hot, for no
  * longer than a share of the time that the program has run: a thread of its own would be seen by the guest (unshare,
  * setns, /proc, the end of the last task), and CPU time counts the same.
  * Publishing puts the new region under the same pc and key and removes the tier-1 region from the tables; exits to that
@@ -137,23 +139,47 @@ static bool begin(Engine *e)
     return e->loop_busy = true;
 }
 
+/* With the work memory: what to do with tb, whose jumps back have been counted. NULL: as before. */
+static Tb *look(Engine *e, CpuHead *cpu, Tb *tb, int stage)
+{
+    if (stage != LOOP_NEW) {
+        tb->no_loop = true; /* whatever comes out, it is not done twice */
+        return translate(e, cpu, tb->pc, tb->key);
+    }
+    if (e->fe->is_loop(e->cfg.space, gva(tb->pc), LOOP_INSNS, e->loop_work, LOOP_IR_CAP)) {
+        tb->stage = LOOP_COUNTED;
+    } else {
+        tb->no_loop = true;
+        __atomic_add_fetch(&e->stats.not_loops, 1, __ATOMIC_RELAXED);
+    }
+    return NULL;
+}
+
 Tb *tier2_hot(Engine *e, CpuHead *cpu, Exit *x, Tb *tb)
 {
-    uint64_t pc = tb->pc, key = tb->key;
     engine_lock(e);
-    bool first = tb->tier == 1 && !tb->no_loop, now = first && affordable(e) && begin(e);
+    bool mine = tb->tier == 1 && !tb->no_loop;
+    int stage = e->loops_first ? LOOP_WATCHED : tb->stage;
     tb_unlink(e, x);
     x->count = (int32_t)e->cfg.loop_hot;
-    if (now || !first) {
+    if (!mine) {
         x->via = 0;
-        tb->no_loop = true; /* whatever comes out, it is not done twice */
+    } else if (stage == LOOP_COUNTED) {
+        tb_unlink_in(e, tb);
+        tb->stage = LOOP_WATCHED;
+        tb->entries = 0;
+        x->count = WATCH_ROUNDS;
+        mine = false;
+    } else {
+        mine = affordable(e) && begin(e);
+        tb->stage = mine || stage == LOOP_NEW ? tb->stage : LOOP_COUNTED; /* later, if it is still one then */
     }
     engine_unlock(e);
-    if (!now) {
+    if (!mine) {
         return tb;
     }
     uint64_t before = cpu_ns(CLOCK_THREAD_CPUTIME_ID), flushes = engine_flushes(e);
-    Tb *loop = translate(e, cpu, pc, key);
+    Tb *loop = look(e, cpu, tb, stage);
     __atomic_add_fetch(&e->stats.loop_ns, cpu_ns(CLOCK_THREAD_CPUTIME_ID) - before, __ATOMIC_RELAXED);
     __atomic_store_n(&e->loop_busy, false, __ATOMIC_RELEASE);
     return loop ? loop : engine_flushes(e) == flushes ? tb : NULL;

@@ -1,10 +1,10 @@
 /* region.c - which code a tier-2 region is made of, and its translation block by block.
  *
- * The shape: from the head, code is followed along static control flow, nearest first, calls as if they came back, within
+ * The shape: from the head, code is followed along static control flow, nearest first, not behind calls, within
  * a window of addresses and up to a number of instructions. Of what was seen, only what lies between the head and the last
  * jump back to it and can come to that jump is kept: a loop with the diamonds and loops in it, without the rarely run
  * code that compilers put elsewhere, and without the loop around it. Inner loops that are regions already stay those. A block
- * begins at the head, where two ways meet, after a taken conditional branch and after a call; what follows a conditional
+ * begins at the head, where two ways meet and after a taken conditional branch; what follows a conditional
  * branch, or is jumped to from one place, belongs to the block before it.
  * A translator that ends its block where the shape went on just leaves the region there: the shape is a plan, and the
  * addresses of the blocks that there are in the end decide what an exit is (ir/region.h).
@@ -45,7 +45,7 @@ static unsigned follow(TrShape *s, const TrGuest *g, Space *space, const TrStop 
     uint32_t avail = 0;
     for (; p >= 0 && p < 2 * WINDOW && !(s->mark[p] & SEEN) && s->n < max; p++) {
         uint64_t pc = s->low + (uint64_t)p * s->step, target = 0;
-        if (p != WINDOW && stop->at(stop->arg, pc)) {
+        if (stop && p != WINDOW && stop->at(stop->arg, pc)) {
             break;
         }
         if (avail < s->step) {
@@ -58,7 +58,7 @@ static unsigned follow(TrShape *s, const TrGuest *g, Space *space, const TrStop 
         *x = (Seen){.succ = {-1, -1}, .place = (uint16_t)p, .flow = g->flow(code, pc, &target)};
         s->mark[p] |= SEEN;
         s->at[p] = (uint16_t)s->n++;
-        if (x->flow != FLOW_JUMP && x->flow != FLOW_END && p + 1 < 2 * WINDOW) {
+        if ((x->flow == FLOW_NEXT || x->flow == FLOW_COND) && p + 1 < 2 * WINDOW) {
             x->succ[0] = (int16_t)(p + 1);
         }
         if (x->flow == FLOW_JUMP || x->flow == FLOW_COND) {
@@ -67,7 +67,7 @@ static unsigned follow(TrShape *s, const TrGuest *g, Space *space, const TrStop 
                 queue[tail++] = x->succ[1];
             }
         }
-        if (x->flow == FLOW_JUMP || x->flow == FLOW_END) {
+        if (x->succ[0] < 0) {
             break;
         }
         code += s->step;
@@ -118,9 +118,6 @@ static void find_leaders(TrShape *s)
         const Seen *x = &s->seen[k];
         if (!x->back) {
             continue;
-        }
-        if (x->flow == FLOW_CALL && x->succ[0] >= 0) {
-            s->mark[x->succ[0]] |= LEADER;
         }
         int to = x->succ[1];
         if (to >= 0 && (s->mark[to] & inside)) {
@@ -206,11 +203,24 @@ static bool block(Tr *t, uint64_t pc)
     return true;
 }
 
+static TrShape *shape_at_end(IrIns *ins, uint32_t cap, uint32_t *taken)
+{
+    *taken = sizeof(TrShape) / sizeof *ins + 1;
+    return (TrShape *)ALIGN_DOWN((uintptr_t)(ins + cap - *taken), sizeof(uint64_t));
+}
+
+bool tr_is_loop(const TrGuest *g, Space *s, Gva pc, unsigned max_insns, IrIns *ins, uint32_t cap)
+{
+    uint32_t taken;
+    TrShape *shape = shape_at_end(ins, cap, &taken);
+    return !s->stop_at && make_shape(shape, g, s, NULL, pc, max_insns < SEEN_MAX ? max_insns : SEEN_MAX);
+}
+
 bool tr_region_loop(const Frontend *fe, const TrGuest *g, const void *model, Space *s, const TrStop *stop, Gva pc, uint64_t key,
                     unsigned max_insns, IrRegion *r, IrIns *ins, uint32_t cap)
 {
-    uint32_t taken = sizeof(TrShape) / sizeof *ins + 1; /* of the ops' memory, at its end */
-    TrShape *shape = (TrShape *)ALIGN_DOWN((uintptr_t)(ins + cap - taken), sizeof(uint64_t));
+    uint32_t taken; /* of the ops' memory, at its end */
+    TrShape *shape = shape_at_end(ins, cap, &taken);
     Tr tr, *t = &tr;
     cap -= taken + 1;
     r->nblocks = 0;

@@ -39,15 +39,11 @@ typedef struct Pass {
 /* Is nzcv looked at, from the begin of block b on, before it is written? live: bit per block, at its begin. */
 static bool flags_live(const IrRegion *r, unsigned b, uint64_t live, unsigned nzcv, const IrHelper *helpers)
 {
-    uint64_t pc = r->block_pc[b];
     for (IrRef i = r->blocks[b].first; i < r->blocks[b].end; i++) {
         const IrIns *in = &r->ins[i];
         unsigned eff = in->op == OP_call ? helpers[in->imm].effects & (STATE | FAULTS | EXITS) : ir_ops[in->op].effects;
         int to;
         switch (in->op) {
-        case OP_insn:
-            pc = ir_imm64(in);
-            continue;
         case OP_get:
         case OP_set:
             if (in->x == nzcv) {
@@ -56,7 +52,7 @@ static bool flags_live(const IrRegion *r, unsigned b, uint64_t live, unsigned nz
             continue;
         case OP_exit_if:
         case OP_exit_pc:
-            to = ir_edge(r, in, pc);
+            to = ir_edge(r, in);
             if (to >= 0 ? live >> to & 1 : !(in->x & EXIT_FLAGS_DEAD)) {
                 return true;
             }
@@ -202,14 +198,11 @@ static void look_at_block(Pass *p, unsigned b)
     const IrRegion *r = p->r;
     IrRef f = 0;
     bool stored = false; /* by a helper */
-    uint64_t pc = r->block_pc[b];
     memset(p->holds, 0, sizeof p->holds);
     memset(p->changed, 0, sizeof p->changed);
     for (IrRef i = r->blocks[b].first; i < r->blocks[b].end; i++) {
         const IrIns *in = &r->ins[i];
-        if (in->op == OP_insn) {
-            pc = ir_imm64(in);
-        } else if (in->op == OP_set && in->x == p->nzcv) {
+        if (in->op == OP_set && in->x == p->nzcv) {
             f = in->a;
             stored = false;
         } else if (in->op == OP_set) {
@@ -222,10 +215,9 @@ static void look_at_block(Pass *p, unsigned b)
                 note(p, s, 0);
             }
         } else {
-            int to = ir_edge(r, in, pc);
-            bool jump = in->op == OP_exit_pc || in->op == OP_exit_if;
+            int to = ir_edge(r, in);
             if (to >= 0) {
-                Recipe x = stored || !jump ? (Recipe){.state = STORED} : f ? recipe(p, f) : unchanged(p, b);
+                Recipe x = stored ? (Recipe){.state = STORED} : f ? recipe(p, f) : unchanged(p, b);
                 meet(p, to, &x);
             }
         }
@@ -319,7 +311,7 @@ void ir_opt_flags(IrRegion *r, unsigned nslots, unsigned nzcv, const IrHelper *h
     }
     for (IrRef i = 1; i < r->n; i++) {
         IrIns *in = &r->ins[i];
-        int to = in->op == OP_exit_pc || in->op == OP_exit_if ? ir_edge(r, in, 0) : -1;
+        int to = ir_edge(r, in);
         if (to >= 0) {
             bool stored = (live >> to & 1) && !r->flags[to];
             in->x = (uint8_t)((in->x & ~EXIT_FLAGS_DEAD) | (stored ? 0 : EXIT_FLAGS_DEAD));

@@ -52,15 +52,12 @@ static void edge(Pass *p, int to, const uint8_t *bytes)
 static void walk(Pass *p, unsigned b, const IrHelper *helpers, IrIns *mark)
 {
     const IrRegion *r = p->r;
-    uint64_t pc = r->block_pc[b];
     uint8_t wide[IR_MAX_SLOTS];
     memcpy(p->now, p->in[b], sizeof p->now);
     all_wide(p, wide);
     for (IrRef i = r->blocks[b].first; i < r->blocks[b].end; i++) {
         const IrIns *in = &r->ins[i];
-        if (in->op == OP_insn) {
-            pc = ir_imm64(in);
-        } else if (in->op == OP_get) {
+        if (in->op == OP_get) {
             if (mark && ir_type_bytes((IrType)in->ty) >= p->now[in->x]) {
                 mark[i].y = 1;
             }
@@ -69,9 +66,9 @@ static void walk(Pass *p, unsigned b, const IrHelper *helpers, IrIns *mark)
         } else if (in->op == OP_call && (helpers[in->imm].effects & STATE)) {
             memcpy(p->now, wide, sizeof wide);
         } else if (!mark) {
-            int to = ir_edge(r, in, pc);
+            int to = ir_edge(r, in);
             if (to >= 0) {
-                edge(p, to, in->op == OP_exit_pc || in->op == OP_exit_if ? p->now : wide);
+                edge(p, to, p->now);
             }
         }
     }

@@ -15,15 +15,10 @@ int ir_block_at(const IrRegion *r, uint64_t pc)
     return -1;
 }
 
-int ir_edge(const IrRegion *r, const IrIns *i, uint64_t pc)
+int ir_edge(const IrRegion *r, const IrIns *i)
 {
-    switch (i->op) {
-    case OP_exit_pc:
-    case OP_exit_if: return i->x & EXIT_SYNC ? -1 : ir_block_at(r, ir_imm64(i));
-    case OP_exit_call:
-    case OP_exit_call_ind: return ir_block_at(r, pc + (uint64_t)i->imm);
-    default: return -1;
-    }
+    bool jump = i->op == OP_exit_pc || i->op == OP_exit_if;
+    return jump && !(i->x & EXIT_SYNC) ? ir_block_at(r, ir_imm64(i)) : -1;
 }
 
 /* Everything that reaches `from` without passing `head`. */
@@ -44,11 +39,8 @@ void ir_flow(const IrRegion *r, IrFlow *f)
     uint64_t pred[IR_BLOCKS] = {0}, body[IR_BLOCKS] = {0};
     memset(f, 0, sizeof *f);
     for (unsigned b = 0; b < r->nblocks; b++) {
-        uint64_t pc = r->block_pc[b];
         for (IrRef i = r->blocks[b].first; i < r->blocks[b].end; i++) {
-            const IrIns *in = &r->ins[i];
-            pc = in->op == OP_insn ? ir_imm64(in) : pc;
-            int to = ir_edge(r, in, pc);
+            int to = ir_edge(r, &r->ins[i]);
             if (to >= 0) {
                 f->succ[b] |= (uint64_t)1 << to;
                 pred[to] |= (uint64_t)1 << b;

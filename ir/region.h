@@ -2,8 +2,7 @@
  *
  * A tier-2 region is made of blocks as tier 1 makes regions: straight-line code with side exits, values local to the
  * block, guest state in slots between blocks. What links them is addresses: an exit_pc or exit_if to the address of a
- * block is an edge inside the region, and so is the return from a call whose return address is a block's. Block 0 is the
- * head; where the region is entered (r->entry) may be a copy of it, which no edge goes to.
+ * block is an edge inside the region. Block 0 is the head; where the region is entered (r->entry) may be a copy of it, which no edge goes to.
  */
 #ifndef ARMX_IR_REGION_H
 #define ARMX_IR_REGION_H
@@ -17,8 +16,8 @@ typedef struct IrFlow {
 
 /* The block that begins at pc; -1 = none, or a tier-1 region, where every exit leaves. */
 int ir_block_at(const IrRegion *r, uint64_t pc);
-/* Where the exit op at i stays in the region, -1 = it leaves; pc = address of the current guest instruction. */
-int ir_edge(const IrRegion *r, const IrIns *i, uint64_t pc);
+/* The block that exit op i goes to, -1 = it leaves the region. */
+int ir_edge(const IrRegion *r, const IrIns *i);
 void ir_flow(const IrRegion *r, IrFlow *f);
 
 /* Flags across edges (opt_flags.c). An edge is marked EXIT_FLAGS_DEAD when no path from its end looks at the flags before

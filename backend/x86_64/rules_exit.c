@@ -82,7 +82,7 @@ void exit_goto(Lower *l, uint8_t *at, int block)
 static void count_jumps(Lower *l, Exit *x)
 {
     if (l->e->cfg.loops && l->r->tier == 1 && x->pc <= l->guest_pc) {
-        x->count = (int32_t)l->e->cfg.loop_hot;
+        x->count = l->e->loops_first ? (int32_t)l->e->cfg.loop_hot : LOOP_LOOK;
     }
 }
 
@@ -90,7 +90,7 @@ static void own_exit_pc(Lower *l, IrRef i)
 {
     const IrIns *in = l_ins(l, i);
     uint64_t pc = ir_imm64(in);
-    int block = ir_edge(l->r, in, 0);
+    int block = ir_edge(l->r, in);
     store_flags_at_end(l, in);
     if (in->x & EXIT_SYNC) {
         loop_leave(l);
@@ -143,7 +143,7 @@ static void own_exit_if(Lower *l, IrRef i)
 {
     const IrIns *in = l_ins(l, i);
     Asm *a = &l->a;
-    int block = ir_edge(l->r, in, 0);
+    int block = ir_edge(l->r, in);
     bool inside = block >= 0;
     Exit *x = !inside || (in->x & EXIT_POLL) ? exit_new(l, ir_imm64(in)) : NULL;
     bool flags = !(in->x & EXIT_FLAGS_DEAD) && l->nz;
@@ -207,17 +207,9 @@ static void own_exit_if(Lower *l, IrRef i)
 static void return_site(Lower *l, IrRef i)
 {
     Exit *x = exit_new(l, l->guest_pc + (uint64_t)l_ins(l, i)->imm);
-    int block = ir_edge(l->r, l_ins(l, i), l->guest_pc);
     x_cmp_rm(&l->a, 1, RTARGET, mem_rip(&x->pc));
     x_jcc_abs(&l->a, CC_NE, l->t->ret_mismatch);
     exit_jump(l, x);
-    if (block >= 0) { /* by a jump that invalidation can turn away */
-        x->via = (int32_t)(l->a.p - x->at);
-        loop_enter(l);
-        if (block != (int)l->block + 1) {
-            exit_goto(l, x_jmp(&l->a), block);
-        }
-    }
 }
 
 static void own_exit_call(Lower *l, IrRef i)
@@ -228,7 +220,7 @@ static void own_exit_call(Lower *l, IrRef i)
     if (in->x & EXIT_POLL) {
         poll_then(l, x, -1);
     }
-    loop_leave(l);
+    ASSERT(!l->nfreed); /* no loop has calls in it */
     align_patch(&l->a, 1);
     x->at = x_call(&l->a);
     return_site(l, i);
@@ -246,7 +238,7 @@ static void load_target(Lower *l, const IrIns *in)
         Reg r = l_reg(l, in->a);
         l_mov(l, I64, RTARGET, r);
     }
-    loop_leave(l);
+    ASSERT(!l->nfreed); /* nor indirect jumps */
 }
 
 static void own_exit_ret(Lower *l, IrRef i)
@@ -646,6 +638,15 @@ void exit_stubs(Lower *l)
         if (!x->at) { /* only for a poll */
             continue;
         }
+        if (x->count) {
+            align_patch(a, COUNTER_JUMP);
+            x->via = (int32_t)(a->p - x->at);
+            x_alu_mi(a, 0, ALU_SUB, mem_rip(&x->count), 1);
+            uint8_t *hot = x_jcc8(a, CC_S), *jump = x_jmp(a);
+            ASSERT(jump == x->at + x->via + COUNTER_JUMP);
+            asm_link8(hot, a->p);
+            asm_link(jump, a->p);
+        }
         x->stub = a->p;
         asm_link(x->at, a->p);
         if (l->e->cfg.soft && (x->pc ^ l->r->pc.v) >> TLB_PAGE_BITS) { /* never linked: another page may be elsewhere later */
@@ -655,18 +656,6 @@ void exit_stubs(Lower *l)
         }
         x_lea(a, 1, RAX, mem_rip(x));
         x_jmp_abs(a, l->t->unlinked);
-        if (x->via) {
-            asm_link(x->at, x->at + x->via);
-        }
-        if (x->count) {
-            align_patch(a, COUNTER_JUMP);
-            x->via = (int32_t)(a->p - x->at);
-            x_alu_mi(a, 0, ALU_SUB, mem_rip(&x->count), 1);
-            asm_link(x_jcc(a, CC_S), x->stub);
-            uint8_t *jump = x_jmp(a);
-            asm_link(jump, x->stub);
-            ASSERT(jump == x->at + x->via + COUNTER_JUMP);
-        }
     }
 }
 

@@ -258,6 +258,11 @@ static bool translate_loop(const void *cpu_model, Space *s, const TrStop *stop, 
     return tr_region_loop(&a64_frontend, &a64_guest, cpu_model, s, stop, pc, key, max_insns, r, ins, cap);
 }
 
+static bool is_loop(Space *s, Gva pc, unsigned max_insns, IrIns *ins, uint32_t cap)
+{
+    return tr_is_loop(&a64_guest, s, pc, max_insns, ins, cap);
+}
+
 static void translate(const void *cpu_model, Space *s, Gva pc, uint64_t key, unsigned max_insns, IrRegion *r,
                       IrIns *ins, uint32_t cap)
 {
@@ -286,6 +291,7 @@ const Frontend a64_frontend = {
     .sp_slot = SLOT_sp,
     .translate = translate,
     .translate_loop = translate_loop,
+    .is_loop = is_loop,
     .key = key,
     .disas = a64_disas,
 };

@@ -69,7 +69,7 @@ Test(region, flags_made_again)
     cr_assert_eq(f.succ[1], 1);
     cr_assert_eq(f.depth[0], 1);
     for (IrRef i = 1; i < r.n; i++) {
-        if (ins[i].op == OP_exit_if && ir_edge(&r, &ins[i], 0) == 0) {
+        if (ins[i].op == OP_exit_if && ir_edge(&r, &ins[i]) == 0) {
             cr_assert(ins[i].x & EXIT_FLAGS_DEAD);
             cr_assert(ins[i].x & EXIT_POLL);
         }
