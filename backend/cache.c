@@ -30,8 +30,7 @@
 enum {
     UNIT = 16,               /* records begin at multiples of it */
     LIST_BITS = 17,
-    STEP = 8 << 20,          /* the file grows by this much, or by half of what it has */
-    STEP_MAX = 64 << 20,
+    STEP = 32 << 20,         /* the file grows by this much */
     CHAIN_MAX = 64,          /* records of a list that are looked at */
     CACHE_BYTES = 512 << 20  /* of address space, and at most on disk */
 };
@@ -43,7 +42,7 @@ typedef struct Head {
     uint64_t used, limit;    /* bytes; records fit below limit */
     uint32_t lists[1 << LIST_BITS] __attribute__((aligned(4096))); /* by hash: the newest record, in units */
 } Head;
-static const char magic[16] = "armx-cache-0001";
+static const char magic[16] = "armx-cache-0002";
 
 typedef struct Record {
     uint32_t next, bytes;    /* of the list; of the record */
@@ -52,7 +51,7 @@ typedef struct Record {
     uint32_t code, data;     /* where the region was, from the begin of the code buffer; of data */
     uint32_t size, nbytes;
     uint16_t before, ninsns, nexits, nfaults, nrecipes, nnotes;
-    uint8_t ndescribed, guarded, bound, one_thread;
+    uint8_t ndescribed, page, bound, one_thread;
 } __attribute__((aligned(16))) Record;
 
 typedef struct KeptExit {
@@ -141,10 +140,12 @@ static uint64_t whole_key(const Engine *e, uint64_t key)
     return key | (__atomic_load_n(&e->threads, __ATOMIC_RELAXED) ? KEY_THREADS : 0);
 }
 
-static bool guarded(const Engine *e, uint64_t pc)
+/* What the page is, for translation. */
+enum { PAGE_GUARDED = 1, PAGE_CALLS = 2 /* Space.call_page */ };
+static uint8_t page_kind(const Engine *e, uint64_t pc)
 {
     Space *s = e->cfg.space;
-    return s->guarded && s->guarded(s, gva(pc));
+    return (s->guarded && s->guarded(s, gva(pc)) ? PAGE_GUARDED : 0) | (s->call && ALIGN_DOWN(pc, 4096) == s->call_page ? PAGE_CALLS : 0);
 }
 
 /* -- keeping --------------------------------------------------------------------------------------------------- */
@@ -177,7 +178,7 @@ void *cache_record(Engine *e, const Tb *tb, const IrRegion *ir, unsigned bound, 
     Record r = {.hash = hash_of(tb->pc, key, guest), .key = key, .pc = tb->pc, .image = (uintptr_t)__ehdr_start,
                 .code = (uint32_t)(tb->entry - e->code.rx), .data = (uint32_t)((const uint8_t *)tb - e->code.data), .size = tb->size,
                 .nbytes = tb->nbytes, .before = tb->before, .ninsns = tb->ninsns, .nexits = tb->nexits, .nfaults = tb->nfaults,
-                .nrecipes = (uint16_t)nrecipes, .nnotes = (uint16_t)nnotes, .ndescribed = ir->ndescribed, .guarded = guarded(e, tb->pc),
+                .nrecipes = (uint16_t)nrecipes, .nnotes = (uint16_t)nnotes, .ndescribed = ir->ndescribed, .page = page_kind(e, tb->pc),
                 .bound = (uint8_t)bound, .one_thread = tb->one_thread};
     r.bytes = (uint32_t)(parts_of(&r).end - (uint8_t *)&r);
     Record *to = take_room(c, r.bytes);
@@ -224,10 +225,10 @@ static Record *record_at(const TbCache *c, uint64_t at, uint64_t limit)
 }
 
 /* Is r, whose hash fits, what a translation of the code at pc would make? */
-static bool same(Record *r, uint64_t pc, uint64_t key, const uint8_t *guest, bool guard)
+static bool same(Record *r, uint64_t pc, uint64_t key, const uint8_t *guest, uint8_t page)
 {
     uint64_t in_page = pc % 4096;
-    if (r->key != key || r->pc % 4096 != in_page || r->guarded != guard || (r->bound && r->pc != pc) || (!r->bound && pc < MOVABLE) ||
+    if (r->key != key || r->pc % 4096 != in_page || r->page != page || (r->bound && r->pc != pc) || (!r->bound && pc < MOVABLE) ||
         r->before > in_page || r->nbytes > 4096 - in_page || parts_of(r).end != (uint8_t *)r + r->bytes) {
         return false;
     }
@@ -240,12 +241,13 @@ static Record *find(Engine *e, uint64_t pc, uint64_t key, const uint8_t *guest)
     uint64_t h = hash_of(pc, key, guest), limit = c->head->limit < CACHE_BYTES ? c->head->limit : CACHE_BYTES;
     uint64_t at = __atomic_load_n(&c->next, __ATOMIC_RELAXED);
     Record *r = record_at(c, at, limit);
-    bool guard = guarded(e, pc), found = r && r->hash == h && same(r, pc, key, guest, guard);
+    uint8_t page = page_kind(e, pc);
+    bool found = r && r->hash == h && same(r, pc, key, guest, page);
     if (!found) {
         at = (uint64_t)__atomic_load_n(&c->head->lists[h >> (64 - LIST_BITS)], __ATOMIC_ACQUIRE) * UNIT;
     }
     for (unsigned n = 0; !found && n < CHAIN_MAX && (r = record_at(c, at, limit)) != NULL; n++) {
-        found = r->hash == h && same(r, pc, key, guest, guard);
+        found = r->hash == h && same(r, pc, key, guest, page);
         at = found ? at : (uint64_t)r->next * UNIT;
     }
     if (!found) {
@@ -322,6 +324,10 @@ static Tb *place(Engine *e, CodeChunk *ch, Record *r, uint64_t pc, uint64_t key)
     }
     memcpy(tb->faults, p.faults, sizeof(Fault) * r->nfaults);
     memcpy(tb->recipes, p.recipes, sizeof(Recipe) * r->nrecipes);
+    for (unsigned k = 0; k < 2u * r->nrecipes; k++) {
+        Recipe *how = &tb->recipes[k / 2];
+        how->k[k % 2] += how->kind[k % 2] == RECIPE_ADDRESS ? pc - r->pc : 0;
+    }
     ch->code = code + r->size;
     ch->data = (uint8_t *)(tb->recipes + r->nrecipes);
     return tb;
@@ -438,8 +444,7 @@ static Head *map(int fd, bool writable)
 /* More room when little is left. False: the file is full. */
 static bool grow(int fd, Head *h)
 {
-    uint64_t limit = __atomic_load_n(&h->limit, __ATOMIC_RELAXED), half = ALIGN_UP(limit / 2, STEP);
-    uint64_t more = limit + (half < STEP_MAX ? half : STEP_MAX);
+    uint64_t limit = __atomic_load_n(&h->limit, __ATOMIC_RELAXED), more = limit + STEP;
     if (limit - __atomic_load_n(&h->used, __ATOMIC_RELAXED) > STEP / 2) {
         return true;
     }

@@ -272,7 +272,11 @@ Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key, uint64_
         bool kept = e->cache && !(log_mask & (LOG_in | LOG_ir | LOG_out));
         Tb *tb = kept ? cache_load(e, ch, pc, key) : NULL;
         if (tb) {
+            Tb *mine = tb;
             tb = publish(e, ch, tb, seq, NULL, NULL);
+            if (tb == mine && UNLIKELY(e->cfg.code_made)) {
+                e->cfg.code_made(gva(pc), tb->entry, tb->size);
+            }
             if (tb) {
                 return tb;
             }

@@ -46,7 +46,7 @@ typedef struct Recipe {
     uint8_t place[2]; /* register, slot, spill place */
     uint64_t k[2];    /* the constant, or what is added */
 } Recipe;
-enum { RECIPE_CONST, RECIPE_REG, RECIPE_SLOT, RECIPE_SPILL };
+enum { RECIPE_CONST, RECIPE_ADDRESS /* a constant that moves with the region's pc */, RECIPE_REG, RECIPE_SLOT, RECIPE_SPILL };
 
 struct Tb {
     uint64_t pc, key;

@@ -257,7 +257,8 @@ IrRef ir_emit_words(IrBuild *b, uint32_t head, IrRef a, IrRef c, IrRef d, int32_
     }
     if (i.op >= OP_add && i.op <= OP_test_bit) {
         bool ca = is_const(b, i.a, &x);
-        if (ca && i.b && is_const(b, i.b, &y) && fold_binary(i.op, i.ty, x, y, &v)) {
+        bool negated = i.op == OP_sub && at(b, i.b)->x == CONST_PC && !at(b, i.a)->x; /* an address; moves the other way */
+        if (ca && i.b && is_const(b, i.b, &y) && !negated && fold_binary(i.op, i.ty, x, y, &v)) {
             return folded_const(b, &i, i.ty, v);
         }
         if (ca && fold_unary(&i, x, &v)) {

@@ -167,7 +167,7 @@ struct Space {
     const Critical *(*critical)(const Space *s, Gva pc);
     /* Told of each constant address in code, which may be that of a descriptor; NULL = nobody asked. */
     void (*described)(Space *s, Gva address);
-    /* The code at pc, when it is a file's and not writable, so that its translation is worth keeping on disk; else NULL.
+    /* The code at pc, when it is a file's or the vDSO's and not writable, so that its translation is worth keeping on disk; else NULL.
      * NULL = nothing is. */
     const uint8_t *(*kept)(Space *s, Gva pc);
     /* Is the page guarded: may indirect branches enter it only at landing pads? NULL = no page is. */

@@ -906,7 +906,7 @@ const uint8_t *space_kept(Space *s, Gva pc)
     VmaInfo v;
     uint8_t byte;
     (void)s;
-    bool is = vma_find(pc.v, &v) && (v.prot & (G_EXEC | G_WRITE)) == G_EXEC && v.flags & VMA_FILE;
+    bool is = vma_find(pc.v, &v) && (v.prot & (G_EXEC | G_WRITE)) == G_EXEC && v.flags & (VMA_FILE | VMA_VDSO);
     return is && get_user(&byte, pc.v, 1) == 0 ? (const uint8_t *)pc.v : NULL;
 }
 

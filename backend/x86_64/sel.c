@@ -791,9 +791,9 @@ static bool recipe_place(const Lower *l, IrRef v, Recipe *r, unsigned n)
 {
     const Val *p = &l->val[v];
     if (l_is_const(l, v)) {
-        r->kind[n] = RECIPE_CONST;
+        r->kind[n] = l_ins(l, v)->x == CONST_PC ? RECIPE_ADDRESS : RECIPE_CONST;
         r->k[n] = ir_imm64(l_ins(l, v));
-        return true;
+        return l_ins(l, v)->x != CONST_HOST;
     }
     if ((p->attr & (A_LAZY | A_DONE)) == A_LAZY) {
         const IrIns *in = l_ins(l, v);
@@ -836,15 +836,6 @@ static bool recipe(const Lower *l, IrRef f, Recipe *r)
     }
 }
 
-/* The operands of f that are constants are the recipe's. */
-static void bind_recipe(Lower *l, IrRef f)
-{
-    const IrIns *in = l_ins(l, f);
-    const IrIns *x = l_ins(l, in->a), *y = l_ins(l, in->b);
-    bool moves = (x->op == OP_const && x->x) || (y->op == OP_const && y->x) || (x->op == OP_and && l_is_const(l, x->b) && l_ins(l, x->b)->x);
-    l->bound |= moves ? BOUND_PC | BOUND_HOST : 0;
-}
-
 static unsigned recipe_number(Lower *l, const Recipe *r)
 {
     for (unsigned k = l->nrecipes; k; k--) {
@@ -884,7 +875,6 @@ void l_fault(Lower *l)
         } else { /* l_op and l_clobber see to it that there is a place or a recipe */
             bool can = recipe(l, l->nz, &r);
             ASSERT(can);
-            bind_recipe(l, l->nz);
             f->flags = FAULT_FL_RECIPE;
             f->reg = (uint8_t)recipe_number(l, &r);
         }

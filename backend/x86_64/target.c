@@ -249,7 +249,7 @@ static uint64_t recipe_operand(const Engine *e, const CpuHead *cpu, const greg_t
     } else if (r->kind[n] == RECIPE_SPILL) {
         v = cpu->spill[r->place[n]].d[0];
     }
-    v += r->kind[n] == RECIPE_CONST ? 0 : r->k[n];
+    v += r->kind[n] <= RECIPE_ADDRESS ? 0 : r->k[n];
     return r->wide ? v : (uint32_t)v;
 }
 
