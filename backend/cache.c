@@ -32,6 +32,8 @@ enum {
     LIST_BITS = 17,
     STEP = 32 << 20,         /* the file grows by this much */
     CHAIN_MAX = 64,          /* records of a list that are looked at */
+    WINDOW_BITS = 16,        /* the kernel maps so much of a file at once (fault_around_bytes) */
+    WINDOWS_MAX = 24,
     CACHE_BYTES = 512 << 20  /* of address space, and at most on disk */
 };
 #define MOVABLE ((uint64_t)1 << 34) /* addresses above have the same form in code, wherever it is */
@@ -64,7 +66,9 @@ typedef struct KeptExit {
 struct TbCache {
     Head *head;
     bool writable;
-    uint64_t next; /* where the record after the last one found is: a program's next start asks in the same order */
+    uint64_t next;     /* where the record after the last one found is: a program's next start asks in the same order */
+    unsigned nwindows; /* of the file, that were touched since all were given back */
+    uint64_t windows[(CACHE_BYTES >> WINDOW_BITS) / 64];
 };
 
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
@@ -148,6 +152,25 @@ static uint8_t page_kind(const Engine *e, uint64_t pc)
     return (s->guarded && s->guarded(s, gva(pc)) ? PAGE_GUARDED : 0) | (s->call && ALIGN_DOWN(pc, 4096) == s->call_page ? PAGE_CALLS : 0);
 }
 
+/* Something at that place of the file will be touched. Pages are given back soon, for they count as this process's memory. Threads
+ * that race here count badly, no more. */
+static void touch(TbCache *c, uint64_t at)
+{
+    uint64_t window = at >> WINDOW_BITS, *word = &c->windows[window / 64], was = __atomic_load_n(word, __ATOMIC_RELAXED);
+    if (was >> window % 64 & 1) {
+        return;
+    }
+    unsigned n = __atomic_load_n(&c->nwindows, __ATOMIC_RELAXED) + 1;
+    if (n > WINDOWS_MAX) {
+        madvise(c->head, CACHE_BYTES, MADV_DONTNEED); /* what was written stays written */
+        memset(c->windows, 0, sizeof c->windows);
+        was = 0;
+        n = 1;
+    }
+    __atomic_store_n(word, was | (uint64_t)1 << window % 64, __ATOMIC_RELAXED);
+    __atomic_store_n(&c->nwindows, n, __ATOMIC_RELAXED);
+}
+
 /* -- keeping --------------------------------------------------------------------------------------------------- */
 
 static Record *take_room(TbCache *c, size_t bytes)
@@ -159,10 +182,11 @@ static Record *take_room(TbCache *c, size_t bytes)
             return NULL;
         }
     } while (!__atomic_compare_exchange_n(&h->used, &used, used + bytes, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+    touch(c, used);
     return (Record *)((uint8_t *)h + used);
 }
 
-void *cache_record(Engine *e, const Tb *tb, const IrRegion *ir, unsigned bound, unsigned nrecipes, const uint32_t *notes,
+void *cache_record(Engine *e, const CodeChunk *ch, const Tb *tb, const IrRegion *ir, unsigned bound, unsigned nrecipes, const uint32_t *notes,
                    unsigned nnotes)
 {
     TbCache *c = e->cache;
@@ -171,7 +195,7 @@ void *cache_record(Engine *e, const Tb *tb, const IrRegion *ir, unsigned bound, 
     if (!c->writable || !notes || nnotes > NOTES || bound & BOUND_HOST || (bound && tb->pc >= MOVABLE) || !may_keep(e, tb->pc, key)) {
         return NULL;
     }
-    const uint8_t *guest = e->cfg.space->kept(e->cfg.space, ir->pc);
+    const uint8_t *guest = ch->kept == tb->pc ? e->cfg.space->kept(e->cfg.space, ir->pc) : NULL;
     if (!guest) {
         return NULL;
     }
@@ -218,10 +242,14 @@ void cache_commit(Engine *e, void *record)
 
 /* -- using ----------------------------------------------------------------------------------------------------- */
 
-static Record *record_at(const TbCache *c, uint64_t at, uint64_t limit)
+static Record *record_at(TbCache *c, uint64_t at, uint64_t limit)
 {
     Record *r = (Record *)((uint8_t *)c->head + at);
-    return at >= sizeof(Head) && at + sizeof *r <= limit && r->bytes >= sizeof *r && at + r->bytes <= limit ? r : NULL;
+    if (at < sizeof(Head) || at + sizeof *r > limit) {
+        return NULL;
+    }
+    touch(c, at);
+    return r->bytes >= sizeof *r && at + r->bytes <= limit ? r : NULL;
 }
 
 /* Is r, whose hash fits, what a translation of the code at pc would make? */
@@ -349,6 +377,7 @@ Tb *cache_load(Engine *e, CodeChunk *ch, uint64_t pc, uint64_t key)
     uint64_t whole = whole_key(e, key);
     const uint8_t *guest = may_keep(e, pc, whole) ? s->kept(s, gva(pc)) : NULL;
     Record *r = guest ? find(e, pc, whole, guest) : NULL;
+    ch->kept = guest ? pc : 0;
     if (!r || marked(e, r, pc)) {
         return NULL;
     }

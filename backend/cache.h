@@ -19,7 +19,7 @@ TbCache *cache_open(const struct Engine *e);
 /* The region at pc, put into the chunk as target_compile does, or NULL. */
 struct Tb *cache_load(struct Engine *e, struct CodeChunk *ch, uint64_t pc, uint64_t key);
 /* A copy of a new region in the cache, which nobody finds before it is committed; or NULL. bound: BOUND_*. */
-void *cache_record(struct Engine *e, const struct Tb *tb, const struct IrRegion *r, unsigned bound, unsigned nrecipes,
+void *cache_record(struct Engine *e, const struct CodeChunk *ch, const struct Tb *tb, const struct IrRegion *r, unsigned bound, unsigned nrecipes,
                    const uint32_t *notes, unsigned nnotes);
 void cache_commit(struct Engine *e, void *record);
 

@@ -37,7 +37,8 @@ static void cache_clear(JumpCache *c)
 int soft_cpu_init(Engine *e, CpuHead *cpu)
 {
     size_t one = sizeof(JumpEntry) << JUMP_CACHE_BITS, size = ALIGN_UP(sizeof(SoftThread), 4096);
-    uint8_t *p = mmap(NULL, size + one * JUMP_CACHES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    size_t total = size + one * JUMP_CACHES + 4096 /* what a probe for an odd address may touch */;
+    uint8_t *p = mmap(NULL, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) {
         return -ENOMEM;
     }
@@ -55,7 +56,7 @@ int soft_cpu_init(Engine *e, CpuHead *cpu)
 
 void soft_cpu_free(CpuHead *cpu)
 {
-    munmap(soft_of(cpu), ALIGN_UP(sizeof(SoftThread), 4096) + (sizeof(JumpEntry) << JUMP_CACHE_BITS) * JUMP_CACHES);
+    munmap(soft_of(cpu), ALIGN_UP(sizeof(SoftThread), 4096) + (sizeof(JumpEntry) << JUMP_CACHE_BITS) * JUMP_CACHES + 4096);
 }
 
 void soft_jumps(CpuHead *cpu)

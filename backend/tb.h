@@ -85,6 +85,7 @@ typedef struct CodeChunk {
     Tb **tbs;                 /* end of the array of Tbs, one past the oldest */
     uint32_t ntbs;
     uint8_t *code_ready, *data_ready; /* the kernel has been asked for the pages up to here */
+    uint64_t kept;            /* pc of the region that cache_load looked for last, if code there is kept at all */
     void *record;             /* of the last region, to be committed to the cache on disk; or NULL */
     struct CodeChunk *next;   /* list of those that nobody has and that are not full */
 } CodeChunk;

@@ -160,8 +160,12 @@ Tb *tier2_hot(Engine *e, CpuHead *cpu, Exit *x, Tb *tb)
     engine_lock(e);
     bool mine = tb->tier == 1 && !tb->no_loop;
     int stage = e->loops_first ? LOOP_WATCHED : tb->stage;
-    tb_unlink(e, x);
     x->count = (int32_t)e->cfg.loop_hot;
+    if (e->code.shared) { /* a forked process copies no code for this, until it has enough of its own */
+        engine_unlock(e);
+        return tb;
+    }
+    tb_unlink(e, x);
     if (!mine) {
         x->via = 0;
     } else if (stage == LOOP_COUNTED) {

@@ -247,8 +247,9 @@ static void own_exit_ret(Lower *l, IrRef i)
     x_byte(&l->a, X_RET);
 }
 
-/* A member of the jump cache's entry that probe found: an entry has four times the bytes of a guest instruction. */
-_Static_assert(sizeof(JumpEntry) == 16, "see jump_hash");
+/* A member of the jump cache's entry that probe found: an entry has four times the bytes of a guest instruction, and the number
+ * of an entry is in the address's lower half. An odd address finds no entry: what lies between two is no such address. */
+_Static_assert(sizeof(JumpEntry) == 16 && JUMP_CACHE_BITS == 14, "see jump_hash");
 static Mem jump_entry(size_t member)
 {
     return (Mem){RDX, RAX, 2, (int32_t)member, 0};
@@ -257,8 +258,7 @@ static Mem jump_entry(size_t member)
 /* rdx, rax = the entry's place (jump_entry); flags tell whether it is the right one. */
 static void probe(Asm *a)
 {
-    x_mov_rr(a, 0, RAX, RTARGET);
-    x_alu_ri(a, 0, ALU_AND, RAX, ((1 << JUMP_CACHE_BITS) - 1) << 2);
+    x_movzx16_rr(a, 0, RAX, RTARGET);
     x_mov_rm(a, 1, RDX, mem(RSTATE, (int32_t)offsetof(CpuHead, jumps) - STATE_BIAS));
     x_cmp_rm(a, 1, RTARGET, jump_entry(offsetof(JumpEntry, pc)));
 }
@@ -486,9 +486,8 @@ void fl_store_form(Asm *a, FlagForm form, Mem m)
         }
         x_byte(a, X_LAHF);
         x_setcc(a, CC_O, RAX);
-        x_alu_ri(a, 0, ALU_AND, RAX, PACKED_N | PACKED_Z | PACKED_C | PACKED_V);
     }
-    x_store_rm(a, 0, RAX, m);
+    x_store16_rm(a, 0, RAX, m);
 }
 
 /* rsi or rdx = operand v of flags that a block computes again. */

@@ -3,7 +3,8 @@
  * A flags value lives in EFLAGS (l->ef, in one of the forms of FlagForm), packed in a general register, in the
  * nzcv slot or a spill place, or nowhere: then its compare is issued again from operands that were kept alive
  * (A_REISSUE). Arm's C after a subtraction is the inverse of x86's: that is the form FF_SUB and known only here.
- * The packed form has junk outside PACKED_*; fl_pack masks it.
+ * The packed form has junk outside PACKED_*, in registers and in the slot, whose lower half alone is stored and loaded;
+ * fl_pack masks it.
  * FCMP needs one (v)ucomis and one jump for every condition but EQ and NE, if the operand order fits.
  */
 #include "sel.h"
@@ -228,7 +229,7 @@ FlagForm fl_in_eflags(Lower *l, IrRef f, int cond)
         if (in->op == OP_fl_const) {
             x_mov_ri(a, RAX, nzcv_pack((unsigned)in->imm));
         } else if (l_in_memory(l, f, &m)) {
-            x_mov_rm(a, 0, RAX, m);
+            x_movzx16_rm(a, 0, RAX, m);
         } else {
             Reg r = l_reg(l, f);
             x_mov_rr(a, 0, RAX, r);
@@ -353,15 +354,7 @@ void fl_store(Lower *l)
         x_mov_mi(&l->a, 0, m, (int32_t)nzcv_pack((unsigned)in->imm));
     } else {
         Reg r = fl_packed(l, f);
-        if (l->ef && l_lives(l, l->ef)) {
-            Reg t = l_temp(l);
-            x_movzx16_rr(&l->a, 0, t, r);
-            x_store_rm(&l->a, 0, t, m);
-        } else {
-            x_alu_ri(&l->a, 0, ALU_AND, r, PACKED_ALL);
-            x_store_rm(&l->a, 0, r, m);
-            l->ef = 0;
-        }
+        x_store16_rm(&l->a, 0, r, m);
     }
     l->nz = 0;
 }

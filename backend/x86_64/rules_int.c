@@ -27,6 +27,17 @@ static void e_lea_rr(Asm *a, const Sel *s)
     x_lea(a, s->w, s->d, (Mem){swap ? s->s[1] : s->s[0], swap ? s->s[0] : s->s[1], 0, 0, 0});
 }
 
+/* source arg is the index */
+static void e_lea_scaled(Asm *a, const Sel *s)
+{
+    x_lea(a, s->w, s->d, (Mem){s->s[!s->arg], s->s[s->arg], (uint8_t)s->scale, 0, 0});
+}
+
+static void e_lea_scaled_i(Asm *a, const Sel *s)
+{
+    x_lea(a, s->w, s->d, (Mem){NOREG, s->s[0], (uint8_t)s->scale, (int32_t)s->k, 0});
+}
+
 static void e_alu_i(Asm *a, const Sel *s)
 {
     x_alu_ri(a, s->w, s->arg, s->d, (int32_t)s->k);
@@ -419,6 +430,9 @@ static void own_s_to_v(Lower *l, IrRef i)
 /* -- the table ------------------------------------------------------------------------------------------------ */
 
 const Rule rules_int[] = {
+    RULE(add, 0, 0, D_R, S_SHL, S_I, 0, R_ZX, e_lea_scaled_i, 0)
+    RULE(add, 0, 0, D_R, S_SHL, S_R, 0, R_ZX, e_lea_scaled, 0)
+    RULE(add, 0, 0, D_R, S_R, S_SHL, 0, R_ZX, e_lea_scaled, 1)
     RULE(add, 0, 0, D_R, S_R, S_I, 0, R_ZX, e_lea_ri, 0)
     RULE(add, 0, 0, D_R, S_R, S_R, 0, R_ZX, e_lea_rr, 0)
     RULE(add, 0, 0, D_RT, S_R, S_I, 0, R_CLOB | R_ZX | R_SETS, e_alu_i, ALU_ADD)

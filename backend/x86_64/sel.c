@@ -287,7 +287,8 @@ static void reload(Lower *l, IrRef v, Reg d)
     l_memory(l);
     p->attr |= A_ZX;
     switch (ty) {
-    case I32: case TFLAGS: x_mov_rm(a, 0, d, m); break;
+    case I32: x_mov_rm(a, 0, d, m); break;
+    case TFLAGS: x_movzx16_rm(a, 0, d, m); break;
     case I64: x_mov_rm(a, 1, d, m); break;
     case F16:
         x_vmovss_ld_rm(a, d, m);
@@ -939,7 +940,12 @@ static bool fits(const Lower *l, const IrIns *in, const Rule *r)
         }
     }
     for (unsigned k = 0; k < 3; k++) {
-        if (r->src[k] >= S_I && r->src[k] < S_X) {
+        if (r->src[k] == S_SHL) {
+            IrRef u = sel_operand(in, k);
+            if (l->ins[u].op != OP_shl || (l->val[u].attr & (A_LAZY | A_DONE)) != A_LAZY) {
+                return false;
+            }
+        } else if (r->src[k] >= S_I && r->src[k] < S_X) {
             IrRef u = sel_operand(in, k);
             if (!l_is_const(l, u)) {
                 return false;
@@ -984,6 +990,9 @@ void l_rule(Lower *l, IrRef i, const Rule *r)
         if (r->src[k] >= S_I && r->src[k] < S_X) {
             uint64_t c = ir_imm64(l_ins(l, u[k]));
             s.k = l->ins[u[k]].ty == I32 ? (int32_t)c : (int64_t)c;
+        } else if (r->src[k] == S_SHL) {
+            s.s[k] = l_reg(l, l->ins[u[k]].a);
+            s.scale = (unsigned)ir_imm64(l_ins(l, l->ins[u[k]].b));
         } else if ((r->src[k] == S_RM || r->src[k] == S_XM) && s.mi < 0 && !l_lives(l, u[k]) && l_in_memory(l, u[k], &s.m)) {
             s.mi = (int8_t)k;
         } else {

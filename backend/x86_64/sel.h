@@ -9,7 +9,7 @@
  *   RULE(op, types, x, dst, src0, src1, src2, flags, emitter, arg)
  * types: TY(I32) | TY(I64), 0 = any, matched with .ty; x: X(E_S) | X(E_D), 0 = any, matched with .x.
  * src: S_R general register, S_RM that or the home of a slot in memory, S_I a constant that fits a sign-extended
- * 32-bit immediate (any constant for i32), S_FF S_FFFF S_FFFFFFFF that constant, S_X / S_XM the same for vector registers, S_NONE.
+ * 32-bit immediate (any constant for i32), S_SHL a scaled index (a shift that was left to its user), S_FF S_FFFF S_FFFFFFFF that constant, S_X / S_XM the same for vector registers, S_NONE.
  * dst: D_R / D_X any register (it may be one of the sources'), D_RT / D_XT the emitter finds source 0 in it and
  * overwrites it, D_RE / D_XE different from every source, D_NONE.
  * flags: R_CLOB changes EFLAGS; R_COMM sources 0 and 1 may be swapped; R_T1 R_T2 scratch general registers in
@@ -157,6 +157,7 @@ typedef struct Sel {
     int8_t mi;      /* which source is in memory, or -1 */
     Mem m;
     int64_t k;      /* the S_I operand */
+    unsigned scale; /* of the S_SHL operand */
     int w;          /* 1 for i64 */
     const IrIns *i;
     uint32_t arg;
@@ -165,7 +166,7 @@ typedef struct Sel {
 typedef void Emit(Asm *a, const Sel *s);
 typedef void Own(Lower *l, IrRef i);
 
-typedef enum Shape { S_NONE, S_R, S_RM, S_I, S_FF, S_FFFF, S_FFFFFFFF, S_X, S_XM } Shape;
+typedef enum Shape { S_NONE, S_R, S_RM, S_SHL, S_I, S_FF, S_FFFF, S_FFFFFFFF, S_X, S_XM } Shape;
 typedef enum Dst { D_NONE, D_R, D_RT, D_RE, D_X, D_XT, D_XE } Dst;
 enum { R_CLOB = 1, R_COMM = 2, R_T1 = 4, R_T2 = 8, R_TX1 = 16, R_TX2 = 32, R_FAULT = 64, R_ZX = 128, R_ZXA = 256,
        R_AVX512 = 512, R_SETS = 1024, R_VBMI = 2048, R_GFNI = 4096, R_VAES = 8192, R_SHA = 16384, R_AES = 32768 };

@@ -74,6 +74,8 @@ static bool is_lazy(const Lower *l, const IrIns *i, const Val *v)
     }
     case OP_and:
         return v->uses == 1 && v->fuse == 1 && !(v->attr & A_ADDR);
+    case OP_shl:
+        return v->uses == 1 && v->fuse == 1 && l->ins[v->last].op == OP_add;
     default:
         return false;
     }
@@ -140,11 +142,25 @@ void sel_init(void)
     }
 }
 
+/* The operand of an add that a scaled index can be; 3 = none. */
+static unsigned scaled_operand(const Lower *l, const IrIns *in)
+{
+    for (unsigned k = 0; k < 2; k++) {
+        IrRef u = sel_operand(in, k);
+        const IrIns *x = &l->ins[u];
+        if (x->op == OP_shl && x->ty == in->ty && l_is_const(l, x->b) && ir_imm64(l_ins(l, x->b)) <= 3 && !l->val[u].uses) {
+            return k;
+        }
+    }
+    return 3;
+}
+
 static void sweep_operands(Lower *l, IrRef i, const IrIns *in, IrRef pos)
 {
     unsigned m = sel_operands[in->op];
     bool cond = in->op == OP_exit_if || in->op == OP_select || in->op == OP_branch || in->op == OP_exit_exc_if;
     bool address = in->op == OP_load || in->op == OP_store;
+    unsigned scaled = in->op == OP_add && !(l->val[i].attr & A_LAZY) ? scaled_operand(l, in) : 3;
     for (unsigned k = 0; m >> k; k++) {
         IrRef u = m >> k & 1 ? sel_operand(in, k) : 0;
         if (!u) {
@@ -154,7 +170,7 @@ static void sweep_operands(Lower *l, IrRef i, const IrIns *in, IrRef pos)
         if (in->op == OP_fl_logic && i == u + 1 && l->ins[u].op == OP_and) {
             fuse = true;
         }
-        use(l, u, pos, fuse ? U_FUSE : U_PLAIN);
+        use(l, u, pos, fuse || k == scaled ? U_FUSE : U_PLAIN);
         if (k == 0 && address) {
             l->val[u].attr |= A_ADDR;
         }

@@ -172,7 +172,7 @@ Tb *target_compile(Engine *e, CodeChunk *ch, const IrRegion *r, void *work, size
         ch->data += 16;
     }
     if (e->cache) {
-        ch->record = cache_record(e, tb, r, r->bound | l->bound, l->nrecipes, l->a.notes, l->a.nnotes);
+        ch->record = cache_record(e, ch, tb, r, r->bound | l->bound, l->nrecipes, l->a.notes, l->a.nnotes);
     }
     return tb;
 }

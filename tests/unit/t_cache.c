@@ -157,11 +157,13 @@ static unsigned keep_all(const char *model)
     unsigned n = 0;
     for (uint64_t pc = (uint64_t)code; pc < (uint64_t)end;) {
         CodeChunk *ch = chunk(e, c);
-        Tb *tb = compile(e, ch, pc, c->h.key);
+        Tb *tb = cache_load(e, ch, pc, c->h.key);
+        tb = tb ? tb : compile(e, ch, pc, c->h.key);
         if (tb && ch->record) {
             cache_commit(e, ch->record);
-            n++;
         }
+        ch->record = NULL;
+        n += tb != NULL;
         pc += !tb ? 0 : tb->nbytes ? tb->nbytes : 4;
         codebuf_give(&e->code, ch, !tb);
     }
