@@ -9,11 +9,12 @@
  * Room is taken by an atomic addition to Head.used; a record is complete, with a sum, before it is linked into its list, by
  * compare and swap. The lists only grow, at their heads. A record whose writer died is in no list; one that never reached the disk has
  * a wrong sum. The file has its disk space before it is used (Head.limit), so that a full disk is no SIGBUS. It grows when
- * it is opened; a full one is replaced by an empty one.
+ * it is opened; a full one is replaced by an empty one. Who makes a new one removes those that are old.
  * Not trusted: a file, or a folder, that is not this user's own or that others may write to.
  * What cannot be kept: see may_keep, and BOUND_HOST. Regions of the second tier are not.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +23,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -348,7 +350,7 @@ static Tb *place(Engine *e, CodeChunk *ch, Record *r, uint64_t pc, uint64_t key)
     for (unsigned k = 0; k < r->nexits; k++) {
         const KeptExit *x = &p.exits[k];
         tb->exits[k] = (Exit){.pc = pc + (uint64_t)x->pc, .at = x->at ? code + x->at : NULL, .stub = x->at ? code + x->stub : NULL,
-                              .via = x->via, .count = x->counts ? (int32_t)e->cfg.loop_hot : 0};
+                              .via = x->via, .count = x->counts ? engine_first_count(e) : 0};
     }
     memcpy(tb->faults, p.faults, sizeof(Fault) * r->nfaults);
     memcpy(tb->recipes, p.recipes, sizeof(Recipe) * r->nrecipes);
@@ -432,11 +434,29 @@ static bool extend(int fd, uint64_t from, uint64_t bytes)
            fallocate(fd, 0, (off_t)from, (off_t)(bytes - from)) == 0;
 }
 
+/* Removes files that nobody has written to for a month: most are another armx's, which is not there any more. */
+static void clean(int dir)
+{
+    enum { MONTH = 30 * 24 * 3600 };
+    DIR *d = fdopendir(dup(dir));
+    struct stat st;
+    for (struct dirent *entry; d && (entry = readdir(d)) != NULL;) {
+        if (!strncmp(entry->d_name, "tb-", 3) && fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+            st.st_mtime < time(NULL) - MONTH) {
+            unlinkat(dir, entry->d_name, 0);
+        }
+    }
+    if (d) {
+        closedir(d);
+    }
+}
+
 /* A new, empty file under that name, in one step. */
 static int create(int dir, const char *name, uint64_t id)
 {
     char temporary[64];
     snprintf(temporary, sizeof temporary, "%s.%d", name, (int)getpid());
+    clean(dir);
     int fd = openat(dir, temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
         return -1;

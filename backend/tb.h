@@ -214,6 +214,11 @@ static inline uint64_t engine_added_key(const Engine *e)
 {
     return __atomic_load_n(&e->add_key, __ATOMIC_RELAXED);
 }
+/* What Exit.count begins with. */
+static inline int32_t engine_first_count(const Engine *e)
+{
+    return e->loops_first ? (int32_t)e->cfg.loop_hot : LOOP_LOOK;
+}
 static inline uint64_t engine_flushes(const Engine *e)
 {
     return __atomic_load_n(&e->stats.flushes, __ATOMIC_RELAXED);

@@ -82,7 +82,7 @@ void exit_goto(Lower *l, uint8_t *at, int block)
 static void count_jumps(Lower *l, Exit *x)
 {
     if (l->e->cfg.loops && l->r->tier == 1 && x->pc <= l->guest_pc) {
-        x->count = l->e->loops_first ? (int32_t)l->e->cfg.loop_hot : LOOP_LOOK;
+        x->count = engine_first_count(l->e);
     }
 }
 

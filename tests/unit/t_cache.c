@@ -305,6 +305,20 @@ Test(cache, bad_files)
     cr_assert_eq(taken(NULL, BYTES), 0);
 }
 
+Test(cache, old_files)
+{
+    char old[128], recent[128];
+    snprintf(old, sizeof old, "%s/tb-1", folder);
+    snprintf(recent, sizeof recent, "%s/tb-2", folder);
+    close(open(old, O_CREAT | O_WRONLY, 0600));
+    close(open(recent, O_CREAT | O_WRONLY, 0600));
+    const struct timespec times[2] = {{1000000000, 0}, {1000000000, 0}};
+    cr_assert_eq(utimensat(AT_FDCWD, old, times, 0), 0);
+    engine(NULL);
+    cr_assert_neq(access(old, F_OK), 0);
+    cr_assert_eq(access(recent, F_OK), 0);
+}
+
 Test(cache, two_writers)
 {
     enum { BYTES = 256 * 1024, WRITERS = 4 };
