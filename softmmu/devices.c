@@ -192,29 +192,36 @@ static void file_device(Machine *m, const char *option, const char *file, const 
     drive_device(m, option, l);
 }
 
+/* index= or unit= of a disk: disks come in the order of the options, so that it can only be one that no other has. */
+static void place(OptList *l, uint64_t *taken)
+{
+    uint64_t bus = opt_take_number(l, "bus", 0), n = opt_take_number(l, "index", opt_take_number(l, "unit", 64));
+    if (bus || (n < 64 && *taken >> n & 1)) {
+        die("-drive %s: there is a disk at this place, or no such place", l->text);
+    }
+    *taken |= n < 64 ? (uint64_t)1 << n : 0;
+}
+
 static void drives(Machine *m)
 {
     const Options *o = m->options;
+    uint64_t taken[1] = {0};
     for (unsigned k = 0; k < o->blockdev.n; k++) {
         drive_blockdev(m, &o->blockdev.at[k]);
     }
     for (unsigned k = 0; k < o->drive.n; k++) {
         OptList *l = &o->drive.at[k];
-        const char *kind = opt_take(l, "if"), *media = opt_take(l, "media");
-        static const char *const ignored[] = {"index", "bus", "unit", "serial", "bootindex", NULL};
-        for (unsigned i = 0; ignored[i]; i++) {
-            opt_take(l, ignored[i]);
-        }
+        const char *kind = opt_take(l, "if");
         if (kind && !strcmp(kind, "pflash")) {
             continue; /* the board's */
         } else if (kind && !strcmp(kind, "none")) {
             drive_open(m, l);
         } else if (!kind || !strcmp(kind, "virtio")) {
+            place(l, taken);
             drive_device(m, l->option, l);
         } else {
             die("-drive %s: if=%s: none, virtio or pflash", l->text, kind);
         }
-        (void)media;
     }
 }
 

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 typedef struct Drive {
     char *id;
@@ -80,9 +81,12 @@ static bool unmap(const char *option, const char *mode)
     return mode && (!strcmp(mode, "unmap") || !strcmp(mode, "on"));
 }
 
-static void open_image(Drive *d, const char *file, const BlockOptions *o)
+/* spare: when the file cannot be written it is opened to be read only (auto-read-only=on). */
+static void open_image(Drive *d, const char *file, const BlockOptions *given, bool spare)
 {
     char why[8192] = "";
+    BlockOptions o[1] = {*given};
+    o->readonly |= spare && access(file, R_OK) == 0 && access(file, W_OK) < 0;
     d->block = block_open(file, o, why, sizeof why);
     if (!d->block) {
         die("%s", why);
@@ -107,20 +111,24 @@ const char *drive_open(Machine *m, OptList *o)
 {
     static const char *const aio[] = {"threads", "native", "io_uring", NULL};
     static const char *const zeroes[] = {"off", NULL};
-    const char *file = opt_take(o, "file");
+    const char *file = opt_take(o, "file"), *media = opt_take(o, "media");
     Drive *d = add(o->option, opt_take(o, "id"));
+    bool cdrom = media && !strcmp(media, "cdrom"), spare = opt_take_bool(o, "auto-read-only", false);
     BlockOptions b = {.format = format_of(o->option, opt_take(o, "format")),
-                      .readonly = opt_take_bool(o, "readonly", false) || opt_take_bool(o, "read-only", false),
+                      .readonly = opt_take_bool(o, "readonly", cdrom) | opt_take_bool(o, "read-only", false),
                       .snapshot = opt_take_bool(o, "snapshot", m->options->snapshot),
                       .unmap = unmap(o->option, opt_take(o, "discard"))};
     cache_mode(opt_take(o, "cache"), &b);
     check_word(o, "aio", aio);
     check_word(o, "detect-zeroes", zeroes);
     opt_rest(o);
+    if (media && !cdrom && strcmp(media, "disk")) {
+        die("-drive %s: media is disk or cdrom", o->text);
+    }
     if (!file) {
         die("-drive %s: file= is missing", o->text);
     }
-    open_image(d, file, &b);
+    open_image(d, file, &b, spare);
     return d->id;
 }
 
@@ -134,8 +142,8 @@ void drive_blockdev(Machine *m, OptList *o)
     BlockOptions b = {.readonly = opt_take_bool(o, "read-only", false), .snapshot = m->options->snapshot,
                       .unmap = unmap(o->option, opt_take(o, "discard")),
                       .unsafe = opt_take_bool(o, "cache.no-flush", false)};
-    opt_take_bool(o, "cache.direct", false);
-    opt_take_bool(o, "auto-read-only", false);
+    opt_take_bool(o, "cache.direct", false); /* as cache=none: what is flushed is safe either way */
+    bool spare = opt_take_bool(o, "auto-read-only", false);
     if (!strcmp(driver, "file") || !strcmp(driver, "host_device")) {
         d->file = opt_take(o, "filename");
         if (!d->file) {
@@ -143,7 +151,7 @@ void drive_blockdev(Machine *m, OptList *o)
         }
         b.format = BLOCK_RAW;
         opt_rest(o);
-        open_image(d, d->file, &b);
+        open_image(d, d->file, &b, spare);
         return;
     }
     b.format = format_of(o->option, driver);
@@ -165,7 +173,7 @@ void drive_blockdev(Machine *m, OptList *o)
     if (!file) {
         die("-blockdev %s: file= or file.filename= is missing", o->text);
     }
-    open_image(d, file, &b);
+    open_image(d, file, &b, spare);
 }
 
 Block *drive_take(Machine *m, const char *id, char *why, size_t n)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 #include "log.h"
 #include "machine.h"
 #include "options.h"
+#include "sandbox.h"
 
 static Machine machine;
 static Options options;
@@ -87,6 +89,23 @@ static void write_pidfile(const char *path)
     }
 }
 
+/* -overcommit */
+static void lock_memory(const Options *o)
+{
+    bool lock = false;
+    for (unsigned n = 0; n < o->overcommit.n; n++) {
+        OptList *l = &o->overcommit.at[n];
+        lock = opt_take_bool(l, "mem-lock", lock);
+        if (opt_take_bool(l, "cpu-pm", false)) {
+            die("-overcommit %s: cpu-pm is off", l->text);
+        }
+        opt_rest(l);
+    }
+    if (lock && mlockall(MCL_CURRENT | MCL_FUTURE) < 0) {
+        die("-overcommit mem-lock=on: %s", strerror(errno));
+    }
+}
+
 int main(int argc, char **argv)
 {
     options_parse(&options, argc, argv);
@@ -116,6 +135,8 @@ int main(int argc, char **argv)
         gdbserver_start(&machine, options.gdb ? options.gdb : "tcp::1234");
     }
     write_pidfile(options.pidfile);
+    lock_memory(&options);
+    sandbox_enter(&options.sandbox);
     machine_start(&machine);
     int status = event_run(machine.loop);
     machine_pause(&machine);

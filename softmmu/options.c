@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "devices.h"
 #include "log.h"
@@ -33,11 +34,24 @@ static bool takes_argument(const OptRow *r)
     return r->kind != FLAG && r->kind != OFF && r->kind != HELP && r->kind != VERSION;
 }
 
+/* -msg: what is in front of messages. */
+static struct {
+    bool timestamp;
+    const char *guest;
+} msg;
+
 static void complain_v(const char *fmt, va_list ap)
 {
-    char line[1200];
+    char line[1200], when[40] = "";
     vsnprintf(line, sizeof line, fmt, ap);
-    fprintf(stderr, "armx-system: %s\n", line);
+    if (msg.timestamp) {
+        struct timespec t;
+        struct tm tm;
+        clock_gettime(CLOCK_REALTIME, &t);
+        size_t n = strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", gmtime_r(&t.tv_sec, &tm));
+        snprintf(when + n, sizeof when - n, ".%06uZ ", (unsigned)(t.tv_nsec / 1000));
+    }
+    fprintf(stderr, "%s%s%sarmx-system: %s\n", when, msg.guest ? msg.guest : "", msg.guest ? " " : "", line);
 }
 
 void complain(const char *fmt, ...)
@@ -328,11 +342,46 @@ static void actions(Options *o)
     }
 }
 
-/* Objects are descriptions that devices need no more than by name. */
+static void messages(Options *o)
+{
+    const char *name = NULL;
+    bool guest = false;
+    for (unsigned k = 0; k < o->name.n; k++) {
+        name = opt_look(&o->name.at[k], "guest");
+    }
+    for (unsigned n = 0; n < o->msg.n; n++) {
+        OptList *l = &o->msg.at[n];
+        msg.timestamp = opt_take_bool(l, "timestamp", msg.timestamp);
+        guest = opt_take_bool(l, "guest-name", guest);
+        opt_rest(l);
+    }
+    msg.guest = guest ? name : NULL;
+}
+
+/* What there is none of here, and what each option may say of it. */
+static void absent(Options *o)
+{
+    if (o->display && strcmp(o->display, "none")) {
+        die("-display %s: only none, there is no graphics", o->display);
+    }
+    if (o->vga && strcmp(o->vga, "none")) {
+        die("-vga %s: only none, there is no graphics", o->vga);
+    }
+    for (unsigned n = 0; n < o->audiodev.n; n++) {
+        const char *driver = opt_look(&o->audiodev.at[n], "driver");
+        if (!driver || strcmp(driver, "none")) {
+            die("-audiodev %s: only none, there is no sound", o->audiodev.at[n].text);
+        }
+    }
+    if (o->smbios.n) {
+        die("-smbios %s: there are no SMBIOS tables", o->smbios.at[0].text);
+    }
+}
+
+/* Objects are descriptions that devices need no more than by name. Memory is anonymous, so a file for it would stay as it is. */
 static void objects(const Options *o)
 {
-    static const char *const known[] = {"rng-random", "rng-builtin", "memory-backend-ram", "memory-backend-memfd",
-                                        "memory-backend-file", "iothread", NULL};
+    static const char *const known[] = {"rng-random", "rng-builtin", "memory-backend-ram", "memory-backend-memfd", "iothread", NULL};
     for (unsigned n = 0; n < o->object.n; n++) {
         const char *type = opt_look(&o->object.at[n], "qom-type");
         if (!type || !word_in(type, known)) {
@@ -343,7 +392,9 @@ static void objects(const Options *o)
 
 static void check(Options *o)
 {
+    messages(o);
     actions(o);
+    absent(o);
     objects(o);
     const char *bad = NULL;
     if (is_help(o->cpu)) {
@@ -359,9 +410,6 @@ static void check(Options *o)
     }
     if (o->log_filter && log_parse_ranges(o->log_filter) < 0) {
         die("-dfilter %s: expected START..END, START+SIZE or START-SIZE", o->log_filter);
-    }
-    if (o->display && strcmp(o->display, "none")) {
-        die("-display %s: only none, there is no graphics", o->display);
     }
     for (unsigned k = 0; k < o->device.n; k++) {
         OptList *d = &o->device.at[k];

@@ -32,9 +32,9 @@ typedef struct Options {
     const char *pflash[2], *disk[4], *cdrom;
     unsigned npflash, ndisk;
     OptLists machine, smp, memory, accel, boot, rtc, name, global, action;
-    OptLists device, drive, blockdev, netdev, nic, net, chardev, object, mon, fw_cfg, virtfs, fsdev, smbios;
+    OptLists device, drive, blockdev, netdev, nic, net, chardev, object, mon, fw_cfg, virtfs, fsdev, smbios, overcommit, sandbox, msg, audiodev;
     OptLists serial, monitor, qmp;
-    const char *display;
+    const char *display, *vga;
     bool nographic, no_reboot, no_shutdown, stopped, gdb_default, snapshot, no_defaults, interp, one_insn;
     uint64_t tb_size;
     bool virt_help;

@@ -29,7 +29,7 @@ enum { DEFAULT_MIB = 128, GPIO_POWER_KEY = 3, KEY_PRESS = 100000000 /* ns */ };
 
 /* -- properties ---------------------------------------------------------------------------------------------------- */
 
-enum PropKind_ { BOOL, STR };
+enum PropKind_ { BOOL, STR, ONLY };
 
 static const struct {
     const char *name;
@@ -45,9 +45,21 @@ static NORETURN void props_help(void)
 {
     printf("properties of -M virt:\n");
     for (unsigned k = 0; k < LEN(props); k++) {
-        printf("  %-16s %s\n", props[k].name, props[k].doc);
+        printf("  %-16s %s%s\n", props[k].name, props[k].kind == ONLY ? "only " : "", props[k].doc);
     }
     exit(0);
+}
+
+/* Does words, separated by |, have the word? */
+static bool among(const char *words, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *w = words; w; w = strchr(w, '|') ? strchr(w, '|') + 1 : NULL) {
+        if (strcspn(w, "|") == n && !strncmp(w, word, n)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void props_take(VirtProps *p, const Options *o)
@@ -72,6 +84,9 @@ static void props_take(VirtProps *p, const Options *o)
                 *(bool *)field = opt_take_bool(l, props[k].name, *(bool *)field);
             } else {
                 const char *v = opt_take(l, props[k].name);
+                if (v && props[k].kind == ONLY && !among(props[k].doc, v)) {
+                    die("-M %s=%s: only %s", props[k].name, v, props[k].doc);
+                }
                 *(const char **)field = v ? v : *(const char **)field;
             }
         }
@@ -155,8 +170,10 @@ static uint64_t memory_take(const Options *o)
     for (unsigned n = 0; n < o->memory.n; n++) {
         OptList *l = &o->memory.at[n];
         size = opt_take_size(l, "size", 1 << 20, size);
-        opt_take(l, "slots");
-        opt_take(l, "maxmem");
+        uint64_t slots = opt_take_number(l, "slots", 0), most = opt_take_size(l, "maxmem", 1 << 20, 0);
+        if (slots || most > size) {
+            die("-m %s: memory cannot be added later", l->text);
+        }
         opt_rest(l);
     }
     size = ALIGN_UP(size, 1 << 20);
@@ -200,8 +217,11 @@ static void accel_take(const Options *o, EngineConfig *cfg)
         if (name && strcmp(name, "tcg")) {
             die("-accel %s: only tcg", name);
         }
-        opt_take(l, "thread");
-        opt_take(l, "split-wx");
+        const char *thread = opt_take(l, "thread");
+        if (thread && strcmp(thread, "multi")) {
+            die("-accel %s: thread is multi: a host thread for each CPU", l->text);
+        }
+        opt_take_bool(l, "split-wx", true); /* translated code is always so */
         cfg->cache_bytes = opt_take_number(l, "tb-size", cfg->cache_bytes >> 20) << 20;
         cfg->one_insn = opt_take_bool(l, "one-insn-per-tb", cfg->one_insn);
         opt_rest(l);
@@ -210,14 +230,19 @@ static void accel_take(const Options *o, EngineConfig *cfg)
 
 /* -- memory, CPUs, interrupts ------------------------------------------------------------------------------------- */
 
-static void *memory(uint64_t size)
+static void *memory(const Virt *b, uint64_t size)
 {
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) {
         die("-m: the host has no %llu MiB: %s", (unsigned long long)(size >> 20), strerror(errno));
     }
     madvise(p, size, MADV_HUGEPAGE);
-    madvise(p, size, MADV_DONTDUMP);
+    if (!b->props.dump_core) {
+        madvise(p, size, MADV_DONTDUMP);
+    }
+    if (b->props.merge && madvise(p, size, MADV_MERGEABLE) < 0) {
+        die("-M mem-merge=on: %s", strerror(errno));
+    }
     return p;
 }
 
@@ -291,8 +316,10 @@ static int64_t rtc_epoch(const Options *o)
         OptList *l = &o->rtc.at[n];
         const char *v = opt_take(l, "base");
         base = v ? v : base;
-        opt_take(l, "clock");
-        opt_take(l, "driftfix");
+        const char *clock = opt_take(l, "clock"), *fix = opt_take(l, "driftfix");
+        if ((clock && strcmp(clock, "host")) || (fix && strcmp(fix, "none"))) {
+            die("-rtc %s: clock is host, driftfix is none", l->text);
+        }
         opt_rest(l);
     }
     struct tm t = {0};
@@ -607,7 +634,7 @@ void board_new(Machine *m)
     flash_make(m, o->bios ? o->bios : b->props.firmware);
     bool firmware = b->boot.firmware || !b->boot.kernel.name; /* which with EL3 has PSCI itself */
     m->psci_conduit = m->el3 && firmware ? PSCI_OFF : m->el2 ? PSCI_SMC : PSCI_HVC;
-    mem_add_ram(m->mem, "ram", (Gpa){VIRT_RAM}, b->ram_size, memory(b->ram_size), false);
+    mem_add_ram(m->mem, "ram", (Gpa){VIRT_RAM}, b->ram_size, memory(b, b->ram_size), false);
     cpus_new(m, b, ncpus);
     interrupts_new(m, b);
     console_new(m, b->serial);
@@ -619,7 +646,7 @@ void board_new(Machine *m)
         }
     }
     if (m->el3) {
-        mem_add_ram(m->mem, "secure-ram", (Gpa){VIRT_SECURE_RAM}, VIRT_SECURE_RAM_SIZE, memory(VIRT_SECURE_RAM_SIZE), false);
+        mem_add_ram(m->mem, "secure-ram", (Gpa){VIRT_SECURE_RAM}, VIRT_SECURE_RAM_SIZE, memory(b, VIRT_SECURE_RAM_SIZE), false);
         pl061_new(m, "secure-gpio", (Gpa){VIRT_SECURE_GPIO}, gic_spi(m->gic, 0), secure_gpio, m);
     }
     console_monitors(m, b->serial);

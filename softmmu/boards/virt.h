@@ -15,7 +15,7 @@ enum { DEV_ALWAYS = 1, DEV_SECURE = 2, DEV_UART2 = 4 };
 
 typedef struct VirtProps {
     const char *gic_version, *msi, *accel, *dumpdtb, *kernel, *initrd, *append, *dtb, *firmware, *pflash[2], *ignored;
-    bool its, virtualization, secure, highmem, highmem_ecam, highmem_mmio, dtb_randomness;
+    bool its, virtualization, secure, highmem, highmem_ecam, highmem_mmio, dtb_randomness, dump_core, merge, dropped;
 } VirtProps;
 
 typedef struct Virt Virt;

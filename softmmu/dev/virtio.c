@@ -160,11 +160,13 @@ int virtio_attach(Virtio *v, const DeviceType *t, const VirtioProps *p, char *wh
         }
         return virtio_pci_attach(v, p->addr, why, n);
     }
-    if (p->bus && strncmp(p->bus, "virtio-mmio-bus.", 16)) {
+    unsigned slot = 0;
+    char rest;
+    if (p->bus && (sscanf(p->bus, "virtio-mmio-bus.%2u%c", &slot, &rest) != 1 || slot > 31)) {
         snprintf(why, n, "no bus %s (there are virtio-mmio-bus.0 to 31)", p->bus);
         return -1;
     }
-    return virtio_mmio_attach(v, p->bus ? atoi(p->bus + 16) : -1, why, n);
+    return virtio_mmio_attach(v, p->bus ? (int)slot : -1, why, n);
 }
 
 void virtio_set_status(Virtio *v, uint8_t status)
