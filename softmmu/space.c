@@ -74,10 +74,31 @@ static void serve(Mmu *m)
     __atomic_store_n(&m->served, asked, __ATOMIC_SEQ_CST);
 }
 
+/* The pages of r right behind those of the last request that waits. Under m->lock. */
+static bool merge(Mmu *m, const TlbRequest *r)
+{
+    if (!m->nqueued || m->nqueued > LEN(m->queue) || r->what != FORGET_PAGES) {
+        return false;
+    }
+    TlbRequest *last = &m->queue[m->nqueued - 1];
+    bool same = last->what == r->what && last->kinds == r->kinds && last->any_vmid == r->any_vmid && last->any_asid == r->any_asid &&
+                last->vmid == r->vmid && last->asid == r->asid;
+    if (!same || r->va != last->va + last->npages * 4096) {
+        return false;
+    }
+    last->npages += r->npages;
+    return true;
+}
+
 static void ask(Mmu *m, const TlbRequest *r)
 {
     for (;;) {
         pthread_mutex_lock(&m->lock);
+        if (merge(m, r)) {
+            __atomic_add_fetch(&m->asked, 1, __ATOMIC_SEQ_CST);
+            pthread_mutex_unlock(&m->lock);
+            break;
+        }
         /* what is about code must not be lost: it waits for room */
         bool room = m->nqueued < LEN(m->queue);
         if (room || r->what != FORGET_WRITABLE) {
@@ -101,23 +122,27 @@ static void ask(Mmu *m, const TlbRequest *r)
     engine_request(&m->cpu->h);
 }
 
-/* Does r on all vCPUs but `mine`; with wait, returns when they have done it or are out of translated code. */
-static void ask_all(SoftSpace *s, Mmu *mine, const TlbRequest *r, bool wait)
+/* Asks all vCPUs but `mine` to do r. */
+static void ask_all(SoftSpace *s, Mmu *mine, const TlbRequest *r)
 {
     unsigned n = __atomic_load_n(&s->ncpus, __ATOMIC_ACQUIRE);
-    uint64_t until[n + 1];
     for (unsigned k = 0; k < n; k++) {
         if (s->cpus[k] != mine) {
             ask(s->cpus[k], r);
-            until[k] = __atomic_load_n(&s->cpus[k]->asked, __ATOMIC_SEQ_CST);
         }
     }
-    for (unsigned k = 0; k < n && wait; k++) {
+}
+
+/* Until all others have done what they were asked so far, or are out of translated code. */
+static void tlbi_done(CpuA64 *cpu)
+{
+    SoftSpace *s = ((Mmu *)cpu->sys->mmu)->space;
+    unsigned n = __atomic_load_n(&s->ncpus, __ATOMIC_ACQUIRE);
+    for (unsigned k = 0; k < n; k++) {
         Mmu *o = s->cpus[k];
-        for (unsigned spins = 0; o != mine && engine_inside(&o->cpu->h) && __atomic_load_n(&o->served, __ATOMIC_SEQ_CST) < until[k]; spins++) {
-            if (self) {
-                serve(self);
-            }
+        uint64_t until = __atomic_load_n(&o->asked, __ATOMIC_SEQ_CST);
+        for (unsigned spins = 0; o != self && engine_inside(&o->cpu->h) && __atomic_load_n(&o->served, __ATOMIC_SEQ_CST) < until; spins++) {
+            serve(self);
             if (spins > 200) {
                 sched_yield();
             } else {
@@ -201,7 +226,7 @@ static void soft_translating(CpuHead *h, const uint8_t *code)
     uint8_t old = __atomic_exchange_n(flags, PAGE_CODE, __ATOMIC_SEQ_CST);
     if (old & PAGE_WRITABLE) {
         TlbRequest r = {.what = FORGET_WRITABLE, .host = (uintptr_t)code & ~(uintptr_t)4095};
-        ask_all(m->space, m, &r, false);
+        ask_all(m->space, m, &r);
         tlb_forget(m, &r);
     }
 }
@@ -232,9 +257,9 @@ static void memory_changed(void *arg)
     TlbRequest r = {.what = FORGET_ALL, .kinds = (1 << MMU_KINDS) - 1, .any_vmid = true};
     if (self && self->space == s) {
         tlb_forget(self, &r);
-        ask_all(s, self, &r, false);
+        ask_all(s, self, &r);
     } else {
-        ask_all(s, NULL, &r, false);
+        ask_all(s, NULL, &r);
     }
 }
 
@@ -591,7 +616,8 @@ static void tlbi(CpuA64 *cpu, A64So op, uint64_t arg)
     TlbRequest r = decode(m, op, arg, &local);
     tlb_forget(m, &r);
     if (!local) {
-        ask_all(m->space, m, &r, true);
+        ask_all(m->space, m, &r);
+        cpu->sys->tlbi_open = true;
     }
 }
 
@@ -659,6 +685,7 @@ void space_hooks(A64Hooks *h)
     h->mmu_changed = mmu_changed;
     h->level_changed = tlb_level_changed;
     h->tlbi = tlbi;
+    h->tlbi_done = tlbi_done;
     h->at = at;
     h->cache = cache;
 }

@@ -32,6 +32,7 @@ void h_sys_op(CpuA64 *cpu, uint32_t word, uint32_t so, uint64_t arg);
 void h_sys_msr_imm(CpuA64 *cpu, uint32_t word);
 void h_sys_zva_check(CpuA64 *cpu, uint32_t word);
 void h_sys_event(CpuA64 *cpu, uint32_t all);
+void h_sys_dsb(CpuA64 *cpu);
 void h_sys_svc(CpuA64 *cpu, uint32_t imm, uint64_t next);
 void h_sys_eret(CpuA64 *cpu);
 void h_sys_vm(CpuA64 *cpu, uint32_t sr, uint64_t value);

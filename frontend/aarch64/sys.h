@@ -102,7 +102,8 @@ typedef struct A64Hooks {
     /* CNTHCTL_EL2, HCR_EL2 or SCR_EL3 was written. */
     void (*told)(CpuA64 *cpu, A64Sr sr, uint64_t value);
     /* Instructions with the value of Xt. May raise a data abort. */
-    void (*tlbi)(CpuA64 *cpu, A64So op, uint64_t arg);
+    void (*tlbi)(CpuA64 *cpu, A64So op, uint64_t arg); /* sets A64Sys.tlbi_open when others have to take part */
+    void (*tlbi_done)(CpuA64 *cpu);                    /* DSB after that: returns when they have */
     void (*at)(CpuA64 *cpu, A64So op, uint64_t arg); /* leaves PAR_EL1 in reg[] */
     void (*cache)(CpuA64 *cpu, A64So op, uint64_t arg);
     /* HVC or SMC that firmware takes (PSCI conduit): true = done, X0.. hold the answer. */
@@ -136,6 +137,7 @@ typedef struct A64Sys {
     uint8_t vtimer_ctl;        /* generic timers' own */
     bool event;                /* event register of WFE */
     bool os_lock;
+    bool tlbi_open;            /* broadcast TLB maintenance that no DSB has waited for */
     uint8_t claim;             /* DBGCLAIM tags */
     struct {
         uint64_t last;         /* thread time up to which counters are right */

@@ -514,6 +514,15 @@ void h_sys_msr_imm(CpuA64 *cpu, uint32_t word)
     a64_level_changed(cpu);
 }
 
+void h_sys_dsb(CpuA64 *cpu)
+{
+    A64Sys *s = cpu->sys;
+    if (s->tlbi_open) {
+        s->tlbi_open = false;
+        s->hooks->tlbi_done(cpu);
+    }
+}
+
 void h_sys_event(CpuA64 *cpu, uint32_t all)
 {
     const A64Hooks *h = cpu->sys->hooks;

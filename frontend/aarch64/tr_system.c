@@ -268,6 +268,15 @@ static void sys_event(Tr *t, const A64 *a, int k)
     ir_call(t->b, H_sys_event, ir_iconst(t->b, I32, (uint64_t)k), 0, 0);
 }
 
+/* A DSB of loads and stores completes TLB maintenance. */
+static void sys_dsb(Tr *t, const A64 *a, int k)
+{
+    tr_barrier(t, a, 0);
+    if (t->key & KEY_THREADS && (k || (a->crm & 3) == 3)) {
+        ir_call(t->b, H_sys_dsb, 0, 0, 0);
+    }
+}
+
 static void sys_undef(Tr *t, const A64 *a, int k)
 {
     (void)k;
@@ -299,6 +308,8 @@ static const Override overrides[A64_ROW_COUNT] = {
     [ROW_wfi] = {sys_wait, 3},
     [ROW_wfet] = {sys_wait, 0x102},
     [ROW_wfit] = {sys_wait, 0x103},
+    [ROW_dsb] = {sys_dsb, 0},
+    [ROW_dsb_nxs] = {sys_dsb, 1},
     [ROW_sev] = {sys_event, 1},
     [ROW_sevl] = {sys_event, 0},
 };
