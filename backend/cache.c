@@ -287,11 +287,13 @@ static Record *find(Engine *e, uint64_t pc, uint64_t key, const uint8_t *guest)
     return r;
 }
 
-/* Linked exits are patched: their distances must lie within a line of the host's. */
+/* Distances that are patched must lie within a line of the host's: those of exits, and of what counts them. */
 static bool lines_fit(const Parts *p, unsigned nexits, const uint8_t *rx)
 {
     for (unsigned k = 0; k < nexits; k++) {
-        if (((uintptr_t)(rx + p->exits[k].at) & 63) > 60) {
+        const KeptExit *x = &p->exits[k];
+        uintptr_t at = (uintptr_t)rx + x->at, counter = at + (uintptr_t)(intptr_t)x->via + COUNTER_JUMP;
+        if ((x->at && (at & 63) > 60) || (x->via && (counter & 63) > 60)) {
             return false;
         }
     }
@@ -329,10 +331,11 @@ static Tb *place(Engine *e, CodeChunk *ch, Record *r, uint64_t pc, uint64_t key)
 {
     Parts p = parts_of(r);
     uint8_t *code = (uint8_t *)ALIGN_UP((uintptr_t)ch->code, 16), *data = (uint8_t *)ALIGN_UP((uintptr_t)ch->data, 16);
-    for (unsigned n = 0; n < 4 && !lines_fit(&p, r->nexits, codebuf_rx(&e->code, code)); n++) {
+    unsigned n = 0;
+    for (; n < 4 && !lines_fit(&p, r->nexits, codebuf_rx(&e->code, code)); n++) {
         code += 16;
     }
-    if (data + sizeof(Tb) + sizeof(Exit) * r->nexits + r->bytes + 64 > (uint8_t *)(ch->tbs - ch->ntbs - 1) ||
+    if (n == 4 || data + sizeof(Tb) + sizeof(Exit) * r->nexits + r->bytes + 64 > (uint8_t *)(ch->tbs - ch->ntbs - 1) ||
         code + r->size + 64 > ch->code_end) {
         return NULL;
     }
