@@ -115,7 +115,7 @@ const char *drive_open(Machine *m, OptList *o)
     Drive *d = add(o->option, opt_take(o, "id"));
     bool cdrom = media && !strcmp(media, "cdrom"), spare = opt_take_bool(o, "auto-read-only", false);
     BlockOptions b = {.format = format_of(o->option, opt_take(o, "format")),
-                      .readonly = opt_take_bool(o, "readonly", cdrom) | opt_take_bool(o, "read-only", false),
+                      .readonly = opt_take_bool(o, "read-only", opt_take_bool(o, "readonly", cdrom)),
                       .snapshot = opt_take_bool(o, "snapshot", m->options->snapshot),
                       .unmap = unmap(o->option, opt_take(o, "discard"))};
     cache_mode(opt_take(o, "cache"), &b);
