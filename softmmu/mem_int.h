@@ -10,6 +10,7 @@ enum { PAGE_CODE = 1, PAGE_WRITABLE = 2 };
 
 struct MemRegion {
     MemRegion *next; /* in the order of addition */
+    MemRegion *next_memory;
     const char *name;
     uint64_t base, size;
     void *host;      /* NULL: registers only */
@@ -23,22 +24,17 @@ struct MemRegion {
 
 typedef struct MemRange {
     uint64_t base, last;
+    uint64_t start; /* where the region begins: a region's own base may change meanwhile */
     MemRegion *region;
 } MemRange;
-
-typedef struct MemView {
-    struct MemView *older;
-    unsigned n, large; /* the largest memory: looked at first */
-    MemRange ranges[];
-} MemView;
 
 static inline bool mem_shows_host(const MemRegion *r, bool write)
 {
     return r->host && (r->kind == MEM_RAM || (!write && (r->kind == MEM_ROM || __atomic_load_n(&r->direct, __ATOMIC_RELAXED))));
 }
 
-/* What lies at an address, or NULL. Any thread. */
-const MemRange *mem_range(PhysMem *m, uint64_t at);
+/* *to: what lies at an address; false: nothing. Any thread, but not one that holds the map's lock (MemChangeFn does not). */
+bool mem_range(PhysMem *m, uint64_t at, MemRange *to);
 /* Host address of a byte whose whole 4 KiB page is one region's memory that can be read (written) there, else NULL. General
  * registers only. *flags: of the page. */
 void *mem_direct(PhysMem *m, uint64_t at, bool write, uint8_t **flags);

@@ -1,6 +1,8 @@
 /* t_mem_map.c - the map of physical addresses: overlaps, moves, flash, copies across regions, single accesses. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
 
 #include "mem_int.h"
 
@@ -96,6 +98,60 @@ Test(mem_map, overlaps_and_moves)
     mem_move(m, d, (Gpa){~(uint64_t)0xff}, true); /* the last bytes there are */
     cr_expect_eq(get(m, ~(uint64_t)7, 8, &ok), 5);
     cr_expect(ok);
+}
+
+enum { MOVES = 200000 };
+static uint64_t outside;
+
+static bool moving_read(void *dev, uint64_t offset, unsigned size, uint64_t *value, MemAttrs attrs)
+{
+    (void)dev;
+    (void)attrs;
+    outside += offset + size > 0x100;
+    *value = 6;
+    return true;
+}
+
+typedef struct Mover {
+    PhysMem *m;
+    MemRegion *region;
+    uint32_t done;
+} Mover;
+
+static void *mover(void *arg)
+{
+    Mover *v = arg;
+    for (unsigned k = 0; k < MOVES; k++) {
+        mem_move(v->m, v->region, (Gpa){0x50000 + (uint64_t)(k % 1000) * 0x80}, k % 7 != 0);
+    }
+    __atomic_store_n(&v->done, 1, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+/* A guest may move a BAR for ever, while another of its CPUs reads there: nothing is left behind, no offset is wrong. */
+Test(mem_map, moved_for_ever)
+{
+    static const MmioOps moving = {moving_read, NULL};
+    PhysMem *m = mem_new();
+    mem_add_ram(m, "ram", (Gpa){0x10000}, sizeof ram, ram, false);
+    for (unsigned k = 0; k < 40; k++) { /* more than there was room for at first */
+        mem_add_mmio(m, "dev", (Gpa){0x100000 + k * 0x1000}, 0x100, &ops, (void *)5);
+    }
+    Mover v = {m, mem_add_mmio(m, "bar", (Gpa){0x50000}, 0x100, &moving, NULL), 0};
+    pthread_t thread;
+    size_t before = mallinfo2().uordblks;
+    cr_assert_eq(pthread_create(&thread, NULL, mover, &v), 0);
+    uint64_t found = 0, wrong = 0;
+    for (uint64_t n = 0; !__atomic_load_n(&v.done, __ATOMIC_ACQUIRE); n++) {
+        bool ok;
+        found += get(m, 0x50000 + n % 1000 * 0x80 + 0xf8, 8, &ok) == 6 && ok;
+        wrong += get(m, 0x110008, 4, &ok) != 5;
+    }
+    pthread_join(thread, NULL);
+    cr_expect_gt(found, 0);
+    cr_expect_eq(wrong, 0);
+    cr_expect_eq(outside, 0);
+    cr_expect_lt(mallinfo2().uordblks, before + 100000);
 }
 
 Test(mem_map, copies)
