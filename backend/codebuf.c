@@ -2,6 +2,7 @@
  *
  * Layout of the reservation:  [ code, rx | data, private rw ]  and, elsewhere, [ code, rw ]. Translated code
  * reaches its data (Exits) relative to rip. No page is ever writable and executable in the same mapping.
+ * A full chunk whose regions have all been removed is used again (codebuf_reuse).
  * fork: the memory object is shared by both processes from then on, and neither writes to it any more. At its first write
  * a process maps a new object as its rw view; a block is copied there, and rx remapped, when something in it is to be
  * written (codebuf_writable). Threads that run there meanwhile see the same bytes under the same addresses. So rx
@@ -135,15 +136,68 @@ void codebuf_ahead(CodeChunk *ch)
 void codebuf_give(CodeBuf *c, CodeChunk *ch, bool full)
 {
     __atomic_store_n(&c->taken, c->taken - 1, __ATOMIC_RELEASE);
+    ch->full = full;
     if (!full) {
         ch->next = c->idle;
         c->idle = ch;
+    } else {
+        c->dead += ch->live == 0;
     }
+}
+
+/* Does the return stack lead into the chunk's code? */
+static bool returns_to(const CodeBuf *c, const CodeChunk *ch, const CpuHead *cpu)
+{
+    const uint8_t *start = c->rx + STUB_BYTES + (size_t)(ch - c->chunks) * CODE_CHUNK;
+    for (const uint8_t *const *sp = cpu->ret_sp; (const void *)sp < cpu->ret_base; sp++) {
+        if (*sp >= start && *sp < start + CODE_CHUNK) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Empties a dead chunk. Whoever holds an Exit sees engine_flushes change. */
+static void reuse(Engine *e, CodeChunk *ch)
+{
+    CodeBuf *c = &e->code;
+    size_t off = STUB_BYTES + (size_t)(ch - c->chunks) * CODE_CHUNK;
+    for (uint32_t k = 0; k < ch->ntbs; k++) {
+        Tb *tb = ch->tbs[-1 - (int)k];
+        for (unsigned n = 0; n < tb->nexits; n++) {
+            if (tb->exits[n].to) {
+                tb_unlink(e, &tb->exits[n]);
+            }
+        }
+    }
+    __atomic_store_n(&ch->ntbs, 0, __ATOMIC_RELEASE);
+    ch->code = c->rw + off;
+    ch->data = c->data + off;
+    ch->full = false;
+    ch->next = c->idle;
+    c->idle = ch;
+    c->dead--;
+    __atomic_store_n(&c->reused, c->reused + 1, __ATOMIC_RELAXED);
+}
+
+void codebuf_reuse(Engine *e, const CpuHead *cpu)
+{
+    CodeBuf *c = &e->code;
+    engine_lock(e);
+    bool may = c->dead && !c->idle && !c->shared && !e->cfg.soft && e->ncpus == 1 && e->cpus[0] == cpu;
+    for (uint32_t k = 0; may && k < c->used; k++) {
+        CodeChunk *ch = &c->chunks[k];
+        if (ch->full && !ch->live && !returns_to(c, ch, cpu)) {
+            reuse(e, ch);
+            break;
+        }
+    }
+    engine_unlock(e);
 }
 
 void codebuf_reset(CodeBuf *c)
 {
-    c->used = 0;
+    c->used = c->dead = 0;
     c->idle = NULL;
     if (c->shared) {
         take_blocks(c, c->rw, STUB_BYTES, true);

@@ -305,6 +305,7 @@ Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key, uint64_
             engine_lock(e);
             codebuf_give(&e->code, ch, true);
             engine_unlock(e);
+            codebuf_reuse(e, cpu);
             ch = engine_take_chunk(e, cpu);
             continue;
         }

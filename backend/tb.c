@@ -138,6 +138,7 @@ void tb_publish(Engine *e, Tb *tb)
     }
     Tb **h = tb_list(e->hash, tb->at, tb->key), **p = place_list(e->places, tb_first(tb));
     uint32_t length = tb->before + tb->nbytes;
+    codebuf_chunk(&e->code, tb->entry)->live++;
     e->longest = length > e->longest ? length : e->longest;
     tb->place_next = *p;
     *p = tb;
@@ -161,6 +162,8 @@ void tb_remove(Engine *e, Tb *tb)
     drop(tb_list(e->hash, tb->at, tb->key), tb, offsetof(Tb, hash_next));
     drop(place_list(e->places, tb_first(tb)), tb, offsetof(Tb, place_next));
     e->ntbs--;
+    CodeChunk *ch = codebuf_chunk(&e->code, tb->entry);
+    e->code.dead += --ch->live == 0 && ch->full;
     count_lines(e, tb, -1);
     __atomic_store_n(&tb->dead, true, __ATOMIC_SEQ_CST); /* before the jump caches are looked at: engine_run */
     tb_unlink_in(e, tb);

@@ -84,6 +84,8 @@ typedef struct CodeChunk {
     uint8_t *data, *data_end;
     Tb **tbs;                 /* end of the array of Tbs, one past the oldest */
     uint32_t ntbs;
+    uint32_t live;            /* Tbs of it in the tables */
+    bool full;                /* no more will be compiled into it */
     uint8_t *code_ready, *data_ready; /* the kernel has been asked for the pages up to here */
     uint64_t kept;            /* pc of the region that cache_load looked for last, if code there is kept at all */
     void *record;             /* of the last region, to be committed to the cache on disk; or NULL */
@@ -126,6 +128,8 @@ typedef struct CodeBuf {
     uint32_t nchunks, used; /* chunks there are, handed out */
     CodeChunk *chunks, *idle;
     unsigned taken;        /* chunks that are being written */
+    unsigned dead;         /* full ones without a live Tb */
+    uint64_t reused;       /* times that one of those became a new one */
     bool shared;           /* with a forked process, in blocks that are not `own` */
     bool old_rw;           /* nothing was written since the fork */
     uint64_t *own;         /* bit per block: in this process's newest object */
@@ -221,7 +225,7 @@ static inline int32_t engine_first_count(const Engine *e)
 }
 static inline uint64_t engine_flushes(const Engine *e)
 {
-    return __atomic_load_n(&e->stats.flushes, __ATOMIC_RELAXED);
+    return __atomic_load_n(&e->stats.flushes, __ATOMIC_RELAXED) + __atomic_load_n(&e->code.reused, __ATOMIC_RELAXED);
 }
 
 /* tb.c */
@@ -253,6 +257,8 @@ void tb_unlink_in(Engine *e, Tb *tb);      /* lock held: all exits that go to tb
 int codebuf_init(CodeBuf *c, size_t size);
 CodeChunk *codebuf_take(Engine *e);        /* an idle chunk, or NULL when the memory is full; takes the lock */
 void codebuf_give(CodeBuf *c, CodeChunk *ch, bool full); /* lock held: back to the idle ones, or to nobody */
+/* Makes a dead chunk idle when there is no idle one, and this is the only thread, which is in engine_run: JITs' code comes and goes. */
+void codebuf_reuse(Engine *e, const CpuHead *cpu);
 void codebuf_ahead(CodeChunk *ch);         /* there are pages for what is written next */
 void codebuf_reset(CodeBuf *c);            /* all chunks are free again */
 /* Lock held. After a fork: the block of `at` (rw) may be written. */
@@ -260,6 +266,11 @@ void codebuf_writable(CodeBuf *c, const uint8_t *at);
 /* Is a link worth the copy of a block? A forked process often runs another program before it has repeated anything. */
 bool codebuf_links(CodeBuf *c, const uint8_t *at);
 void codebuf_forked(CodeBuf *c);           /* lock held, in both processes */
+/* The chunk of code at rx. */
+static inline CodeChunk *codebuf_chunk(const CodeBuf *c, const uint8_t *rx)
+{
+    return &c->chunks[(size_t)(rx - c->rx - STUB_BYTES) / CODE_CHUNK];
+}
 static inline uint8_t *codebuf_rx(const CodeBuf *c, const uint8_t *rw)
 {
     return c->rx + (rw - c->rw);
