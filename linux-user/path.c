@@ -1,8 +1,9 @@
 /* path.c - -L: absolute names are looked for under a prefix first, as QEMU does.
  *
  * Only names that exist there are redirected, so the guest still sees the host's /tmp, and never the root itself, since
- * who opens that goes down from there by descriptors, perhaps to a file of the host. /proc, /sys and /dev are the
- * host's in any case: a copied system has empty folders of these names. A symbolic link under
+ * who opens that goes down from there by descriptors, perhaps to a file of the host. For the same reason an empty folder
+ * under the prefix (/tmp, /run, /home in a copied system) does not hide the host's folder of that name. /proc, /sys and
+ * /dev are the host's in any case. A symbolic link under
  * the prefix that leads to an absolute name is followed inside the prefix (Debian's /usr/bin/awk needs that).
  */
 #include <stdio.h>
@@ -10,7 +11,7 @@
 #include "user.h"
 
 enum { AT_FDCWD_ = -100, F_OK_ = 0, AT_SYMLINK_NOFOLLOW_ = 0x100, S_IFMT_ = 0170000,
-       S_IFLNK_ = 0120000, O_PATH_CLOEXEC = 010000000 | 02000000,
+       S_IFLNK_ = 0120000, S_IFDIR_ = 040000, O_PATH_CLOEXEC = 010000000 | 02000000,
        O_DIR = 0200000, RESOLVE_IN_ROOT_ = 0x10, PATH_SIZE = 4096 };
 
 static char prefix[PATH_SIZE];
@@ -83,6 +84,27 @@ static bool is_kernels(const char *path)
     return false;
 }
 
+/* Is dir, with that many links, a folder without entries? */
+static bool is_empty(const char *dir, uint64_t links)
+{
+    uint8_t entries[1024];
+    if (links > 2) { /* folders in it */
+        return false;
+    }
+    int64_t fd = raw_call(__NR_open, dir, 02000000 /* O_CLOEXEC */ | O_DIR, 0), n = -1;
+    if (fd >= 0) {
+        n = raw_call(__NR_getdents64, fd, entries, sizeof entries);
+        raw_call(__NR_close, fd);
+    }
+    return n >= 0 && n <= 48; /* . and .. have 24 bytes each */
+}
+
+static bool is_folder(const char *path)
+{
+    uint32_t st[36];
+    return raw_call(__NR_newfstatat, AT_FDCWD_, path, st, 0) == 0 && (st[6] & S_IFMT_) == S_IFDIR_;
+}
+
 const char *prefix_path(const char *path, char *buf)
 {
     size_t n = strlen(path);
@@ -97,6 +119,9 @@ const char *prefix_path(const char *path, char *buf)
     uint32_t st[36];
     if (raw_call(__NR_newfstatat, AT_FDCWD_, buf, st, AT_SYMLINK_NOFOLLOW_) < 0) {
         return path; /* most names that are asked for do not exist: one call for those */
+    }
+    if ((st[6] & S_IFMT_) == S_IFDIR_ && is_empty(buf, st[4] | (uint64_t)st[5] << 32) && is_folder(path)) {
+        return path;
     }
     bool link = (st[6] & S_IFMT_) == S_IFLNK_;
     if (!link || raw_call(__NR_faccessat, AT_FDCWD_, buf, F_OK_) == 0) {

@@ -230,6 +230,13 @@ static int64_t get_registers(const Thread *o, uint64_t kind, uint64_t where)
     return put_user(iov[0], regs, iov[1]) < 0 || put_user(where, iov, sizeof iov) < 0 ? -EFAULT : 0;
 }
 
+static void refused(uint64_t request, const char *why)
+{
+    if (log_on(LOG_unimp)) {
+        log_printf("ptrace request 0x%llx refused: %s\n", (unsigned long long)request, why);
+    }
+}
+
 int64_t sys_ptrace(Thread *t, uint64_t a[6])
 {
     enum { TRACEME, PEEKTEXT, PEEKDATA, POKETEXT = 4, POKEDATA, CONT = 7, KILL, ATTACH = 16, DETACH,
@@ -244,7 +251,6 @@ int64_t sys_ptrace(Thread *t, uint64_t a[6])
     case CONT:
     case KILL:
     case DETACH:
-    case SYSCALL:
     case SETOPTIONS:
     case GETEVENTMSG:
     case GETSIGINFO:
@@ -254,6 +260,12 @@ int64_t sys_ptrace(Thread *t, uint64_t a[6])
     case GETSIGMASK:
     case SETSIGMASK:
         return sys_host6(t, __NR_ptrace, a);
+    case SYSCALL:
+        if (raw_call(__NR_kill, (int)a[1], 0) == -ESRCH) {
+            return -ESRCH;
+        }
+        refused(a[0], "the stops would be at armx's calls");
+        return -EIO;
     default:
         if (a[0] >= ARCHES_END && (a[0] < SETOPTIONS || a[0] > SETSIGMASK)) {
             return sys_host6(t, __NR_ptrace, a); /* no such request */
@@ -265,9 +277,7 @@ int64_t sys_ptrace(Thread *t, uint64_t a[6])
         if ((int)a[1] <= 0 || raw_call(__NR_kill, a[1], 0) == -ESRCH) {
             return -ESRCH;
         }
-        if (log_on(LOG_unimp)) {
-            log_printf("ptrace request 0x%llx refused: registers of another process would be armx's\n", (unsigned long long)a[0]);
-        }
+        refused(a[0], "registers of another process would be armx's");
         return -EPERM;
     }
     if (a[0] == GETREGSET) {

@@ -30,6 +30,10 @@ scenario()
     p dirname /x/y/z
     p test -L d/link && echo is a link
     p rm -rf e/moved
+    # An empty folder under -L does not hide the machine's.
+    t=$(p mktemp -d)
+    p find "${t%/*}" -maxdepth 1 -name "${t##*/}" | p wc -l
+    p rmdir "$t"
     p rmdir a
     p tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf t.tar a d
     p sha256sum t.tar
