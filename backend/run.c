@@ -57,7 +57,7 @@ Engine *engine_new(const EngineConfig *cfg)
     e->fe = cfg->fe;
     e->cfg.loops = cfg->loops && !cfg->one_insn && !cfg->max_insns;
     e->loops_first = cfg->loop_hot != 0;
-    e->cfg.loop_hot = cfg->loop_hot && cfg->loop_hot < INT32_MAX ? cfg->loop_hot : LOOP_HOT;
+    e->cfg.loop_hot = cfg->loop_hot && cfg->loop_hot < INT32_MAX ? cfg->loop_hot : LOOP_LOOK;
     if (tb_init(e) < 0) {
         return NULL;
     }

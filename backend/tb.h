@@ -63,6 +63,7 @@ struct Tb {
     bool no_loop;         /* tier 2 can do nothing for it */
     uint8_t tier;
     uint8_t stage, entries; /* how near tier 2 is (LOOP_*), and how often the loop was entered while watched */
+    uint64_t since;         /* CPU time of the process when the stage began, in ns */
     const uint8_t *slots; /* tier 2: slot of each general register; NULL: as everywhere */
     Exit *exits;
     Fault *faults;
@@ -106,8 +107,9 @@ enum {
     REGION_INSNS = 48,       /* guest instructions per tier-1 region */
     LOOP_IR_CAP = 12 * 1024, /* the same for a tier-2 region */
     LOOP_INSNS = 512,
-    LOOP_LOOK = 500,         /* jumps back until a loop's shape is looked at */
-    LOOP_HOT = 60000,        /* after that, until it is hot */
+    LOOP_LOOK = 500,         /* jumps back until a loop's shape is looked at; then as many and more in each LOOP_COUNTED */
+    LOOP_REGIONS = 4096,     /* as long as there are no more of tier 1, loops are looked for */
+    LOOP_SHARE = 64,         /* what takes less of the time than 1 / that is not hot */
     WATCH_ENTRIES = 32,      /* a loop that is entered that often within so many rounds stays in tier 1: what a region's */
     WATCH_ROUNDS = 8 * WATCH_ENTRIES, /* edges cost would not come back */
     RET_STACK = 256 * 1024,  /* bytes of a host return stack */
@@ -118,7 +120,7 @@ enum {
 };
 
 /* Tb.stage */
-enum { LOOP_NEW, LOOP_COUNTED /* its shape is good */, LOOP_WATCHED };
+enum { LOOP_NEW, LOOP_COUNTED /* its shape is good */, LOOP_WATCHED = LOOP_COUNTED + 4, LOOP_NOW };
 
 typedef struct CodeBuf {
     int fd;
@@ -219,6 +221,12 @@ static inline uint64_t engine_added_key(const Engine *e)
     return __atomic_load_n(&e->add_key, __ATOMIC_RELAXED);
 }
 /* What Exit.count begins with. */
+/* Are jumps back counted that are translated now? Not those of a program that is large already: it has thousands of loops that
+ * take no time, and counting takes more than the few regions among them give back. */
+static inline bool engine_counts(const Engine *e)
+{
+    return e->cfg.loops && (e->loops_first || e->ntbs < LOOP_REGIONS);
+}
 static inline int32_t engine_first_count(const Engine *e)
 {
     return e->loops_first ? (int32_t)e->cfg.loop_hot : LOOP_LOOK;

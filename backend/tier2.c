@@ -1,8 +1,9 @@
 /* tier2.c - hot loops: counted in tier 1, translated as a whole, put in the place of the region at their head.
  *
  * A jump back in tier 1 (an exit_pc or exit_if to a lower address) is linked by way of its stub, which counts. Below zero the
- * stub leaves to the dispatcher, which comes here: first, soon, for the shape, so that most of what is no loop is not
- * counted for long; when it is hot, to watch how often the loop is entered for so many rounds; then it is translated.
+ * stub leaves to the dispatcher, which comes here: first, soon, for the shape; then a few times to see whether it takes much
+ * of the time; at last, to watch how often the loop is entered for so many rounds. Counting has its price in programs
+ * with thousands of loops, so that most are not counted for long. What remains is translated.
  * That is done by the thread that found it hot, for no
  * longer than a share of the time that the program has run: a thread of its own would be seen by the guest (unshare,
  * setns, /proc, the end of the last task), and CPU time counts the same.
@@ -142,11 +143,12 @@ static bool begin(Engine *e)
 /* With the work memory: what to do with tb, whose jumps back have been counted. NULL: as before. */
 static Tb *look(Engine *e, CpuHead *cpu, Tb *tb, int stage)
 {
-    if (stage != LOOP_NEW) {
+    if (stage == LOOP_NOW) {
         tb->no_loop = true; /* whatever comes out, it is not done twice */
         return translate(e, cpu, tb->pc, tb->key);
     }
     if (e->fe->is_loop(e->cfg.space, gva(tb->pc), LOOP_INSNS, e->loop_work, LOOP_IR_CAP)) {
+        tb->since = cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
         tb->stage = LOOP_COUNTED;
     } else {
         tb->no_loop = true;
@@ -155,28 +157,48 @@ static Tb *look(Engine *e, CpuHead *cpu, Tb *tb, int stage)
     return NULL;
 }
 
+static int32_t rounds_of(int stage)
+{
+    return LOOP_LOOK << 2 * (stage - LOOP_COUNTED);
+}
+
+/* The next stage of a loop of good shape; lock held. A loop is worth a region when it takes its share of the time, again and
+ * again, and goes on for some rounds each time. Others, the most of large programs, are not counted any longer. */
+static void next_stage(Engine *e, Exit *x, Tb *tb)
+{
+    uint64_t now = cpu_ns(CLOCK_PROCESS_CPUTIME_ID), work = (uint64_t)rounds_of(tb->stage) * tb->ninsns / 4; /* in ns */
+    if (work < (now - tb->since) / LOOP_SHARE) {
+        tb->no_loop = true;
+        x->via = 0;
+        return;
+    }
+    tb->since = now;
+    if (++tb->stage < LOOP_WATCHED) {
+        x->count = rounds_of(tb->stage);
+        return;
+    }
+    tb_unlink_in(e, tb);
+    tb->entries = 0;
+    x->count = WATCH_ROUNDS;
+}
+
 Tb *tier2_hot(Engine *e, CpuHead *cpu, Exit *x, Tb *tb)
 {
     engine_lock(e);
-    bool mine = tb->tier == 1 && !tb->no_loop;
-    int stage = e->loops_first ? LOOP_WATCHED : tb->stage;
+    int stage = e->loops_first || tb->stage == LOOP_WATCHED ? LOOP_NOW : tb->stage;
+    bool mine = false;
     x->count = (int32_t)e->cfg.loop_hot;
     if (e->code.shared) { /* a forked process copies no code for this, until it has enough of its own */
         engine_unlock(e);
         return tb;
     }
     tb_unlink(e, x);
-    if (!mine) {
+    if (tb->tier != 1 || tb->no_loop) {
         x->via = 0;
-    } else if (stage == LOOP_COUNTED) {
-        tb_unlink_in(e, tb);
-        tb->stage = LOOP_WATCHED;
-        tb->entries = 0;
-        x->count = WATCH_ROUNDS;
-        mine = false;
-    } else {
+    } else if (stage == LOOP_NEW || stage == LOOP_NOW) {
         mine = affordable(e) && begin(e);
-        tb->stage = mine || stage == LOOP_NEW ? tb->stage : LOOP_COUNTED; /* later, if it is still one then */
+    } else {
+        next_stage(e, x, tb);
     }
     engine_unlock(e);
     if (!mine) {

@@ -81,7 +81,7 @@ void exit_goto(Lower *l, uint8_t *at, int block)
 /* Jumps back in tier 1 are counted. */
 static void count_jumps(Lower *l, Exit *x)
 {
-    if (l->e->cfg.loops && l->r->tier == 1 && x->pc <= l->guest_pc) {
+    if (engine_counts(l->e) && l->r->tier == 1 && x->pc <= l->guest_pc) {
         x->count = engine_first_count(l->e);
     }
 }

@@ -40,7 +40,7 @@ static bool takes_all(const Rule *r, IrType ty)
         return false;
     }
     for (unsigned k = 0; k < 3 && !r->own; k++) {
-        if (r->src[k] >= S_I && r->src[k] < S_X) {
+        if (r->src[k] >= S_SHL && r->src[k] < S_X) {
             return false;
         }
     }
