@@ -6,8 +6,8 @@
  * key, the place within the page and the guest bytes, which are compared one by one: no name, date or inode of any file matters,
  * and code that has changed is simply not found. The guest's address need not be the same: notes say what moves (cache.h).
  *
- * Room is taken by an atomic addition to Head.used; a record is complete, with a sum, before it is linked into its list, by
- * compare and swap. The lists only grow, at their heads. A record whose writer died is in no list; one that never reached the disk has
+ * Room is taken by an atomic addition to Head.used; a record is complete, with a sum, before its number is put into the table, by
+ * compare and swap. Nothing in the table changes again. A record whose writer died is not in it; one that never reached the disk has
  * a wrong sum. The file has its disk space before it is used (Head.limit), so that a full disk is no SIGBUS. It grows when
  * it is opened; a full one is replaced by an empty one. Who makes a new one removes those that are old.
  * Not trusted: a file, or a folder, that is not this user's own or that others may write to.
@@ -31,12 +31,14 @@
 
 enum {
     UNIT = 16,               /* records begin at multiples of it */
-    LIST_BITS = 17,
+    SLOT_BITS = 18,
+    PROBES = 64,             /* slots from its first one on, in one of which a record is */
+    NUMBER_BITS = 24,        /* of a record, in units; above it are bits of its hash */
     STEP = 32 << 20,         /* the file grows by this much */
-    CHAIN_MAX = 64,          /* records of a list that are looked at */
     WINDOW_BITS = 16,        /* the kernel maps so much of a file at once (fault_around_bytes) */
     WINDOWS_MAX = 24,
-    CACHE_BYTES = 512 << 20  /* of address space, and at most on disk */
+    AHEAD = 64 * 1024,       /* pages for new records come in runs */
+    CACHE_BYTES = 128 << 20  /* of address space, and at most on disk */
 };
 #define MOVABLE ((uint64_t)1 << 34) /* addresses above have the same form in code, wherever it is */
 
@@ -44,12 +46,12 @@ typedef struct Head {
     char magic[16];
     uint64_t name;           /* what it is for */
     uint64_t used, limit;    /* bytes; records fit below limit */
-    uint32_t lists[1 << LIST_BITS] __attribute__((aligned(4096))); /* by hash: the newest record, in units */
+    uint32_t slots[1 << SLOT_BITS] __attribute__((aligned(4096))); /* by hash; 0 = none */
 } Head;
-static const char magic[16] = "armx-cache-0002";
+static const char magic[16] = "armx-cache-0003";
 
 typedef struct Record {
-    uint32_t next, bytes;    /* of the list; of the record */
+    uint32_t bytes, zero;
     uint64_t sum;            /* of all that follows */
     uint64_t hash, key, pc, image; /* image: where armx was */
     uint32_t code, data;     /* where the region was, from the begin of the code buffer; of data */
@@ -69,6 +71,7 @@ struct TbCache {
     Head *head;
     bool writable;
     uint64_t next;     /* where the record after the last one found is: a program's next start asks in the same order */
+    uint64_t ready;    /* new records up to there have their pages */
     unsigned nwindows; /* of the file, that were touched since all were given back */
     uint64_t windows[(CACHE_BYTES >> WINDOW_BITS) / 64];
 };
@@ -134,6 +137,17 @@ static uint64_t hash_of(uint64_t pc, uint64_t key, const uint8_t *code)
     return mix(mix(mix(0, pc % 4096), key), first);
 }
 
+static uint32_t *slot_of(Head *h, uint64_t hash, unsigned n)
+{
+    return &h->slots[((hash >> (64 - SLOT_BITS)) + n) % (1u << SLOT_BITS)];
+}
+
+/* Tells most other records with the same slot apart, without a look at them. */
+static uint32_t tag_of(uint64_t hash)
+{
+    return (uint32_t)hash << NUMBER_BITS;
+}
+
 static bool may_keep(const Engine *e, uint64_t pc, uint64_t key)
 {
     const Space *s = e->cfg.space;
@@ -164,8 +178,9 @@ static void touch(TbCache *c, uint64_t at)
     }
     unsigned n = __atomic_load_n(&c->nwindows, __ATOMIC_RELAXED) + 1;
     if (n > WINDOWS_MAX) {
-        madvise(c->head, CACHE_BYTES, MADV_DONTNEED); /* what was written stays written */
+        madvise(c->head + 1, CACHE_BYTES - sizeof(Head), MADV_DONTNEED); /* what was written stays written */
         memset(c->windows, 0, sizeof c->windows);
+        c->ready = 0;
         was = 0;
         n = 1;
     }
@@ -185,7 +200,13 @@ static Record *take_room(TbCache *c, size_t bytes)
         }
     } while (!__atomic_compare_exchange_n(&h->used, &used, used + bytes, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
     touch(c, used);
-    return (Record *)((uint8_t *)h + used);
+    uint8_t *r = (uint8_t *)h + used;
+    if (used + bytes > c->ready || used + AHEAD < c->ready) { /* in one piece is cheaper than page by page */
+        uint64_t end = used + AHEAD < h->limit ? used + AHEAD : h->limit;
+        c->ready = end;
+        madvise((void *)ALIGN_DOWN((uintptr_t)r, 4096), (size_t)(end - ALIGN_DOWN(used, 4096)), MADV_POPULATE_WRITE);
+    }
+    return (Record *)r;
 }
 
 void *cache_record(Engine *e, const CodeChunk *ch, const Tb *tb, const IrRegion *ir, unsigned bound, unsigned nrecipes, const uint32_t *notes,
@@ -233,13 +254,16 @@ void *cache_record(Engine *e, const CodeChunk *ch, const Tb *tb, const IrRegion 
 
 void cache_commit(Engine *e, void *record)
 {
-    Record *r = record;
+    const Record *r = record;
     Head *h = e->cache->head;
-    uint32_t *list = &h->lists[r->hash >> (64 - LIST_BITS)], first = __atomic_load_n(list, __ATOMIC_RELAXED);
-    do {
-        r->next = first;
-    } while (!__atomic_compare_exchange_n(list, &first, (uint32_t)(((uint8_t *)r - (uint8_t *)h) / UNIT), false, __ATOMIC_RELEASE,
-                                          __ATOMIC_RELAXED));
+    uint32_t value = (uint32_t)(((const uint8_t *)r - (const uint8_t *)h) / UNIT) | tag_of(r->hash);
+    for (unsigned n = 0; n < PROBES; n++) {
+        uint32_t *slot = slot_of(h, r->hash, n), none = 0;
+        if (!__atomic_load_n(slot, __ATOMIC_RELAXED) &&
+            __atomic_compare_exchange_n(slot, &none, value, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+            return;
+        }
+    }
 }
 
 /* -- using ----------------------------------------------------------------------------------------------------- */
@@ -273,12 +297,16 @@ static Record *find(Engine *e, uint64_t pc, uint64_t key, const uint8_t *guest)
     Record *r = record_at(c, at, limit);
     uint8_t page = page_kind(e, pc);
     bool found = r && r->hash == h && same(r, pc, key, guest, page);
-    if (!found) {
-        at = (uint64_t)__atomic_load_n(&c->head->lists[h >> (64 - LIST_BITS)], __ATOMIC_ACQUIRE) * UNIT;
-    }
-    for (unsigned n = 0; !found && n < CHAIN_MAX && (r = record_at(c, at, limit)) != NULL; n++) {
-        found = r->hash == h && same(r, pc, key, guest, page);
-        at = found ? at : (uint64_t)r->next * UNIT;
+    for (unsigned n = 0; !found && n < PROBES; n++) {
+        uint32_t value = __atomic_load_n(slot_of(c->head, h, n), __ATOMIC_ACQUIRE);
+        if (!value) {
+            break;
+        }
+        if ((value ^ tag_of(h)) >> NUMBER_BITS == 0) {
+            at = (uint64_t)(value & ((1u << NUMBER_BITS) - 1)) * UNIT;
+            r = record_at(c, at, limit);
+            found = r && r->hash == h && same(r, pc, key, guest, page);
+        }
     }
     if (!found) {
         return NULL;
@@ -466,7 +494,7 @@ static int create(int dir, const char *name, uint64_t id)
     }
     Head h = {.name = id, .used = ALIGN_UP(sizeof h, UNIT), .limit = ALIGN_UP(sizeof h, STEP)};
     memcpy(h.magic, magic, sizeof magic);
-    if (!extend(fd, 0, h.limit) || pwrite(fd, &h, offsetof(Head, lists), 0) != (ssize_t)offsetof(Head, lists) ||
+    if (!extend(fd, 0, h.limit) || pwrite(fd, &h, offsetof(Head, slots), 0) != (ssize_t)offsetof(Head, slots) ||
         renameat(dir, temporary, dir, name) < 0) {
         unlinkat(dir, temporary, 0);
         close(fd);

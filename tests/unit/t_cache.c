@@ -269,12 +269,12 @@ Test(cache, bad_files)
     size_t size = (size_t)st.st_size;
     uint8_t *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     cr_assert_neq(p, MAP_FAILED);
-    size_t records = 4096 + (4u << 17);
+    size_t records = 4096 + (4u << 18);
     unsigned before = taken(NULL, BYTES);
-    p[records + 100] ^= 1;
+    p[records + 100] ^= 1; /* of the first record */
     cr_assert_eq(taken(NULL, BYTES), before - 1, "a wrong sum");
     for (size_t k = 4096; k < records; k++) {
-        p[k] ^= (uint8_t)(k * 37 >> 3); /* lists that lead anywhere */
+        p[k] ^= (uint8_t)(k * 37 >> 3); /* numbers of anything */
     }
     taken(NULL, BYTES);
     memset(p + 4096, 0xff, records - 4096);
