@@ -44,7 +44,7 @@ static inline bool log_on(uint32_t item)
 }
 bool log_on_at(uint32_t item, Gva pc);
 
-/* Comma-separated items, ours or QEMU's names; 0, or -1 with the unknown word in *bad. "help" is the caller's. */
+/* Comma-separated items, ours or QEMU's names (of which some do nothing), or "all"; 0, or -1 with the unknown word in *bad. "help" is the caller's. */
 int log_parse(const char *items, const char **bad);
 /* Comma-separated ranges START..END, START+SIZE, START-SIZE (hex or decimal), in place of those before; 0 or -1. */
 int log_parse_ranges(const char *ranges);
