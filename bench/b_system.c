@@ -105,6 +105,7 @@ static void run(CpuA64 *cpu, bool user, unsigned rounds)
     cpu->x[3] = RAM + 2 * (uint64_t)USER;
     cpu->x[4] = DATA + (uint64_t)USER;
     cpu->x[5] = rounds;
+    cpu->x[30] = CODE;
     cpu->sp = DATA;
     cpu->h.pending = 0;
     for (ExcKind k = EXC_NONE; k != EXC_UNDEF;) { /* by the HLT */

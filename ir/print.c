@@ -24,7 +24,7 @@ static const char *const cond_names[] = {"eq", "ne", "cs", "cc", "mi", "pl", "vs
 static const char *const exc_names[] = {
     "none",  "svc",  "undef",   "brk",  "hlt",    "bti",     "pc_align", "sp_align", "rekey", "align",
     "fetch", "data", "systrap", "hint", "pending", "step",     "fpac",     "debug",
-    "hvc",   "smc",  "eret",    "trap", "unmask", NULL};
+    "hvc",   "smc",  "eret",    "trap", "unmask", "pac", NULL};
 
 /* Shapes of ops.def (build.h): does .x hold an elem, and is it the one that .ty implies? */
 enum { X_PLAIN, X_ELEM, X_FORMAT };

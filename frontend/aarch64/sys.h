@@ -49,6 +49,7 @@ enum {
 };
 #define KEY_COUNT ((uint64_t)1 << 49)    /* a performance counter counts instructions at this level: A64Sys.pmu.insns does */
 #define KEY_D_ACTS ((uint64_t)1 << 47)   /* MDSCR_EL1.SS or MDE: PSTATE.D counts */
+#define KEY_PAC_ANY ((uint64_t)1 << 49)  /* pointers may be of either half, not canonical, or wrong (tr_pac.c) */
 #define KEY_PAC_KEYS ((uint64_t)1 << 48) /* the keys of pointer authentication can be accessed at this level */
 
 /* pc without the tag that branches drop under this key (AArch64.BranchAddr). */

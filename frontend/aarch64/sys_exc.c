@@ -541,6 +541,16 @@ static void brk(CpuA64 *cpu, uint32_t imm)
     take_at(cpu, target, EC_BRK, imm);
 }
 
+/* The instruction at pc by the form that is for all pointers. */
+static bool any_pac(CpuA64 *cpu)
+{
+    uint64_t key = cpu->h.key;
+    cpu->h.key = key | KEY_PAC_ANY;
+    ExcKind k = engine_step(&cpu->h);
+    cpu->h.key = key;
+    return a64_exception(cpu, k);
+}
+
 bool a64_exception(CpuA64 *cpu, ExcKind kind)
 {
     A64Sys *s = cpu->sys;
@@ -568,6 +578,7 @@ bool a64_exception(CpuA64 *cpu, ExcKind kind)
         take_at(cpu, imm >> 8, imm & 255, (imm & 255) == EC_FP ? 0x1eu << 20 : 0);
         return true;
     case EXC_HINT: hint(cpu, imm); return true;
+    case EXC_PAC: return any_pac(cpu);
     default: return false;
     }
 }

@@ -10,7 +10,7 @@ uint64_t sys_pac_auth(const CpuA64 *cpu, uint64_t ptr, uint64_t modifier, unsign
     bool high = ptr >> 55 & 1, tbi = k & (high ? KEY_TBII1 : KEY_TBII0);
     uint64_t field = a64_pac_field(k >> (high ? KEY_PAC_LOW1_SHIFT : KEY_PAC_LOW0_SHIFT) & 63, tbi);
     uint64_t plain = high ? ptr | field : ptr & ~field;
-    if ((pac_hash(&cpu->pac_key[2 * key], plain, modifier) & field) == (ptr & field)) {
+    if ((plain ^ (pac_hash(&cpu->pac_key[2 * key], plain, modifier) & field)) == ptr) {
         return plain;
     }
     unsigned at = tbi ? 53 : 61;
