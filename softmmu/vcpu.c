@@ -371,7 +371,7 @@ void machine_pause(Machine *m)
 {
     struct VcpuAll *all = m->all;
     pthread_mutex_lock(&all->lock);
-    bool first = all->paused++ == 0;
+    bool first = __atomic_fetch_add(&all->paused, 1, __ATOMIC_ACQ_REL) == 0; /* vCPUs look without the lock */
     pthread_mutex_unlock(&all->lock);
     if (!first) {
         return;
@@ -394,7 +394,9 @@ void machine_resume(Machine *m)
     if (all->paused == 1) {
         machine_clock_start(m);
     }
-    all->paused -= all->paused != 0;
+    if (all->paused) {
+        __atomic_fetch_sub(&all->paused, 1, __ATOMIC_ACQ_REL);
+    }
     pthread_cond_broadcast(&all->changed);
     pthread_mutex_unlock(&all->lock);
 }
