@@ -80,22 +80,59 @@ bool json_valid(const char *text, size_t n)
     return s && space(s, end) == end;
 }
 
+/* The member of an object at s; behind it, NULL: there is none. */
+static const char *member(const char *s, const char *end, JsonPart *key, JsonPart *value)
+{
+    if (s >= end || *s != '"') {
+        return NULL;
+    }
+    const char *after = skip_string(s, end);
+    *key = (JsonPart){s, after ? (size_t)(after - s) : 0};
+    s = after ? space(after, end) : NULL;
+    s = s && s < end && *s == ':' ? space(s + 1, end) : NULL;
+    after = s ? skip_value(s, end, 0) : NULL;
+    *value = (JsonPart){s, after ? (size_t)(after - s) : 0};
+    return after;
+}
+
+/* To the member behind the one that ended at s. */
+static const char *next(const char *s, const char *end)
+{
+    s = space(s, end);
+    return s < end ? space(s + 1, end) : end;
+}
+
+static bool is_name(JsonPart key, const char *name)
+{
+    return key.n == strlen(name) + 2 && !memcmp(key.at + 1, name, key.n - 2);
+}
+
 JsonPart json_member(JsonPart object, const char *name)
 {
     const char *end = object.at + object.n, *s = object.at;
+    JsonPart key, value;
     if (!s || *s != '{') {
         return (JsonPart){0};
     }
-    for (s = space(s + 1, end); s < end && *s == '"'; s = space(s, end) + 1, s = space(s, end)) {
-        const char *key = s, *after = skip_string(s, end);
-        const char *value = after ? space(after, end) : NULL;
-        value = value && value < end && *value == ':' ? space(value + 1, end) : NULL;
-        s = value ? skip_value(value, end, 0) : NULL;
-        if (!s) {
-            break;
+    for (s = space(s + 1, end); (s = member(s, end, &key, &value)); s = next(s, end)) {
+        if (is_name(key, name)) {
+            return value;
         }
-        if ((size_t)(after - key) == strlen(name) + 2 && !memcmp(key + 1, name, strlen(name))) {
-            return (JsonPart){value, (size_t)(s - value)};
+    }
+    return (JsonPart){0};
+}
+
+JsonPart json_other(JsonPart object, const char *const *names)
+{
+    const char *end = object.at + object.n, *s = object.at;
+    JsonPart key, value;
+    for (s = space(s + 1, end); (s = member(s, end, &key, &value)); s = next(s, end)) {
+        const char *const *n = names;
+        while (*n && !is_name(key, *n)) {
+            n++;
+        }
+        if (!*n) {
+            return key;
         }
     }
     return (JsonPart){0};

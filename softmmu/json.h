@@ -16,6 +16,8 @@ typedef struct JsonPart {
 bool json_valid(const char *text, size_t n);
 /* The value of a member of the object that `object` is. */
 JsonPart json_member(JsonPart object, const char *name);
+/* The first member's name, in its quotes, that is not among names (which end with NULL). */
+JsonPart json_other(JsonPart object, const char *const *names);
 /* Element k of the array. */
 JsonPart json_element(JsonPart array, unsigned k);
 /* A string's text without quotes and escapes, cut to n - 1 bytes; false when the part is no string. */

@@ -79,39 +79,55 @@ static const CharUser hmp_user = {NULL, hmp_receive, NULL, hmp_event};
 
 /* -- objects ------------------------------------------------------------------------------------------------------- */
 
-/* Requests are told apart by their braces, outside of strings. */
+/* One byte more of the object that is coming; true at its end. */
+static bool object_grows(Monitor *m, char c)
+{
+    if (m->n + 1 < sizeof m->line) {
+        m->line[m->n++] = c;
+    } else {
+        m->skip = true;
+    }
+    if (m->string) {
+        m->string = m->escape || c != '"';
+        m->escape = !m->escape && c == '\\';
+    } else if (c == '"') {
+        m->string = true;
+    } else {
+        m->depth += c == '{' || c == '[';
+        m->depth -= c == '}' || c == ']';
+    }
+    return m->depth == 0;
+}
+
+static void objects_begin(Monitor *m)
+{
+    m->n = m->depth = 0;
+    m->string = m->escape = m->skip = false;
+}
+
+/* Requests are told apart by their brackets, outside of strings. What is neither is refused, once up to the next bracket or the line's
+ * end; byte 255, which no text has, gives up the request that is coming. */
 static void qmp_receive(void *dev, const uint8_t *at, unsigned n)
 {
     Monitor *m = dev;
     for (; n; n--, at++) {
-        if (m->n == 0 && *at != '{') {
-            continue;
-        }
-        if (m->n + 1 == sizeof m->line) {
-            m->skip = true;
-            m->n = 1;
-        }
-        m->line[m->n++] = (char)*at;
-        if (*at != '}') {
-            continue;
-        }
-        unsigned depth = 0;
-        bool string = false;
-        for (unsigned k = 0; k < m->n; k++) {
-            char c = m->line[k];
-            if (string && c == '\\') {
-                k++;
-            } else if (c == '"') {
-                string = !string;
-            } else if (!string) {
-                depth += c == '{';
-                depth -= c == '}' && depth;
+        bool begins = *at == '{' || *at == '[', blank = *at == ' ' || *at == '\t' || *at == '\r' || *at == '\n';
+        if (*at == 255) {
+            objects_begin(m);
+        } else if (m->depth == 0 && !begins) {
+            if (!blank && !m->skip) {
+                qmp_run(m, NULL);
             }
-        }
-        if (depth == 0 && !string) {
-            m->line[m->n] = 0;
-            m->n = 0;
-            qmp_run(m, m->line);
+            m->skip = (m->skip || !blank) && *at != '\n';
+        } else {
+            if (m->depth == 0) {
+                objects_begin(m);
+            }
+            if (object_grows(m, (char)*at)) {
+                m->line[m->n] = 0;
+                qmp_run(m, m->skip ? NULL : m->line);
+                objects_begin(m);
+            }
         }
     }
 }
@@ -119,7 +135,7 @@ static void qmp_receive(void *dev, const uint8_t *at, unsigned n)
 static void qmp_char_event(void *dev, CharEvent what)
 {
     Monitor *m = dev;
-    m->n = 0;
+    objects_begin(m);
     m->ready = false;
     if (what == CHAR_OPENED) {
         qmp_greet(m);

@@ -268,16 +268,31 @@ static void run_human(Answer *a, JsonPart args)
 
 void qmp_run(Monitor *m, char *text)
 {
-    JsonPart request = {text, strlen(text)};
+    static const char *const members[] = {"execute", "arguments", "id", NULL};
+    JsonPart request = {text, text ? strlen(text) : 0}, other;
     Answer a = {.m = m, .id = {0}};
-    char name[100];
-    if (!json_valid(text, request.n)) {
+    char name[100], why[160];
+    if (!text || !json_valid(text, request.n)) {
         failed(&a, "GenericError", "JSON parse error");
+        return;
+    }
+    if (*text != '{') {
+        failed(&a, "GenericError", "QMP input must be a JSON object");
         return;
     }
     a.id = json_member(request, "id");
     if (!json_string(json_member(request, "execute"), name, sizeof name)) {
         failed(&a, "GenericError", "QMP input lacks member 'execute'");
+        return;
+    }
+    if ((other = json_other(request, members)).at) {
+        snprintf(why, sizeof why, "QMP input member '%.*s' is unexpected", (int)(other.n < 60 ? other.n - 2 : 58), other.at + 1);
+        failed(&a, "GenericError", why);
+        return;
+    }
+    JsonPart args = json_member(request, "arguments");
+    if (args.at && *args.at != '{') {
+        failed(&a, "GenericError", "QMP input member 'arguments' must be an object");
         return;
     }
     if (!m->ready && strcmp(name, "qmp_capabilities")) {
@@ -286,11 +301,10 @@ void qmp_run(Monitor *m, char *text)
     }
     for (unsigned k = 0; k < LEN(qmp_commands); k++) {
         if (!strcmp(qmp_commands[k].name, name)) {
-            qmp_commands[k].run(&a, json_member(request, "arguments"));
+            qmp_commands[k].run(&a, args);
             return;
         }
     }
-    char why[160];
     snprintf(why, sizeof why, "The command %s has not been found", name);
     failed(&a, "CommandNotFound", why);
 }

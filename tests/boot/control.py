@@ -114,6 +114,14 @@ qmp.send('{"execute": "query-status"')  # in two pieces
 time.sleep(0.2)
 qmp.send("}")
 check(qmp.line()["return"]["running"] is False, "two pieces")
+for bad, why in (("nonsense\n", "JSON parse error"), ("[1, 2]", "must be a JSON object"), ('{"execute": 5}', "lacks member"),
+                 ('{"execute": "query-status", "extra": 1}', "'extra' is unexpected"), ("{]", "JSON parse error"), ("[" * 5000 + "]" * 5000, "JSON parse error"),
+                 ('{"execute": "query-status", "arguments": []}', "must be an object"), ('{"execute": "%s"}' % ("x" * 100000), "JSON parse error")):
+    qmp.send(bad)
+    answer = qmp.line()
+    check(why in answer["error"]["desc"], (bad[:60], answer))
+os.write(qmp.fd, b'{"execute": "query-sta\xff')  # given up
+check(qmp.ask("query-status")["return"]["running"] is False, "after all that")
 check(qmp.ask("cont")["return"] == {}, "cont")
 qmp.event("RESUME")
 serial.wait("guest# ")
