@@ -152,16 +152,16 @@ static uint64_t nan_result2(const Fmt *f, Num a, Num b, uint32_t fpcr, FpEnv *en
 
 /* -- rounding ------------------------------------------------------------------------------------- */
 
-/* Does a magnitude with the given last bit and remainder round away from zero? */
+/* Does a magnitude with the given last bit and remainder round away from zero? Nobody could foresee a branch. */
 static inline bool rounds_up(unsigned round, unsigned sign, bool odd, uint64_t rem, uint64_t half)
 {
     switch (round) {
     case FPR_TIEEVEN:
-        return rem > half || (rem == half && odd);
+        return (rem > half) | ((rem == half) & odd);
     case FPR_POSINF:
-        return rem && !sign;
+        return (rem != 0) & !sign;
     case FPR_NEGINF:
-        return rem && sign;
+        return (rem != 0) & sign;
     case FPR_TIEAWAY:
         return rem >= half;
     default:
@@ -193,9 +193,7 @@ static uint64_t num_round(const Fmt *f, unsigned sign, int exp, uint64_t sig, un
         }
         sig = shift_jam(sig, (unsigned)(1 - biased));
         biased = 1; /* without the leading bit this packs as exponent 0 */
-        if (sig & bits_mask(drop)) {
-            raise(env, FPSR_UFC);
-        }
+        raise(env, ((sig & bits_mask(drop)) != 0) * FPSR_UFC);
     }
     uint64_t mant = sig >> drop, rem = sig & bits_mask(drop);
     mant += rounds_up(round, sign, mant & 1, rem, (uint64_t)1 << (drop - 1));
@@ -207,9 +205,7 @@ static uint64_t num_round(const Fmt *f, unsigned sign, int exp, uint64_t sig, un
     if (UNLIKELY((uint64_t)biased - 1 + lead >= max)) {
         return overflow(f, sign, round, fpcr, env);
     }
-    if (rem) {
-        raise(env, FPSR_IXC);
-    }
+    raise(env, (rem != 0) * FPSR_IXC);
     return pack_sign(f, sign) | (((uint64_t)(biased - 1) << f->fbits) + mant);
 }
 

@@ -32,57 +32,62 @@ enum {
     FPSR_QC = 1 << 27,
 };
 
-uint64_t sf_add(IrElem fmt, uint64_t a, uint64_t b, FpEnv *env);  /* FPAdd */
-uint64_t sf_sub(IrElem fmt, uint64_t a, uint64_t b, FpEnv *env);  /* FPSub */
-uint64_t sf_mul(IrElem fmt, uint64_t a, uint64_t b, FpEnv *env);  /* FPMul */
-uint64_t sf_mulx(IrElem fmt, uint64_t a, uint64_t b, FpEnv *env); /* FPMulX */
-uint64_t sf_div(IrElem fmt, uint64_t a, uint64_t b, FpEnv *env);  /* FPDiv */
-uint64_t sf_sqrt(IrElem fmt, uint64_t a, FpEnv *env);             /* FPSqrt */
+/* How the functions are linked: a test has copies of its own, made for each instruction. */
+#ifndef SF_API
+#define SF_API
+#endif
+
+SF_API uint64_t sf_add(IrElem fmt, uint64_t a, uint64_t b, FpEnv *env);  /* FPAdd */
+SF_API uint64_t sf_sub(IrElem fmt, uint64_t a, uint64_t b, FpEnv *env);  /* FPSub */
+SF_API uint64_t sf_mul(IrElem fmt, uint64_t a, uint64_t b, FpEnv *env);  /* FPMul */
+SF_API uint64_t sf_mulx(IrElem fmt, uint64_t a, uint64_t b, FpEnv *env); /* FPMulX */
+SF_API uint64_t sf_div(IrElem fmt, uint64_t a, uint64_t b, FpEnv *env);  /* FPDiv */
+SF_API uint64_t sf_sqrt(IrElem fmt, uint64_t a, FpEnv *env);             /* FPSqrt */
 /* FPMulAdd: c + a * b with one rounding. */
-uint64_t sf_fma(IrElem fmt, uint64_t a, uint64_t b, uint64_t c, FpEnv *env);
+SF_API uint64_t sf_fma(IrElem fmt, uint64_t a, uint64_t b, uint64_t c, FpEnv *env);
 /* FPMulAddH: the same with a, b halves and c, result singles (FMLAL). */
-uint64_t sf_fma_half(uint64_t a, uint64_t b, uint64_t c, FpEnv *env);
+SF_API uint64_t sf_fma_half(uint64_t a, uint64_t b, uint64_t c, FpEnv *env);
 
-uint64_t sf_max(IrElem fmt, uint64_t a, uint64_t b, FpEnv *env);   /* FPMax */
-uint64_t sf_min(IrElem fmt, uint64_t a, uint64_t b, FpEnv *env);   /* FPMin */
-uint64_t sf_maxnm(IrElem fmt, uint64_t a, uint64_t b, FpEnv *env); /* FPMaxNum */
-uint64_t sf_minnm(IrElem fmt, uint64_t a, uint64_t b, FpEnv *env); /* FPMinNum */
-uint64_t sf_abs(IrElem fmt, uint64_t a);                           /* FPAbs */
-uint64_t sf_neg(IrElem fmt, uint64_t a);                           /* FPNeg */
+SF_API uint64_t sf_max(IrElem fmt, uint64_t a, uint64_t b, FpEnv *env);   /* FPMax */
+SF_API uint64_t sf_min(IrElem fmt, uint64_t a, uint64_t b, FpEnv *env);   /* FPMin */
+SF_API uint64_t sf_maxnm(IrElem fmt, uint64_t a, uint64_t b, FpEnv *env); /* FPMaxNum */
+SF_API uint64_t sf_minnm(IrElem fmt, uint64_t a, uint64_t b, FpEnv *env); /* FPMinNum */
+SF_API uint64_t sf_abs(IrElem fmt, uint64_t a);                           /* FPAbs */
+SF_API uint64_t sf_neg(IrElem fmt, uint64_t a);                           /* FPNeg */
 
-uint64_t sf_recpe(IrElem fmt, uint64_t a, FpEnv *env);             /* FPRecipEstimate */
-uint64_t sf_rsqrte(IrElem fmt, uint64_t a, FpEnv *env);            /* FPRSqrtEstimate */
-uint64_t sf_recpx(IrElem fmt, uint64_t a, FpEnv *env);             /* FPRecpX */
-uint64_t sf_recps(IrElem fmt, uint64_t a, uint64_t b, FpEnv *env); /* FPRecipStepFused: 2 - a * b */
-uint64_t sf_rsqrts(IrElem fmt, uint64_t a, uint64_t b,
+SF_API uint64_t sf_recpe(IrElem fmt, uint64_t a, FpEnv *env);             /* FPRecipEstimate */
+SF_API uint64_t sf_rsqrte(IrElem fmt, uint64_t a, FpEnv *env);            /* FPRSqrtEstimate */
+SF_API uint64_t sf_recpx(IrElem fmt, uint64_t a, FpEnv *env);             /* FPRecpX */
+SF_API uint64_t sf_recps(IrElem fmt, uint64_t a, uint64_t b, FpEnv *env); /* FPRecipStepFused: 2 - a * b */
+SF_API uint64_t sf_rsqrts(IrElem fmt, uint64_t a, uint64_t b,
                    FpEnv *env);     /* FPRSqrtStepFused: (3 - a * b) / 2 */
-uint32_t sf_u32_recpe(uint32_t a);  /* UnsignedRecipEstimate */
-uint32_t sf_u32_rsqrte(uint32_t a); /* UnsignedRSqrtEstimate */
+SF_API uint32_t sf_u32_recpe(uint32_t a);  /* UnsignedRecipEstimate */
+SF_API uint32_t sf_u32_rsqrte(uint32_t a); /* UnsignedRSqrtEstimate */
 
 /* FPCompare: the NZCV nibble; with signal_qnan any NaN raises IOC, else only a signalling one. */
-unsigned sf_compare(IrElem fmt, uint64_t a, uint64_t b, bool signal_qnan, FpEnv *env);
+SF_API unsigned sf_compare(IrElem fmt, uint64_t a, uint64_t b, bool signal_qnan, FpEnv *env);
 /* FPCompareEQ, FPCompareGE, FPCompareGT; GE and GT raise IOC on quiet NaNs too. */
-bool sf_cmp(IrElem fmt, FcmpOp op, uint64_t a, uint64_t b, FpEnv *env);
+SF_API bool sf_cmp(IrElem fmt, FcmpOp op, uint64_t a, uint64_t b, FpEnv *env);
 
 /* FPConvert between two formats; FPCR.AHP applies to halves, FZ16 does not. */
-uint64_t sf_cvt(IrElem from, IrElem to, uint64_t a, unsigned round, FpEnv *env);
+SF_API uint64_t sf_cvt(IrElem from, IrElem to, uint64_t a, unsigned round, FpEnv *env);
 /* FPConvertBF: single to bfloat16. */
-uint64_t sf_to_bf16(uint64_t a, FpEnv *env);
+SF_API uint64_t sf_to_bf16(uint64_t a, FpEnv *env);
 /* FPRoundInt; exact raises IXC when the value changes (FRINTX). */
-uint64_t sf_rint(IrElem fmt, uint64_t a, unsigned round, bool exact, FpEnv *env);
+SF_API uint64_t sf_rint(IrElem fmt, uint64_t a, unsigned round, bool exact, FpEnv *env);
 /* FPRoundIntN: bits is 32 or 64 (FRINT32x, FRINT64x). */
-uint64_t sf_rint_n(IrElem fmt, uint64_t a, unsigned round, unsigned bits, FpEnv *env);
+SF_API uint64_t sf_rint_n(IrElem fmt, uint64_t a, unsigned round, unsigned bits, FpEnv *env);
 /* FPToFixed: a * 2^fbits as a saturated integer of 16, 32 or 64 bits, zero-extended. */
-uint64_t sf_to_int(IrElem fmt, uint64_t a, unsigned bits, bool is_unsigned, unsigned fbits,
+SF_API uint64_t sf_to_int(IrElem fmt, uint64_t a, unsigned bits, bool is_unsigned, unsigned fbits,
                    unsigned round, FpEnv *env);
 /* FixedToFP: integer v of 16, 32 or 64 bits, divided by 2^fbits. */
-uint64_t sf_from_int(IrElem fmt, uint64_t v, unsigned bits, bool is_unsigned, unsigned fbits,
+SF_API uint64_t sf_from_int(IrElem fmt, uint64_t v, unsigned bits, bool is_unsigned, unsigned fbits,
                      unsigned round, FpEnv *env);
 /* FPToFixedJS: FJCVTZS of a double; *z = the instruction's Z flag. */
-uint32_t sf_jcvt(uint64_t a, bool *z, FpEnv *env);
+SF_API uint32_t sf_jcvt(uint64_t a, bool *z, FpEnv *env);
 
 /* BFDotAdd with FPCR.EBF = 0: c + a0 * b0 + a1 * b1, c and result singles, the rest bfloat16. Rounds every
  * step to odd, flushes denormals, ignores FPCR and raises nothing. */
-uint32_t sf_bfdot(uint32_t c, uint16_t a0, uint16_t a1, uint16_t b0, uint16_t b1);
+SF_API uint32_t sf_bfdot(uint32_t c, uint16_t a0, uint16_t a1, uint16_t b0, uint16_t b1);
 
 #endif

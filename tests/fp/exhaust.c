@@ -1,22 +1,26 @@
 /* exhaust.c - every input of every unary FP instruction and conversion on halves and singles, every pair of halves.
  *
- *     exhaust [-d DIR] [-j] [-k N] [-l] [-m MODE] [-p] [-s SHARE] [-t SECONDS] [-w WIDTH] [GLOB]...
+ *     exhaust [-d DIR] [-j] [-J N] [-k N] [-l] [-p] [-s SHARE] [-t SECONDS] [-w WIDTH] [GLOB]...
  *
- * Each row of rows.c that a GLOB names (all) is run for all 2^16 or 2^32 inputs, in each rounding mode that matters,
+ * Each row of rows.def that a GLOB names (all) is run for all 2^16 or 2^32 inputs, in each rounding mode that matters,
  * through softfloat.c and, as scalar and as vector instruction, through translated code with and without AVX-512, and
  * compared with truth.c: results; FPSR of groups of inputs that should raise the same; FPSR of each input for all halves
- * and for a 64th of the singles. -p does the operations of half2.c on all pairs instead.
- * -d keeps a file for each row and mode that passed, which is then not run again: so a run can be stopped.
- * -s takes every SHARE-th chunk of inputs only, -m one mode, -j no translated code; -k stops after N differences (20);
- * -l lists; -w takes rows with inputs of 16 or 32 bits only. -t ends after the row and mode during which the time was up. Prints a line for each row and mode; the last
- * line counts; the status is 1 when anything differed.
+ * and for a 64th of the singles. Where both engines have made the same host code (jit_same), the second one has run it
+ * only until that was known; singles that trap it runs in an eighth of the chunks. -p does the operations of half2.c on all pairs instead.
+ * -d keeps a file for each row that passed, which is then not run again: so a run can be stopped. -J: so many processes.
+ * -s takes every SHARE-th chunk of inputs only, -j no translated code; -k stops after N differences (20); -l lists; -w
+ * takes rows with inputs of 16 or 32 bits only; -t ends after the row during which the time was up. Prints a line for each
+ * row; the last line counts; the status is 1 when anything differed.
  */
 #include <fnmatch.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "exhaust.h"
 
@@ -26,25 +30,33 @@ static const char *const modes[] = {"RN", "RP", "RM", "RZ"};
 static struct {
     const char *dir;
     bool no_jit, pairs, list;
-    unsigned share, stop, width;
-    int mode;
+    unsigned share, stop, width, jobs;
     double seconds;
     char **globs;
     int nglobs;
-} opt = {.share = 1, .stop = 20, .mode = -1, .seconds = 1e9};
+} opt = {.share = 1, .stop = 20, .jobs = 1, .seconds = 1e9};
 
-static uint64_t differences, inputs, passed, skipped;
+/* Of all processes. */
+static struct Shared {
+    uint64_t differences, inputs, passed, skipped, failed;
+    unsigned next; /* row or operation that nobody has begun */
+} *shared;
 
-static double now(void)
+static void count(uint64_t *n, uint64_t more)
+{
+    __atomic_add_fetch(n, more, __ATOMIC_RELAXED);
+}
+
+static double seconds(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 void differs(const char *what, const char *row, unsigned mode, uint64_t a, uint64_t b, Result got, Result want)
 {
-    if (differences++ < opt.stop) {
+    if (__atomic_fetch_add(&shared->differences, 1, __ATOMIC_RELAXED) < opt.stop) {
         fprintf(stderr, "%s %s %s %llx %llx: %llx flags %x, not %llx flags %x\n", row, modes[mode], what, (ull)a, (ull)b,
                 (ull)got.bits, got.flags, (ull)want.bits, want.flags);
     }
@@ -52,93 +64,199 @@ void differs(const char *what, const char *row, unsigned mode, uint64_t a, uint6
 
 static bool enough(void)
 {
-    return differences >= opt.stop;
+    return __atomic_load_n(&shared->differences, __ATOMIC_RELAXED) >= opt.stop;
 }
 
-static void compare(const char *what, const Row *r, unsigned mode, const uint32_t *in, unsigned n, const Result *got, const Result *want)
+/* n results of a row against what is right for them. */
+static void compare(const char *what, const Row *r, unsigned mode, const uint32_t *in, unsigned n, const uint8_t *bits,
+                    const uint8_t *flags, const uint8_t *want, const uint8_t *want_flags)
 {
+    if (LIKELY(!memcmp(bits, want, (size_t)n << r->out) && !memcmp(flags, want_flags, n))) {
+        return;
+    }
     for (unsigned i = 0; i < n; i++) {
-        if (got[i].bits != want[i].bits || got[i].flags != want[i].flags) {
-            differs(what, r->name, mode, in[i], 0, got[i], want[i]);
+        Result got = {pattern(r->out, bits, i), flags[i]}, right = {pattern(r->out, want, i), want_flags[i]};
+        if (got.bits != right.bits || got.flags != right.flags) {
+            differs(what, r->name, mode, in[i], 0, got, right);
         }
     }
 }
 
 /* -- a chunk ------------------------------------------------------------------------------------------------------------ */
 
-/* Inputs with what is right for them, in groups whose flags are the same: FPSR behind a loop over a group says of all
- * that they raise no more than they should. */
-enum { FLAG_SETS = 64 };
-typedef struct Groups {
+/* Inputs and what is right for them, in units: one input, or those of a vector. Units have the flags that their inputs
+ * raise together. */
+typedef struct Units {
+    unsigned n, lanes;
     uint32_t in[CHUNK];
-    Result want[CHUNK];
-    unsigned begin[FLAG_SETS + 1];
-} Groups;
+    uint8_t want[8 * CHUNK] __attribute__((aligned(64)));
+    uint8_t flags[CHUNK];
+} Units;
 
-static unsigned flag_set(uint32_t flags)
+/* What a function does for each shape of a unit: its lanes and the width of their results are constants there. */
+#define FOR_SHAPE(lanes, width, fn, ...)                                                                               \
+    switch ((lanes)*4u + (width)) {                                                                                    \
+    case 1 * 4 + E_H: fn(__VA_ARGS__, 1, E_H); break;                                                                  \
+    case 1 * 4 + E_S: fn(__VA_ARGS__, 1, E_S); break;                                                                  \
+    case 1 * 4 + E_D: fn(__VA_ARGS__, 1, E_D); break;                                                                  \
+    case 2 * 4 + E_D: fn(__VA_ARGS__, 2, E_D); break;                                                                  \
+    case 4 * 4 + E_H: fn(__VA_ARGS__, 4, E_H); break;                                                                  \
+    case 4 * 4 + E_S: fn(__VA_ARGS__, 4, E_S); break;                                                                  \
+    case 8 * 4 + E_H: fn(__VA_ARGS__, 8, E_H); break;                                                                  \
+    default: BUG("a vector of %u lanes", lanes);                                                                       \
+    }
+
+/* Lane k takes its inputs from the k-th part of the chunk, so that lanes are of different kinds. */
+ALWAYS void make_units(Units *u, const uint32_t *in, const uint8_t *want, const uint8_t *flags, unsigned lanes, IrElem width)
+{
+    u->n = CHUNK / lanes;
+    u->lanes = lanes;
+    for (unsigned i = 0; i < CHUNK / lanes; i++) {
+        uint8_t all = 0;
+        for (unsigned k = 0; k < lanes; k++) {
+            unsigned from = i + k * (CHUNK / lanes), to = i * lanes + k;
+            u->in[to] = in[from];
+            memcpy(u->want + (to << width), want + (from << width), (size_t)1 << width);
+            all |= flags[from];
+        }
+        u->flags[i] = all;
+    }
+}
+
+/* Sorts units by their flags: FPSR behind a loop over such a group says of all that they raise no more than they should.
+ * begin: of each group, by flag_set(). */
+enum { FLAG_SETS = 64, RUN = 32 };
+
+static unsigned flag_set(unsigned flags)
 {
     return (flags & 31) | (flags >> 2 & 32);
 }
 
-/* Sorts units of `lanes` inputs by the flags that they raise together; lane k takes its inputs from the k-th part of the
- * chunk, so that lanes are of different kinds. */
-static void group(Groups *g, unsigned lanes, const uint32_t *in, const Result *want)
+ALWAYS void move(Units *to, unsigned at, const Units *from, unsigned i, unsigned n, unsigned lanes, IrElem width)
 {
-    static uint32_t flags[CHUNK];
-    unsigned units = CHUNK / lanes, at[FLAG_SETS + 1] = {0};
-    for (unsigned u = 0; u < units; u++) {
-        flags[u] = 0;
-        for (unsigned k = 0; k < lanes; k++) {
-            flags[u] |= want[u + k * units].flags;
+    memcpy(to->in + (size_t)at * lanes, from->in + (size_t)i * lanes, n * lanes * sizeof *to->in);
+    memcpy(to->want + ((size_t)at * lanes << width), from->want + ((size_t)i * lanes << width), (size_t)n * lanes << width);
+}
+
+ALWAYS void sort_units(Units *to, const Units *from, unsigned *begin, unsigned lanes, IrElem width)
+{
+    bool run[CHUNK / RUN];
+    unsigned at[FLAG_SETS + 1] = {0};
+    for (unsigned i = 0; i < from->n; i += RUN) {
+        uint8_t other = 0;
+        for (unsigned k = 0; k < RUN; k++) {
+            other |= from->flags[i + k] ^ from->flags[i];
         }
-        at[flag_set(flags[u]) + 1] += lanes;
+        run[i / RUN] = !other;
+        for (unsigned k = 0; k < (other ? RUN : 1); k++) {
+            at[flag_set(from->flags[i + k]) + 1] += other ? 1 : RUN;
+        }
     }
     for (unsigned s = 0; s < FLAG_SETS; s++) {
         at[s + 1] += at[s];
     }
-    memcpy(g->begin, at, sizeof at);
-    for (unsigned u = 0; u < units; u++) {
-        for (unsigned k = 0; k < lanes; k++) {
-            unsigned to = at[flag_set(flags[u])]++;
-            g->in[to] = in[u + k * units];
-            g->want[to] = (Result){want[u + k * units].bits, flags[u]};
+    memcpy(begin, at, sizeof at);
+    for (unsigned i = 0; i < from->n; i += RUN) {
+        if (run[i / RUN]) {
+            unsigned s = flag_set(from->flags[i]);
+            move(to, at[s], from, i, RUN, lanes, width);
+            at[s] += RUN;
+            continue;
+        }
+        for (unsigned k = 0; k < RUN; k++) {
+            move(to, at[flag_set(from->flags[i + k])]++, from, i + k, 1, lanes, width);
         }
     }
-}
-
-static void translated(const Row *r, unsigned mode, bool vector, bool each, const uint32_t *in, const Result *want)
-{
-    static Groups g;
-    static Result got[CHUNK];
-    group(&g, vector ? jit_lanes(r) : 1, in, want);
     for (unsigned s = 0; s < FLAG_SETS; s++) {
-        unsigned from = g.begin[s], n = g.begin[s + 1] - from;
-        for (unsigned e = 0; e < ENGINES && n; e++) {
-            Loop l = {.row = r, .engine = e, .mode = mode, .trapping = s & FPSR_IOC, .vector = vector, .each = each};
-            jit_run(&l, g.in + from, n, got);
-            compare(vector ? jit_vectors[e] : jit_names[e], r, mode, g.in + from, n, got, g.want + from);
+        memset(to->flags + begin[s], (int)((s & 31) | (s & 32) << 2), begin[s + 1] - begin[s]);
+    }
+}
+
+/* How a chunk goes through translated code. traps: also the second engine runs inputs that trap, which in both goes the
+ * way through the evaluation function. */
+typedef struct Pass {
+    unsigned mode;
+    bool vector, each, traps;
+} Pass;
+
+/* Units [from, from + n) of u, which raise the same, in every engine whose code is its own. */
+static void run_group(const Row *r, const Pass *p, const Units *u, unsigned from, unsigned n)
+{
+    static uint8_t bits[8 * CHUNK] __attribute__((aligned(64))), flags[CHUNK];
+    static uint32_t fpsr[CHUNK];
+    unsigned first = from * u->lanes, inputs_n = n * u->lanes;
+    uint8_t right[CHUNK];
+    memset(right, u->flags[from], inputs_n);
+    for (unsigned e = 0; e < ENGINES; e++) {
+        Loop l = {.row = r, .engine = e, .mode = p->mode, .trapping = right[0] & FPSR_IOC, .vector = p->vector, .each = p->each};
+        if (e && ((l.trapping && !p->traps) || jit_same(&l, inputs_n))) {
+            continue;
+        }
+        uint32_t all = jit_run(&l, u->in + first, inputs_n, bits, fpsr);
+        memset(flags, (int)all, inputs_n);
+        for (unsigned i = 0; p->each && i < inputs_n; i++) {
+            flags[i] = (uint8_t)fpsr[i / u->lanes];
+        }
+        compare(p->vector ? jit_vectors[e] : jit_names[e], r, p->mode, u->in + first, inputs_n, bits, flags,
+                u->want + ((size_t)first << r->out), right);
+    }
+}
+
+static void translated(const Row *r, const Pass *p, const uint32_t *in, const Results *want)
+{
+    static Units u, sorted;
+    unsigned lanes = p->vector ? jit_lanes(r) : 1, begin[FLAG_SETS + 1];
+    FOR_SHAPE(lanes, r->out, make_units, &u, in, want->bits[p->mode], want->flags[p->mode])
+    if (!memcmp(u.flags, u.flags + 1, u.n - 1)) {
+        run_group(r, p, &u, 0, u.n);
+        return;
+    }
+    FOR_SHAPE(lanes, r->out, sort_units, &sorted, &u, begin)
+    sorted.lanes = lanes;
+    for (unsigned s = 0; s < FLAG_SETS; s++) {
+        if (begin[s + 1] > begin[s]) {
+            run_group(r, p, &sorted, begin[s], begin[s + 1] - begin[s]);
         }
     }
 }
 
-/* Chunk c: a quarter from each quarter of all inputs. FPSR of each single input in one chunk of 64. */
-static void chunk(const Row *r, unsigned mode, unsigned c)
+/* v with n bits put in at `at`. */
+static uint32_t insert(uint32_t v, unsigned at, unsigned n, uint32_t bits)
+{
+    return (v & (uint32_t)bits_mask(at)) | bits << at | v >> at << (at + n);
+}
+
+/* The inputs of chunk c, in four parts, from which the lanes of vectors come: of one sign, for else most vectors would hold
+ * an invalid operation. Where one bit is set, parts differ in the bits above it and are near each other; else they differ
+ * in the highest bits of the exponent. */
+static void make_inputs(const Row *r, unsigned c, uint32_t *in)
+{
+    enum { PART = CHUNK / 4 };
+    bool half = r->in == E_H;
+    unsigned top = half ? 15 : 31, near = c >> 1 & 1, bit = half ? 7 : 20, part_at = near ? bit + 1 : top - 2;
+    for (unsigned i = 0; i < CHUNK; i++) {
+        uint32_t v = insert((c >> 2) * PART + i % PART, bit, 1, near);
+        in[i] = (c & 1) << top | insert(v, part_at, 2, i / PART);
+    }
+}
+
+/* FPSR of each single input in 4 chunks of 256. */
+static void chunk(const Row *r, unsigned c)
 {
     static uint32_t in[CHUNK];
-    static Result want[CHUNK], got[CHUNK];
-    for (unsigned i = 0; i < CHUNK; i++) {
-        uint32_t quarter = i / (CHUNK / 4), at = c * (CHUNK / 4) + i % (CHUNK / 4);
-        in[i] = quarter << (r->in == E_H ? 14 : 30) | at;
-    }
-    r->truth(in, CHUNK, mode, want);
-    row_soft(r, in, CHUNK, mode, got);
-    compare("softfloat", r, mode, in, CHUNK, got, want);
-    inputs += CHUNK;
-    if (!opt.no_jit && r->scalar) {
-        translated(r, mode, false, r->in == E_H || c % 64 == 0, in, want);
-    }
-    if (!opt.no_jit && r->vector) {
-        translated(r, mode, true, r->in == E_H || c % 64 == 0, in, want);
+    static Results want, got;
+    Pass p = {.each = r->in == E_H || c % 256 < 4, .traps = r->in == E_H || c % 32 < 4};
+    make_inputs(r, c, in);
+    r->truth(in, &want);
+    r->soft(in, &got);
+    for (p.mode = 0; p.mode < (r->by_mode ? MODES : 1u); p.mode++) {
+        compare("softfloat", r, p.mode, in, CHUNK, got.bits[p.mode], got.flags[p.mode], want.bits[p.mode], want.flags[p.mode]);
+        for (unsigned k = 0; k < 2 && !opt.no_jit; k++) {
+            p.vector = k;
+            if (k ? r->vector : r->scalar) {
+                translated(r, &p, in, &want);
+            }
+        }
     }
 }
 
@@ -154,47 +272,57 @@ static bool wanted(const char *name)
     return opt.nglobs == 0;
 }
 
-/* Runs one row or operation in one mode, unless it is done already. */
-static void one(const char *name, unsigned mode, const Row *r, unsigned op)
+/* Runs one row or operation, unless it is done already. */
+static void one(const char *name, bool by_mode, const Row *r, const PairOp *op)
 {
     char path[300];
-    double begin = now();
-    uint64_t had = differences, did = inputs, traps = jit_traps;
+    double begin = seconds(CLOCK_PROCESS_CPUTIME_ID);
+    uint64_t had = shared->differences, did = 0, traps = jit_traps;
     struct stat st;
-    snprintf(path, sizeof path, "%s/%s.%s", opt.dir ? opt.dir : "", name, modes[mode]);
+    snprintf(path, sizeof path, "%s/%s", opt.dir ? opt.dir : "", name);
     if (opt.dir && stat(path, &st) == 0) {
-        skipped++;
+        count(&shared->skipped, 1);
         return;
     }
-    unsigned chunks = r ? (r->in == E_H ? 1u << 16 : 1ull << 32) / CHUNK : 256;
-    unsigned first = opt.share > 1 ? (unsigned)name[0] * 31 + (unsigned)name[1] * 7 + mode : 0; /* not always the same */
+    enum { PAIR_ROWS = 16 };
+    unsigned chunks = r ? (r->in == E_H ? 1u << 16 : 1ull << 32) / CHUNK : (1 << 16) / PAIR_ROWS;
+    unsigned first = opt.share > 1 ? (unsigned)name[0] * 31 + (unsigned)name[1] * 7 : 0; /* not always the same */
     for (unsigned c = first % opt.share % chunks; c < chunks && !enough(); c += opt.share) {
         if (r) {
-            chunk(r, mode, c);
+            chunk(r, c);
         } else {
-            half_pairs(op, mode, 256 * c, 256 * c + 256);
-            inputs += 1 << 24;
+            op->run(name, PAIR_ROWS * c, PAIR_ROWS * c + PAIR_ROWS);
         }
+        did += (r ? CHUNK : PAIR_ROWS << 16) * (by_mode ? MODES : 1ull);
     }
-    printf("%s %s: %llu inputs, %llu differences, %llu needless traps, %.1f s\n", name, modes[mode], (ull)(inputs - did),
-           (ull)(differences - had), (ull)(jit_traps - traps), now() - begin);
+    bool good = shared->differences == had; /* of any process: what passed for certain */
+    printf("%s, %s: %llu inputs, %llu differences, %llu needless traps, %.1f s of CPU\n", name, by_mode ? "4 modes" : "1 mode",
+           (ull)did, (ull)(shared->differences - had), (ull)(jit_traps - traps), seconds(CLOCK_PROCESS_CPUTIME_ID) - begin);
     fflush(stdout);
-    passed += differences == had;
-    if (opt.dir && differences == had && opt.share == 1) {
-        FILE *f = fopen(path, "w");
-        if (f) {
-            fclose(f);
-        }
+    count(&shared->inputs, did);
+    count(&shared->passed, good);
+    FILE *f = opt.dir && good && opt.share == 1 ? fopen(path, "w") : NULL;
+    if (f) {
+        fclose(f);
     }
 }
 
-static void all(const char *name, bool by_mode, const Row *r, unsigned op, double until)
+/* One process: takes what nobody has begun. */
+static void work(double until)
 {
-    for (unsigned mode = 0; mode < (by_mode ? 4 : 1) && wanted(name) && !enough() && now() < until; mode++) {
+    unsigned n = opt.pairs ? half_nops : nrows;
+    jit_init();
+    for (unsigned k; (k = __atomic_fetch_add(&shared->next, 1, __ATOMIC_RELAXED)) < n && !enough() && seconds(CLOCK_MONOTONIC) < until;) {
+        const Row *r = opt.pairs ? NULL : &rows[k];
+        const char *name = r ? r->name : half_ops[k].name;
+        bool by_mode = r ? r->by_mode : half_ops[k].by_mode;
+        if (!wanted(name) || (r && opt.width && opt.width != 8u << r->in)) {
+            continue;
+        }
         if (opt.list) {
-            printf("%s %s\n", name, modes[mode]);
-        } else if (opt.mode < 0 || (unsigned)opt.mode == mode) {
-            one(name, mode, r, op);
+            printf("%s, %s\n", name, by_mode ? "4 modes" : "1 mode");
+        } else {
+            one(name, by_mode, r, &half_ops[k]);
         }
     }
 }
@@ -202,13 +330,13 @@ static void all(const char *name, bool by_mode, const Row *r, unsigned op, doubl
 int main(int argc, char **argv)
 {
     int c;
-    while ((c = getopt(argc, argv, "d:jk:lm:ps:t:w:")) >= 0) {
+    while ((c = getopt(argc, argv, "d:jJ:k:lps:t:w:")) >= 0) {
         switch (c) {
         case 'd': opt.dir = optarg; break;
         case 'j': opt.no_jit = true; break;
+        case 'J': opt.jobs = (unsigned)atoi(optarg); break;
         case 'k': opt.stop = (unsigned)atoi(optarg); break;
         case 'l': opt.list = true; break;
-        case 'm': opt.mode = atoi(optarg); break;
         case 'p': opt.pairs = true; break;
         case 's': opt.share = (unsigned)atoi(optarg); break;
         case 'w': opt.width = (unsigned)atoi(optarg); break;
@@ -218,16 +346,22 @@ int main(int argc, char **argv)
     }
     opt.globs = argv + optind;
     opt.nglobs = argc - optind;
-    double until = now() + opt.seconds;
-    jit_init();
-    for (unsigned k = 0; k < (opt.pairs ? half_nops : nrows); k++) {
-        if (opt.pairs) {
-            all(half_ops[k], k < 5 || k == 9 || k == 10, NULL, k, until);
-        } else if (!opt.width || opt.width == 8u << rows[k].in) {
-            all(rows[k].name, rows[k].by_mode, &rows[k], 0, until);
+    double until = seconds(CLOCK_MONOTONIC) + opt.seconds;
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    ASSERT(shared != MAP_FAILED);
+    for (unsigned k = 1; k < opt.jobs; k++) {
+        pid_t pid = fork();
+        ASSERT(pid >= 0);
+        if (pid == 0) {
+            work(until);
+            exit(0);
         }
     }
-    printf("%llu rows and modes passed, %llu done before, %llu inputs, %llu differences\n", (ull)passed, (ull)skipped,
-           (ull)inputs, (ull)differences);
-    return differences != 0;
+    work(until);
+    for (int status; wait(&status) > 0;) {
+        shared->failed += status != 0;
+    }
+    printf("%llu rows passed, %llu done before, %llu inputs, %llu differences%s\n", (ull)shared->passed, (ull)shared->skipped,
+           (ull)shared->inputs, (ull)shared->differences, shared->failed ? ", a process FAILED" : "");
+    return shared->differences || shared->failed;
 }

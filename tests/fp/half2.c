@@ -1,113 +1,131 @@
 /* half2.c - all pairs of halves: softfloat.c against integers.
  *
- * A half is n * 2^-24 with an integer n below 2^40, so sums and products are exact in 128 bits, and a quotient of the
- * significands with a sticky bit rounds as the exact one does. What NaNs, infinities and zeros give is written out.
+ * A half is n * 2^-24 with an integer n = sig << shift below 2^40, so sums are exact in 64 bits and products in 128, and a
+ * quotient of the significands with a sticky bit rounds as the exact one does. What NaNs, infinities and zeros give is
+ * written out.
  */
+#include "own_soft.h"
 #include "exhaust.h"
-
-typedef unsigned __int128 U128;
 
 typedef struct Half {
     uint64_t n;          /* magnitude in units of 2^-24 */
-    uint16_t v;
+    uint16_t v, sig;
+    uint8_t shift;
     bool sign, nan, snan, inf;
 } Half;
 
-enum { INF = 0x7c00, MAX = 0x7bff, QUIET = 0x200, DEFAULT_NAN = 0x7e00, MIN_UNIT = -24 };
+enum { H_INF = 0x7c00, H_MAX = 0x7bff, QUIET = 0x200, DEFAULT_NAN = 0x7e00, MIN_UNIT = -24 };
 
 static Half half_of(uint16_t v)
 {
     unsigned exp = v >> 10 & 31, frac = v & 0x3ff;
     Half h = {.v = v, .sign = v >> 15, .nan = exp == 31 && frac, .inf = exp == 31 && !frac};
     h.snan = h.nan && !(frac & QUIET);
-    h.n = exp == 31 ? 0 : exp ? (uint64_t)(frac | 0x400) << (exp - 1) : frac;
+    h.sig = (uint16_t)(exp == 31 ? 0 : exp ? frac | 0x400 : frac);
+    h.shift = (uint8_t)(exp ? exp - 1 : 0);
+    h.n = (uint64_t)h.sig << h.shift;
     return h;
 }
 
-static bool zero(Half h)
+ALWAYS bool zero(Half h)
 {
     return !h.n && !h.nan && !h.inf;
 }
 
-static Result plain(bool sign, unsigned bits, uint32_t flags)
+ALWAYS Result plain(bool sign, unsigned bits, uint32_t flags)
 {
     return (Result){(unsigned)sign << 15 | bits, flags};
 }
 
-/* mag * 2^unit; mag is not 0. */
-static Result round_half(bool sign, U128 mag, int unit, unsigned mode)
-{
-    uint64_t high = (uint64_t)(mag >> 64);
-    int top = high ? 127 - __builtin_clzll(high) : 63 - __builtin_clzll((uint64_t)mag);
-    int e = top + unit < -14 ? -14 : top + unit, shift = e - 10 - unit;
-    U128 whole = shift > 0 ? mag >> shift : mag << -shift, rest = shift > 0 ? mag - (whole << shift) : 0;
-    U128 middle = shift > 0 ? (U128)1 << (shift - 1) : 1;
-    bool up = mode == FPR_TIEEVEN  ? rest > middle || (rest == middle && (whole & 1))
-              : mode == FPR_POSINF ? !sign && rest
-              : mode == FPR_NEGINF ? sign && rest
-                                   : false;
-    uint64_t bits = ((uint64_t)(e + 14) << 10) + (uint64_t)whole + up;
-    if (bits >= INF) {
-        bool inf = mode == FPR_TIEEVEN || mode == (sign ? FPR_NEGINF : FPR_POSINF);
-        return plain(sign, inf ? INF : MAX, FPSR_OFC | FPSR_IXC);
+/* mag * 2^unit, with a magnitude whose leading bit is 2^top; it is not 0. */
+#define ROUND_HALF(name, Mag)                                                                                          \
+    ALWAYS Result name(bool sign, Mag mag, int top, int unit, unsigned mode)                                           \
+    {                                                                                                                  \
+        int e = top + unit < -14 ? -14 : top + unit, shift = e - 10 - unit;                                            \
+        Mag whole = shift > 0 ? mag >> shift : mag << -shift, rest = shift > 0 ? mag - (whole << shift) : 0;           \
+        Mag middle = shift > 0 ? (Mag)1 << (shift - 1) : 1;                                                            \
+        bool up = mode == FPR_TIEEVEN  ? rest > middle || (rest == middle && (whole & 1))                              \
+                  : mode == FPR_POSINF ? !sign && rest                                                                 \
+                  : mode == FPR_NEGINF ? sign && rest                                                                  \
+                                       : false;                                                                        \
+        uint64_t bits = ((uint64_t)(e + 14) << 10) + (uint64_t)whole + up;                                             \
+        if (bits >= H_INF) {                                                                                             \
+            bool inf = mode == FPR_TIEEVEN || mode == (sign ? FPR_NEGINF : FPR_POSINF);                                \
+            return plain(sign, inf ? H_INF : H_MAX, FPSR_OFC | FPSR_IXC);                                                  \
+        }                                                                                                              \
+        return plain(sign, (unsigned)bits, !rest ? 0 : top + unit < -14 ? FPSR_IXC | FPSR_UFC : FPSR_IXC);             \
     }
-    return plain(sign, (unsigned)bits, !rest ? 0 : top + unit < -14 ? FPSR_IXC | FPSR_UFC : FPSR_IXC);
+ROUND_HALF(round_narrow, uint64_t)
+ROUND_HALF(round_wide, U128)
+
+ALWAYS Result round_half(bool sign, uint64_t mag, int unit, unsigned mode)
+{
+    return round_narrow(sign, mag, 63 - __builtin_clzll(mag), unit, mode);
 }
 
-static Result nan_of(Half a, Half b)
+ALWAYS Result round_half_wide(bool sign, U128 mag, int unit, unsigned mode)
+{
+    uint64_t high = (uint64_t)(mag >> 64);
+    return high ? round_wide(sign, mag, 127 - __builtin_clzll(high), unit, mode) : round_half(sign, (uint64_t)mag, unit, mode);
+}
+
+ALWAYS Result nan_of(Half a, Half b)
 {
     Half n = a.snan ? a : b.snan ? b : a.nan ? a : b;
     return (Result){n.v | QUIET, a.snan || b.snan ? FPSR_IOC : 0};
 }
 
 /* (+-a +-b) * 2^unit */
-static Result total(bool as, U128 a, bool bs, U128 b, int unit, unsigned mode)
-{
-    if (as == bs) {
-        return a + b ? round_half(as, a + b, unit, mode) : plain(as, 0, 0);
+#define TOTAL(name, Mag, round)                                                                                        \
+    ALWAYS Result name(bool as, Mag a, bool bs, Mag b, int unit, unsigned mode)                                        \
+    {                                                                                                                  \
+        if (as == bs) {                                                                                                \
+            return a + b ? round(as, a + b, unit, mode) : plain(as, 0, 0);                                             \
+        }                                                                                                              \
+        if (a == b) {                                                                                                  \
+            return plain(mode == FPR_NEGINF, 0, 0);                                                                    \
+        }                                                                                                              \
+        return a > b ? round(as, a - b, unit, mode) : round(bs, b - a, unit, mode);                                    \
     }
-    if (a == b) {
-        return plain(mode == FPR_NEGINF, 0, 0);
-    }
-    return a > b ? round_half(as, a - b, unit, mode) : round_half(bs, b - a, unit, mode);
-}
+TOTAL(total, uint64_t, round_half)
+TOTAL(total_wide, U128, round_half_wide)
 
-static Result add(Half a, Half b, unsigned mode)
+ALWAYS Result add(Half a, Half b, unsigned mode)
 {
     if (a.nan || b.nan) {
         return nan_of(a, b);
     }
     if (a.inf || b.inf) {
-        return a.inf && b.inf && a.sign != b.sign ? plain(0, DEFAULT_NAN, FPSR_IOC) : plain(a.inf ? a.sign : b.sign, INF, 0);
+        return a.inf && b.inf && a.sign != b.sign ? plain(0, DEFAULT_NAN, FPSR_IOC) : plain(a.inf ? a.sign : b.sign, H_INF, 0);
     }
     return total(a.sign, a.n, b.sign, b.n, MIN_UNIT, mode);
 }
 
-static Result sub(Half a, Half b, unsigned mode)
+ALWAYS Result sub(Half a, Half b, unsigned mode)
 {
     b.sign ^= !b.nan;
     return add(a, b, mode);
 }
 
-static Result mul(Half a, Half b, unsigned mode)
+ALWAYS Result mul(Half a, Half b, unsigned mode)
 {
     bool sign = a.sign ^ b.sign;
     if (a.nan || b.nan) {
         return nan_of(a, b);
     }
     if (a.inf || b.inf) {
-        return zero(a) || zero(b) ? plain(0, DEFAULT_NAN, FPSR_IOC) : plain(sign, INF, 0);
+        return zero(a) || zero(b) ? plain(0, DEFAULT_NAN, FPSR_IOC) : plain(sign, H_INF, 0);
     }
-    return a.n && b.n ? round_half(sign, (U128)a.n * b.n, 2 * MIN_UNIT, mode) : plain(sign, 0, 0);
+    return a.n && b.n ? round_half(sign, (uint64_t)a.sig * b.sig, a.shift + b.shift + 2 * MIN_UNIT, mode) : plain(sign, 0, 0);
 }
 
-static Result mulx(Half a, Half b, unsigned mode)
+ALWAYS Result mulx(Half a, Half b, unsigned mode)
 {
     bool odd = (a.inf && zero(b)) || (zero(a) && b.inf);
     return odd ? plain(a.sign ^ b.sign, 0x4000, 0) : mul(a, b, mode);
 }
 
-static Result divide(Half a, Half b, unsigned mode)
+ALWAYS Result divide(Half a, Half b, unsigned mode)
 {
     bool sign = a.sign ^ b.sign;
     if (a.nan || b.nan) {
@@ -117,18 +135,18 @@ static Result divide(Half a, Half b, unsigned mode)
         return plain(0, DEFAULT_NAN, FPSR_IOC);
     }
     if (a.inf || zero(b)) {
-        return plain(sign, INF, a.inf ? 0 : FPSR_DZC);
+        return plain(sign, H_INF, a.inf ? 0 : FPSR_DZC);
     }
     if (b.inf || zero(a)) {
         return plain(sign, 0, 0);
     }
-    int up = __builtin_clzll(a.n) - 1, down = __builtin_ctzll(b.n);
-    uint64_t n = a.n << up, d = b.n >> down;
-    return round_half(sign, (U128)(n / d) << 1 | (n % d != 0), -up - down - 1, mode);
+    enum { UP = 40 }; /* a quotient of 30 bits and more */
+    uint64_t n = (uint64_t)a.sig << UP;
+    return round_half(sign, n / b.sig << 1 | (n % b.sig != 0), a.shift - b.shift - UP - 1, mode);
 }
 
 /* (k - a * b) * 2^-halved */
-static Result step(Half a, Half b, unsigned k, int halved, unsigned mode)
+ALWAYS Result step(Half a, Half b, unsigned k, int halved, unsigned mode)
 {
     a.sign ^= !a.nan;
     a.v ^= a.nan ? 0x8000 : 0; /* FPNeg of the first operand comes first */
@@ -139,13 +157,13 @@ static Result step(Half a, Half b, unsigned k, int halved, unsigned mode)
         return plain(0, k == 2 ? 0x4000 : 0x3e00, 0);
     }
     if (a.inf || b.inf) {
-        return plain(a.sign ^ b.sign, INF, 0);
+        return plain(a.sign ^ b.sign, H_INF, 0);
     }
-    return total(0, (U128)k << 48, a.sign ^ b.sign, (U128)a.n * b.n, 2 * MIN_UNIT - halved, mode);
+    return total_wide(0, (U128)k << 48, a.sign ^ b.sign, (U128)a.n * b.n, 2 * MIN_UNIT - halved, mode);
 }
 
 /* -1, 0, 1 */
-static int order(Half a, Half b)
+ALWAYS int order(Half a, Half b)
 {
     int64_t x = a.inf ? INT64_MAX : (int64_t)a.n, y = b.inf ? INT64_MAX : (int64_t)b.n;
     x = a.sign ? -x : x;
@@ -153,7 +171,7 @@ static int order(Half a, Half b)
     return (x > y) - (x < y);
 }
 
-static Result extreme(Half a, Half b, bool max)
+ALWAYS Result extreme(Half a, Half b, bool max)
 {
     if (a.nan || b.nan) {
         return nan_of(a, b);
@@ -164,7 +182,7 @@ static Result extreme(Half a, Half b, bool max)
     return (Result){(order(a, b) > 0) == max ? a.v : b.v, 0};
 }
 
-static Result extreme_number(Half a, Half b, bool max)
+ALWAYS Result extreme_number(Half a, Half b, bool max)
 {
     Half other = half_of(max ? 0xfc00 : 0x7c00);
     bool qa = a.nan && !a.snan, qb = b.nan && !b.snan;
@@ -174,7 +192,7 @@ static Result extreme_number(Half a, Half b, bool max)
     return extreme(a, b, max);
 }
 
-static Result compare(Half a, Half b, int kind)
+ALWAYS Result order_of(Half a, Half b, int kind)
 {
     if (a.nan || b.nan) {
         return (Result){kind == 3 ? 3 : 0, a.snan || b.snan || kind == 1 || kind == 2 ? FPSR_IOC : 0};
@@ -183,56 +201,62 @@ static Result compare(Half a, Half b, int kind)
     return (Result){kind == 3 ? (o ? o < 0 ? 8 : 2 : 6) : kind == 0 ? o == 0 : kind == 1 ? o >= 0 : o > 0, 0};
 }
 
-const char *const half_ops[] = {"add", "sub", "mul", "div", "mulx", "max", "min", "maxnm", "minnm", "recps", "rsqrts",
-                                "eq", "ge", "gt", "compare"};
-const unsigned half_nops = LEN(half_ops);
+/* Operations: name, in each mode, what is right for a and b, and what softfloat.c makes of x and y. */
+#define OPS(_)                                                                                                         \
+    _(add, true, add(a, b, mode), sf_add(E_H, x, y, env))                                                              \
+    _(sub, true, sub(a, b, mode), sf_sub(E_H, x, y, env))                                                              \
+    _(mul, true, mul(a, b, mode), sf_mul(E_H, x, y, env))                                                              \
+    _(div, true, divide(a, b, mode), sf_div(E_H, x, y, env))                                                           \
+    _(mulx, true, mulx(a, b, mode), sf_mulx(E_H, x, y, env))                                                           \
+    _(max, false, extreme(a, b, true), sf_max(E_H, x, y, env))                                                         \
+    _(min, false, extreme(a, b, false), sf_min(E_H, x, y, env))                                                        \
+    _(maxnm, false, extreme_number(a, b, true), sf_maxnm(E_H, x, y, env))                                              \
+    _(minnm, false, extreme_number(a, b, false), sf_minnm(E_H, x, y, env))                                             \
+    _(recps, true, step(a, b, 2, 0, mode), sf_recps(E_H, x, y, env))                                                   \
+    _(rsqrts, true, step(a, b, 3, 1, mode), sf_rsqrts(E_H, x, y, env))                                                 \
+    _(eq, false, order_of(a, b, 0), sf_cmp(E_H, FCMP_EQ, x, y, env))                                                   \
+    _(ge, false, order_of(a, b, 1), sf_cmp(E_H, FCMP_GE, x, y, env))                                                   \
+    _(gt, false, order_of(a, b, 2), sf_cmp(E_H, FCMP_GT, x, y, env))                                                   \
+    _(compare, false, order_of(a, b, 3), sf_compare(E_H, x, y, false, env))
 
-static Result want(unsigned op, Half a, Half b, unsigned mode)
-{
-    switch (op) {
-    case 0: return add(a, b, mode);
-    case 1: return sub(a, b, mode);
-    case 2: return mul(a, b, mode);
-    case 3: return divide(a, b, mode);
-    case 4: return mulx(a, b, mode);
-    case 5: return extreme(a, b, true);
-    case 6: return extreme(a, b, false);
-    case 7: return extreme_number(a, b, true);
-    case 8: return extreme_number(a, b, false);
-    case 9: return step(a, b, 2, 0, mode);
-    case 10: return step(a, b, 3, 1, mode);
-    default: return compare(a, b, (int)op - 11);
-    }
-}
-
-static uint64_t soft(unsigned op, uint16_t a, uint16_t b, FpEnv *env)
-{
-    typedef uint64_t Fn(IrElem, uint64_t, uint64_t, FpEnv *);
-    static Fn *const fns[] = {sf_add, sf_sub, sf_mul, sf_div, sf_mulx, sf_max, sf_min, sf_maxnm, sf_minnm, sf_recps, sf_rsqrts};
-    if (op < LEN(fns)) {
-        return fns[op](E_H, a, b, env);
-    }
-    static const FcmpOp ops[] = {FCMP_EQ, FCMP_GE, FCMP_GT};
-    return op - LEN(fns) < LEN(ops) ? sf_cmp(E_H, ops[op - LEN(fns)], a, b, env) : sf_compare(E_H, a, b, false, env);
-}
-
-uint64_t half_pairs(unsigned op, unsigned mode, unsigned from, unsigned to)
+static const Half *halves(void)
 {
     static Half all[0x10000];
-    uint64_t bad = 0;
     for (unsigned v = LEN(all); v-- > 0 && !all[1].n;) {
         all[v] = half_of((uint16_t)v);
     }
-    for (unsigned a = from; a < to; a++) {
-        for (unsigned b = 0; b < LEN(all); b++) {
-            FpEnv env = {mode << FPCR_RMODE_SHIFT, 0};
-            Result got = {soft(op, (uint16_t)a, (uint16_t)b, &env), 0}, right = want(op, all[a], all[b], mode);
-            got.flags = env.fpsr;
-            if (got.bits != right.bits || got.flags != right.flags) {
-                differs("softfloat", half_ops[op], mode, a, b, got, right);
-                bad++;
-            }
-        }
-    }
-    return bad;
+    return all;
 }
+
+/* All pairs, in all modes together: what they have in common the compiler finds. */
+#define PAIRS(name, by_mode, right, got)                                                                               \
+    ALWAYS void pair_##name(const char *row, Half a, Half b, unsigned mode)                                            \
+    {                                                                                                                  \
+        FpEnv start = {mode << FPCR_RMODE_SHIFT, 0}, *env = &start;                                                    \
+        uint16_t x = a.v, y = b.v;                                                                                     \
+        uint64_t bits = got;                                                                                           \
+        Result want = right;                                                                                           \
+        if (UNLIKELY(bits != want.bits || env->fpsr != want.flags)) {                                                  \
+            differs("softfloat", row, mode, x, y, (Result){bits, env->fpsr}, want);                                    \
+        }                                                                                                              \
+    }                                                                                                                  \
+    __attribute__((flatten)) static void pairs_##name(const char *row, unsigned from, unsigned to)                     \
+    {                                                                                                                  \
+        const Half *all = halves();                                                                                    \
+        for (unsigned p = from << 16; p != to << 16; p++) {                                                            \
+            pair_##name(row, all[p >> 16], all[p & 0xffff], 0);                                                        \
+            if (by_mode) {                                                                                             \
+                pair_##name(row, all[p >> 16], all[p & 0xffff], 1);                                                    \
+                pair_##name(row, all[p >> 16], all[p & 0xffff], 2);                                                    \
+                pair_##name(row, all[p >> 16], all[p & 0xffff], 3);                                                    \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
+OPS(PAIRS)
+
+const PairOp half_ops[] = {
+#define ENTRY(name, by_mode, right, got) {#name, by_mode, pairs_##name},
+    OPS(ENTRY)
+#undef ENTRY
+};
+const unsigned half_nops = LEN(half_ops);

@@ -1,20 +1,21 @@
 /* rows.c - the instructions of the exhaustive test, and what they are in softfloat.c. */
+#include "own_soft.h"
 #include "exhaust.h"
 
 const Row rows[] = {
-#define ROW(name, ...) {#name, __VA_ARGS__, truth_##name},
+#define ROW(name, ...) {#name, __VA_ARGS__, truth_##name, soft_##name},
 #include "rows.def"
 };
 const unsigned nrows = LEN(rows);
 
-static uint64_t soft_mask(const Row *r, uint32_t v, FpEnv *env)
+ALWAYS uint64_t soft_mask(const Row *r, uint32_t v, FpEnv *env)
 {
     static const FcmpOp op[] = {FCMP_EQ, FCMP_GE, FCMP_GT, FCMP_GE, FCMP_GT};
     bool swapped = r->round >= CMP_LE0;
     return sf_cmp(r->in, op[r->round], swapped ? 0 : v, swapped ? v : 0, env) ? bits_mask(8u << r->out) : 0;
 }
 
-static inline Result soft(const Row *r, uint32_t v, unsigned mode)
+ALWAYS Result soft(const Row *r, uint32_t v, unsigned mode)
 {
     FpEnv env = {mode << FPCR_RMODE_SHIFT, 0};
     uint64_t out = 0;
@@ -40,9 +41,5 @@ static inline Result soft(const Row *r, uint32_t v, unsigned mode)
     return (Result){out, env.fpsr};
 }
 
-void row_soft(const Row *r, const uint32_t *in, unsigned n, unsigned mode, Result *out)
-{
-    for (unsigned i = 0; i < n; i++) {
-        out[i] = soft(r, in[i], mode);
-    }
-}
+#define ROW(name, ...) ROW_FN(soft, name, __VA_ARGS__)
+#include "rows.def"

@@ -8,9 +8,6 @@
 
 #include "exhaust.h"
 
-/* One function for each row comes of it, in which the row is known. */
-#define ALWAYS static inline __attribute__((always_inline))
-
 typedef struct Fmt {
     int prec, emin, emax, width; /* precision with the leading bit; exponents of normal numbers */
 } Fmt;
@@ -38,10 +35,10 @@ ALWAYS int exponent(double x)
     return (int)(bits >> 52 & 0x7ff) - 1023;
 }
 
-/* An operand taken apart. */
+/* An operand taken apart. Facts are wide, for else the compiler writes single bytes and reads several at once. */
 typedef struct Arg {
     double x; /* its value; not for NaNs */
-    bool sign, nan, snan, inf, zero;
+    uint64_t sign, nan, snan, inf, zero;
     uint64_t frac; /* without the leading bit */
     int exp;       /* as it stands in the pattern */
 } Arg;
@@ -75,14 +72,14 @@ ALWAYS Result invalid(const Fmt *f)
     return (Result){inf_of(f) | (uint64_t)1 << (f->prec - 2), FPSR_IOC};
 }
 
-/* Does whole + rest, 0 < rest < 1, with this sign round away from zero? */
+/* Does whole + rest, 0 < rest < 1, with this sign round away from zero? Without branches, which nobody could foresee. */
 ALWAYS bool goes_up(unsigned round, bool sign, double whole, double rest)
 {
     switch (round) {
-    case FPR_TIEEVEN: return rest > 0.5 || (rest == 0.5 && ((uint64_t)whole & 1));
+    case FPR_TIEEVEN: return (rest > 0.5) | ((rest == 0.5) & (floor(whole / 2) * 2 != whole));
     case FPR_TIEAWAY: return rest >= 0.5;
-    case FPR_POSINF: return !sign && rest > 0;
-    case FPR_NEGINF: return sign && rest > 0;
+    case FPR_POSINF: return !sign & (rest > 0);
+    case FPR_NEGINF: return sign & (rest > 0);
     default: return false;
     }
 }
@@ -111,12 +108,12 @@ ALWAYS Result rounded(const Fmt *f, double x, unsigned round)
     int e = exponent(a) < f->emin ? f->emin : exponent(a);
     double n = a * power(f->prec - 1 - e), whole = floor(n), rest = n - whole;
     double v = whole + goes_up(round, sign, whole, rest);
-    uint64_t bits = ((uint64_t)(e - f->emin) << (f->prec - 1)) + (uint64_t)v;
+    uint64_t bits = ((uint64_t)(e - f->emin) << (f->prec - 1)) + (uint64_t)(int64_t)v;
     if (bits >= inf_of(f)) {
         return overflows(f, sign, round);
     }
     r.bits |= bits;
-    r.flags = rest != 0 ? FPSR_IXC | (a < power(f->emin) ? FPSR_UFC : 0) : 0;
+    r.flags = (rest != 0) * (FPSR_IXC | (a < power(f->emin)) * FPSR_UFC);
     return r;
 }
 
@@ -137,10 +134,8 @@ ALWAYS Result root(const Fmt *f, const Arg *a, unsigned round)
     }
     double half = low + ulp / 2;
     bool inexact = low * low != a->x;
-    if (inexact && (round == FPR_POSINF || (round == FPR_TIEEVEN && half * half < a->x))) {
-        low += ulp;
-    }
-    return (Result){rounded(f, low, 0).bits, inexact ? FPSR_IXC : 0};
+    low += ulp * (inexact & ((round == FPR_POSINF) | ((round == FPR_TIEEVEN) & (half * half < a->x))));
+    return (Result){rounded(f, low, 0).bits, inexact * FPSR_IXC};
 }
 
 ALWAYS Result round_int(const Row *r, const Fmt *f, const Arg *a, uint32_t v, unsigned round)
@@ -149,7 +144,7 @@ ALWAYS Result round_int(const Row *r, const Fmt *f, const Arg *a, uint32_t v, un
         return (Result){v, 0};
     }
     double i = integral(a->x, round);
-    return (Result){rounded(f, i, 0).bits, r->kind == K_RINTX && i != a->x ? FPSR_IXC : 0};
+    return (Result){rounded(f, i, 0).bits, (r->kind == K_RINTX) * (i != a->x) * FPSR_IXC};
 }
 
 ALWAYS Result round_int_n(const Row *r, const Fmt *f, const Arg *a, unsigned round)
@@ -158,7 +153,7 @@ ALWAYS Result round_int_n(const Row *r, const Fmt *f, const Arg *a, unsigned rou
     if (i >= limit || i < -limit) {
         return (Result){rounded(f, -limit, 0).bits, FPSR_IOC};
     }
-    return (Result){rounded(f, i, 0).bits, i != a->x ? FPSR_IXC : 0};
+    return (Result){rounded(f, i, 0).bits, (i != a->x) * FPSR_IXC};
 }
 
 ALWAYS Result to_int(const Row *r, const Arg *a, unsigned round)
@@ -175,8 +170,8 @@ ALWAYS Result to_int(const Row *r, const Arg *a, unsigned round)
     if (i < bottom) {
         return (Result){r->is_unsigned ? 0 : max + 1, FPSR_IOC};
     }
-    uint64_t n = i < 0 ? -(uint64_t)-i : (uint64_t)i;
-    return (Result){n & bits_mask(r->bits), i != x ? FPSR_IXC : 0};
+    uint64_t n = r->is_unsigned && r->bits == 64 ? (uint64_t)i : (uint64_t)(int64_t)i;
+    return (Result){n & bits_mask(r->bits), (i != x) * FPSR_IXC};
 }
 
 ALWAYS Result from_int(const Row *r, uint32_t v, unsigned round)
@@ -331,12 +326,5 @@ ALWAYS Result truth(const Row *r, uint32_t v, unsigned mode)
     }
 }
 
-#define ROW(name, ...)                                                                                                 \
-    void truth_##name(const uint32_t *in, unsigned n, unsigned mode, Result *out)                                      \
-    {                                                                                                                  \
-        static const Row row = {#name, __VA_ARGS__, NULL};                                                             \
-        for (unsigned i = 0; i < n; i++) {                                                                             \
-            out[i] = truth(&row, in[i], mode);                                                                         \
-        }                                                                                                              \
-    }
+#define ROW(name, ...) ROW_FN(truth, name, __VA_ARGS__)
 #include "rows.def"
