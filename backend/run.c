@@ -773,6 +773,24 @@ void engine_add_key(Engine *e, uint64_t bits)
     engine_unlock(e);
 }
 
+bool engine_key_everywhere(Engine *e, uint64_t bits)
+{
+    if (LIKELY(!(~__atomic_load_n(&e->key_everywhere, __ATOMIC_RELAXED) & bits))) {
+        return true;
+    }
+    bool all = true;
+    engine_lock(e);
+    for (unsigned k = 0; k < e->ncpus; k++) {
+        CpuHead *c = e->cpus[k];
+        all = all && (!__atomic_load_n(&c->host_sp, __ATOMIC_SEQ_CST) || !(~__atomic_load_n(&c->key, __ATOMIC_ACQUIRE) & bits));
+    }
+    if (all) {
+        __atomic_or_fetch(&e->key_everywhere, bits, __ATOMIC_RELAXED);
+    }
+    engine_unlock(e);
+    return all;
+}
+
 void engine_fpsr_watched(Engine *e)
 {
     if (!e->cfg.interp && !(e->cfg.no_opt & OFF_UFC) && !(engine_added_key(e) & KEY_FP_UFC)) {

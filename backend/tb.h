@@ -183,6 +183,7 @@ struct Engine {
     CpuHead **cpus;
     unsigned ncpus, cpus_cap;
     uint64_t add_key;       /* key bits that all threads run under */
+    uint64_t key_everywhere; /* those of them that no thread is without any more */
     bool threads;           /* there has been a second thread */
     unsigned nmarks;
     Mark marks[MARKS];

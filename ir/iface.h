@@ -265,6 +265,8 @@ void engine_invalidate(Engine *e, Gva start, uint64_t len);
 void engine_second_thread(Engine *e); /* from now on KEY_THREADS */
 /* From now on all threads run under these key bits too; each changes over at its next exit. Not from a handler. */
 void engine_add_key(Engine *e, uint64_t bits);
+/* Have all threads changed over to these bits, which were added before? */
+bool engine_key_everywhere(Engine *e, uint64_t bits);
 
 /* From a host signal handler (async-signal-safe), with the ucontext_t of the interrupted code. */
 typedef enum SyncResult {

@@ -145,12 +145,13 @@ void h_excl_strict(CpuA64 *cpu)
     engine_add_key(cpu->h.engine, KEY_STRICT);
 }
 
-/* A store of up to 16 bytes that reaches the granule begins in it or in the one before. */
+/* A store of up to 16 bytes that reaches the granule begins in it or in the one before. While another thread may still be in
+ * code that does not mark its stores, the monitor is one that no store-exclusive finds open. */
 void h_excl_open(CpuA64 *cpu, uint64_t address, uint64_t space)
 {
     Space *s = (Space *)(uintptr_t)space;
     cpu->excl_ticket = __atomic_add_fetch(&s->last_ticket, 1, __ATOMIC_SEQ_CST);
-    cpu->excl_writes = __atomic_load_n(&s->kernel_writes, __ATOMIC_SEQ_CST);
+    cpu->excl_writes = __atomic_load_n(&s->kernel_writes, __ATOMIC_SEQ_CST) - !engine_key_everywhere(cpu->h.engine, KEY_STRICT);
     __atomic_store_n(mark_of(s->store_marks, address), cpu->excl_ticket, __ATOMIC_SEQ_CST);
     __atomic_store_n(mark_of(s->store_marks, address - 16), cpu->excl_ticket, __ATOMIC_SEQ_CST);
 }

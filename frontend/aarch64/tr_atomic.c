@@ -16,7 +16,7 @@
  *           to the mark of its 16-byte granule (Space.store_marks). A strict monitor has a ticket of its own and is open
  *           while the marks of its granule and the one before (a store may reach over) still show it.
  * The first strict load-exclusive turns KEY_STRICT on for the process, its own monitor stays closed. A thread that has not
- * changed over yet misses marks until its next exit.
+ * changed over yet misses marks until its next exit; as long as there is one, no store-exclusive succeeds by a strict monitor.
  */
 #include "tr.h"
 

@@ -76,6 +76,13 @@ __attribute__((weak)) void engine_add_key(Engine *e, uint64_t bits)
     (void)bits;
 }
 
+__attribute__((weak)) bool engine_key_everywhere(Engine *e, uint64_t bits)
+{
+    (void)e;
+    (void)bits;
+    return true;
+}
+
 static sigjmp_buf vec_fault;
 
 static void vec_on_fault(int signal)
