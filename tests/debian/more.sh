@@ -2,14 +2,6 @@
 # MariaDB from its first start, valgrind, bubblewrap. Results that are not obvious are native ones.
 # test: long guest secs=900 parts=jits,builds,numbers,mariadb,tools packages=pypy3,luajit,sbcl,ocaml-nox,swi-prolog-nox,r-base-core,cmake,ninja-build,clang,gfortran,python3-numpy,zsh,bubblewrap,gdb,strace,imagemagick,mariadb-server-core,mariadb-client-core,gcc,g++,libc6-dev,make,bash,coreutils,grep,sed,dash,valgrind
 
-want()
-{
-    local text=$1
-    shift
-    "$@" >got || { cat got; echo "failed: $*"; return 1; }
-    [ "$(cat got)" = "$text" ] || { cat got; echo "other output: $*"; return 1; }
-}
-
 jits()
 {
     cat >x.lua <<'S'

@@ -2,14 +2,6 @@
 # editors, rsync, ssh-keygen, gpg, systemd's tools; PostgreSQL under pgbench. Results that are not obvious are native ones.
 # test: long guest secs=900 parts=scripts,tools,rust,erlang,postgres packages=ruby,php-cli,tcl,guile-3.0,rsync,gnupg,openssh-client,vim-nox,emacs-nox,systemd,dash,coreutils,erlang-base,rustc,cargo,gcc,libc6-dev,postgresql-15,postgresql-contrib
 
-want()
-{
-    local text=$1
-    shift
-    "$@" >got || { cat got; echo "failed: $*"; return 1; }
-    [ "$(cat got)" = "$text" ] || { cat got; echo "other output: $*"; return 1; }
-}
-
 scripts()
 {
     ENVIRONMENT+=("RUBYLIB=$(echo "$ROOT"/usr/lib/ruby/[0-9]*):$(echo "$ROOT"/usr/lib/aarch64-linux-gnu/ruby/[0-9]*)")
