@@ -134,6 +134,10 @@ void a64_reset(CpuA64 *cpu)
 {
     A64Sys *s = cpu->sys;
     unsigned el = s->el3 ? 3 : s->el2 ? 2 : 1;
+    if (s->pmu.line && s->hooks->pmu_line) {
+        s->hooks->pmu_line(cpu, false);
+    }
+    memset(&s->pmu, 0, sizeof s->pmu);
     memset(s->reg, 0, sizeof s->reg);
     memset(cpu->x, 0, sizeof cpu->x);
     memset(cpu->v, 0, sizeof cpu->v);

@@ -583,6 +583,31 @@ Test(sys, performance_monitors)
     cr_expect_eq(a64_sysreg(cpu, SR_PMCCNTR_EL0), before);
 }
 
+static bool pmu_line;
+
+static void on_pmu_line(CpuA64 *cpu, bool level)
+{
+    (void)cpu;
+    pmu_line = level;
+}
+
+Test(sys, performance_monitors_after_reset)
+{
+    CpuA64 *cpu = cpu_new(PLAIN);
+    A64Hooks hooks = *cpu->sys->hooks;
+    hooks.pmu_line = on_pmu_line;
+    cpu->sys->hooks = &hooks;
+    a64_set_el(cpu, 1, true);
+    a64_set_sysreg(cpu, SR_PMCR_EL0, 1);
+    a64_set_sysreg(cpu, SR_PMINTENSET_EL1, 4);
+    a64_set_sysreg(cpu, SR_PMEVCNTR0_EL0 + 2, 0xffffffff);
+    a64_set_sysreg(cpu, SR_PMCNTENSET_EL0, 4);
+    a64_set_sysreg(cpu, SR_PMSWINC_EL0, 4);
+    cr_expect(pmu_line);
+    a64_reset(cpu);
+    cr_expect_not(pmu_line);
+}
+
 /* Five bits of priority need one register of active priorities, and ICH_VTR_EL2 says that there are four list registers. */
 Test(sys, interrupt_registers_that_are_there)
 {
