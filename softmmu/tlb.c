@@ -379,11 +379,15 @@ static void forget_writable(Mmu *m, const TlbRequest *r)
     bool had = false;
     for (unsigned k = 0; k < TLB_TABLES; k++) {
         Tlb *t = &m->tables[k];
-        for (unsigned n = 0; t->age && n < 2 * TLB_SIZE; n++) {
-            TlbEntry *e = &t->e[((n < TLB_SIZE ? TLB_WRITE : TLB_SECOND_WRITE - 1) << TLB_BITS) + n];
-            if (e->host == r->host && e->tag != tlb_none(n % TLB_SIZE)) {
-                e->tag = tlb_none(n % TLB_SIZE);
-                had = true;
+        bool listed = t->nused <= TLB_USED;
+        for (unsigned i = 0; i < (listed ? t->nused : TLB_SIZE); i++) {
+            unsigned n = listed ? t->used[i] : i;
+            for (unsigned use = TLB_WRITE; use <= TLB_SECOND_WRITE; use += TLB_SECOND_WRITE - TLB_WRITE) {
+                TlbEntry *e = &t->e[(use << TLB_BITS) + n];
+                if (e->host == r->host && e->tag != tlb_none(n)) {
+                    e->tag = tlb_none(n);
+                    had = true;
+                }
             }
         }
     }
