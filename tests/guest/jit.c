@@ -2,6 +2,7 @@
 // same file, unmapped and replaced, made by one thread and run by others.
 // test: dyn interp secs=60
 #define _GNU_SOURCE
+#include "code.h"
 #include "t.h"
 #include <pthread.h>
 #include <sched.h>
@@ -9,19 +10,6 @@
 #include <unistd.h>
 
 typedef uint64_t (*Fn)(uint64_t);
-
-/* Writes "return a + imm" (imm < 4096) to p; returns the size. */
-static size_t make_add(void *p, unsigned imm)
-{
-#ifdef __aarch64__
-    uint32_t code[] = {0x91000000u | imm << 10, 0xd65f03c0u};
-#else
-    uint8_t code[8] = {0x48, 0x8d, 0x87, 0, 0, 0, 0, 0xc3};
-    memcpy(code + 3, &imm, 4);
-#endif
-    memcpy(p, code, sizeof code);
-    return sizeof code;
-}
 
 static void flush(void *p, size_t n)
 {

@@ -2,6 +2,7 @@
 // replaced code wait for their return.
 // test: dyn secs=60
 #define _GNU_SOURCE
+#include "code.h"
 #include "t.h"
 #include <sys/mman.h>
 
@@ -11,17 +12,10 @@ enum { SLOT = 128, SLOTS = 4096, CHAIN = 40 };
 static char *slots, *chain;
 static uint64_t seed = 1;
 
-/* Writes "return a + imm" (imm < 4096) to p. */
 static void make_leaf(char *p, unsigned imm)
 {
-#ifdef __aarch64__
-    uint32_t code[] = {0x91000000u | imm << 10, 0xd65f03c0u};
-#else
-    uint8_t code[8] = {0x48, 0x8d, 0x87, 0, 0, 0, 0, 0xc3};
-    memcpy(code + 3, &imm, 4);
-#endif
-    memcpy(p, code, sizeof code);
-    __builtin___clear_cache(p, p + sizeof code);
+    size_t n = make_add(p, imm);
+    __builtin___clear_cache(p, p + n);
 }
 
 /* Writes "return fn(a) + imm" to p. */
