@@ -88,6 +88,13 @@ S
     want "$(printf '%s\n' '50005000 @["a", "b"]' v)" $ARMX -L "$ROOT" ./z
 }
 
+# start PROGRAM ARG...: in the background, as process $!, until the end.
+start()
+{
+    env -i "${ENVIRONMENT[@]}" $ARMX -L "$ROOT" "$ROOT/usr/$1" "${@:2}" &
+    trap "kill $!" EXIT
+}
+
 # ask SOCKET TEXT: what the server there says.
 ask()
 {
@@ -107,8 +114,7 @@ while d := s.recv(100):
 
 daemons()
 {
-    p memcached -u root -s "$PWD/m" -t 4 &
-    trap "kill $!" EXIT
+    start bin/memcached -u root -s "$PWD/m" -t 4
     for _ in 1 2 3; do
         want "$(printf '%s\n' STORED 'VALUE a 0 5' hello END)" ask m $'set a 0 0 5\r\nhello\r\nget a\r\nquit\r\n'
     done
@@ -116,8 +122,7 @@ daemons()
     wait $! || true
     printf '%s\n' global ' nbthread 4' defaults ' mode http' ' timeout client 5s' ' timeout server 5s' ' timeout connect 5s' \
         'frontend f' " bind unix@$PWD/h" ' http-request return status 200 content-type text/plain string hello' >h.cfg
-    p ../sbin/haproxy -f h.cfg -db &
-    trap "kill $!" EXIT
+    start sbin/haproxy -f h.cfg -db
     ask h $'GET / HTTP/1.0\r\n\r\n' | grep hello
     kill $!
     wait $! || true

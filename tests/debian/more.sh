@@ -123,7 +123,7 @@ mariadb()
     options=(--no-defaults "--datadir=$d" "--lc-messages-dir=$t" "--socket=$d/s" --skip-networking --user=root --innodb-buffer-pool-size=32M)
     { echo 'use mysql;'; cat "$t"/mysql_system_tables.sql "$t"/mysql_performance_tables.sql "$t"/mysql_system_tables_data.sql; } >sql
     p ../sbin/mariadbd "${options[@]}" --bootstrap <sql >log 2>&1 || { tail log; return 1; }
-    p ../sbin/mariadbd "${options[@]}" >log 2>&1 &
+    env -i "${ENVIRONMENT[@]}" $ARMX -L "$ROOT" "$ROOT/usr/sbin/mariadbd" "${options[@]}" >log 2>&1 &
     trap "kill $!" EXIT
     for _ in $(seq 120); do ! [ -S data/s ] || break; sleep 0.5; done
     want "$(printf '%s\n' $'20000\t200010000\tx9999' 384c3a3196884730e3468dfdc86dfc3c $'1.4142135623730951\t2')" \
