@@ -258,6 +258,16 @@ static Tb *publish(Engine *e, CodeChunk *ch, Tb *tb, uint32_t seq, const IrRegio
     return good ? tb : other;
 }
 
+void engine_tell_made(Engine *e, const Tb *tb, bool dump)
+{
+    if (dump && log_on(LOG_out) && log_on_at(LOG_out, gva(tb->pc))) {
+        target_dump(e, tb, log_stream());
+    }
+    if (UNLIKELY(e->cfg.code_made)) {
+        e->cfg.code_made(gva(tb->pc), tb->entry, tb->size);
+    }
+}
+
 Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key, uint64_t at)
 {
     Thread *t = cpu->code_chunk;
@@ -274,8 +284,8 @@ Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key, uint64_
         if (tb) {
             Tb *mine = tb;
             tb = publish(e, ch, tb, seq, NULL, NULL);
-            if (tb == mine && UNLIKELY(e->cfg.code_made)) {
-                e->cfg.code_made(gva(pc), tb->entry, tb->size);
+            if (tb == mine) {
+                engine_tell_made(e, tb, false);
             }
             if (tb) {
                 return tb;
@@ -316,11 +326,8 @@ Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key, uint64_
             ch = engine_take_chunk(e, cpu);
             continue;
         }
-        if (tb == mine && log_on(LOG_out) && log_on_at(LOG_out, r.pc)) {
-            target_dump(e, tb, log_stream());
-        }
-        if (tb == mine && UNLIKELY(e->cfg.code_made)) {
-            e->cfg.code_made(r.pc, tb->entry, tb->size);
+        if (tb == mine) {
+            engine_tell_made(e, tb, true);
         }
         return tb;
     }

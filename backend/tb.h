@@ -358,6 +358,8 @@ bool soft_may_link(Engine *e, const Exit *x, const Tb *to); /* in one page? */
 /* run.c */
 Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key, uint64_t at);
 void engine_flush(Engine *e, CpuHead *cpu);
+/* A region was published: -d out, if asked for, and who listens for code (perf, gdb). */
+void engine_tell_made(Engine *e, const Tb *tb, bool dump);
 CodeChunk *engine_take_chunk(Engine *e, CpuHead *cpu); /* may flush */
 void engine_dump_ir(Engine *e, const IrRegion *r); /* -d in, ir */
 bool engine_in_interp(const CpuHead *cpu);

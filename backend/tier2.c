@@ -110,11 +110,8 @@ static Tb *translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key)
                 ch = engine_take_chunk(e, cpu);
                 continue;
             }
-            if (there == tb && log_on(LOG_out) && log_on_at(LOG_out, r.pc)) {
-                target_dump(e, tb, log_stream());
-            }
-            if (there == tb && UNLIKELY(e->cfg.code_made)) {
-                e->cfg.code_made(r.pc, tb->entry, tb->size);
+            if (there == tb) {
+                engine_tell_made(e, tb, true);
             }
             return there;
         }

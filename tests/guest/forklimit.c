@@ -90,19 +90,6 @@ static void before(void)
     generation(0);
 }
 
-static void apart(void (*part)(void))
-{
-    int status;
-    fflush(stdout);
-    pid_t pid = fork();
-    if (pid == 0) {
-        part();
-        _exit(done());
-    }
-    CHECK(waitpid(pid, &status, 0) == pid);
-    CHECK(status == 0);
-}
-
 int main(void)
 {
     static char buffer[4096];

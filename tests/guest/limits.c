@@ -187,23 +187,6 @@ static void threads(void)
     ok("threads");
 }
 
-// In a child: what a limit breaks goes with it.
-static void apart(void (*part)(void))
-{
-    int status;
-    fflush(stdout);
-    pid_t pid = fork();
-    if (pid == 0) {
-        part();
-        _exit(done());
-    }
-    waitpid(pid, &status, 0);
-    if (status) {
-        printf("child: status %x\n", (unsigned)status);
-        t_failures++;
-    }
-}
-
 // The error of each call for each kind of address that is none.
 #define WILD(name, ...)                                                                                                \
     do {                                                                                                               \
