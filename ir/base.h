@@ -98,12 +98,15 @@ NORETURN void bug(const char *file, int line, const char *fmt, ...) PRINTF_LIKE(
 /* Says more, before the abort; NULL = nobody knows more. Set once at start. */
 extern void (*bug_report)(void);
 #define BUG(...) bug(__FILE__, __LINE__, __VA_ARGS__)
-/* Tells ThreadSanitizer of a release at p that translated code is going to do. */
+/* Tell ThreadSanitizer of a release at p that translated code is going to do, and of an acquire there that it has done. */
 #ifdef __SANITIZE_THREAD__
 void __tsan_release(void *p);
+void __tsan_acquire(void *p);
 #define sync_released(p) __tsan_release(p)
+#define sync_acquired(p) __tsan_acquire(p)
 #else
 #define sync_released(p) ((void)(p))
+#define sync_acquired(p) ((void)(p))
 #endif
 
 /* Tells AddressSanitizer that a jump has left the frames below the caller's. */

@@ -15,7 +15,7 @@ status=0
 built()
 {
     cmake --preset "$1" >/dev/null
-    cmake --build --preset "$1" ${2:+--target "$2"} >/dev/null
+    cmake --build --preset "$1" ${2:+--target "$2"} >"build-$1/log" || { tail -n 40 "build-$1/log"; die "build-$1 does not build"; }
     note "== $1"
 }
 
