@@ -236,6 +236,7 @@ static Tb *publish(Engine *e, CodeChunk *ch, Tb *tb, uint32_t seq, const IrRegio
         ch->tbs[-1 - (int)ch->ntbs] = tb;
         __atomic_store_n(&ch->ntbs, ch->ntbs + 1, __ATOMIC_RELEASE);
         tb_publish(e, tb);
+        sync_released(&e->seq);
     }
     void *record = ch->record;
     ch->record = NULL;
@@ -646,6 +647,7 @@ ExcKind engine_run(CpuHead *cpu)
     left:
         frames_left(); /* of a helper that faulted */
         from = cpu->last_exit;
+        sync_acquired(&e->seq); /* what led to the exit were jumps, by whoever linked them */
         if (UNLIKELY(cpu->exit_kind >= EXC_COUNT)) {
             uint32_t kind = cpu->exit_kind;
             cpu->exit_kind = EXC_NONE;
