@@ -48,7 +48,7 @@ typedef struct Head {
     uint64_t used, limit;    /* bytes; records fit below limit */
     uint32_t slots[1 << SLOT_BITS] __attribute__((aligned(4096))); /* by hash; 0 = none */
 } Head;
-static const char magic[16] = "armx-cache-0003";
+static const char magic[16] = "armx-cache-0004";
 
 typedef struct Record {
     uint32_t bytes, zero;
@@ -64,7 +64,7 @@ typedef struct KeptExit {
     int64_t pc;              /* from the region's */
     uint32_t at, stub;       /* from the begin of the code; 0 = none */
     int32_t via;
-    uint32_t counts;         /* it is a jump back that tier 2 wants to be counted */
+    uint32_t zero;
 } KeptExit;
 
 struct TbCache {
@@ -240,7 +240,7 @@ void *cache_record(Engine *e, const CodeChunk *ch, const Tb *tb, const IrRegion 
     for (unsigned k = 0; k < r.nexits; k++) {
         const Exit *x = &tb->exits[k];
         p.exits[k] = (KeptExit){(int64_t)(x->pc - tb->pc), x->at ? (uint32_t)(x->at - code) : 0, x->at ? (uint32_t)(x->stub - code) : 0,
-                                x->via, x->count != 0};
+                                x->via, 0};
     }
     memcpy(p.faults, tb->faults, sizeof(Fault) * r.nfaults);
     memcpy(p.recipes, tb->recipes, sizeof(Recipe) * r.nrecipes);
@@ -381,7 +381,7 @@ static Tb *place(Engine *e, CodeChunk *ch, Record *r, uint64_t pc, uint64_t key)
     for (unsigned k = 0; k < r->nexits; k++) {
         const KeptExit *x = &p.exits[k];
         tb->exits[k] = (Exit){.pc = pc + (uint64_t)x->pc, .at = x->at ? code + x->at : NULL, .stub = x->at ? code + x->stub : NULL,
-                              .via = x->via, .count = x->counts ? engine_first_count(e) : 0};
+                              .via = x->via, .count = x->via ? engine_first_count(e) : 0};
     }
     memcpy(tb->faults, p.faults, sizeof(Fault) * r->nfaults);
     memcpy(tb->recipes, p.recipes, sizeof(Recipe) * r->nrecipes);

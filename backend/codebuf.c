@@ -246,6 +246,16 @@ static bool show(CodeBuf *c, size_t off, size_t len)
     return true;
 }
 
+/* The same when no gap in the address space is as large; what the reserve leaves is enough for blocks. */
+static bool show_halves(CodeBuf *c, size_t off, size_t len)
+{
+    if (show(c, off, len)) {
+        return true;
+    }
+    size_t half = ALIGN_UP(len / 2, CODE_BLOCK);
+    return len > CODE_BLOCK && show_halves(c, off, half) && show_halves(c, off + half, len - half);
+}
+
 static void copy(CodeBuf *c, size_t off, size_t len)
 {
     size_t used = STUB_BYTES + (size_t)c->used * CODE_CHUNK, n = off < used ? used - off : 0;
@@ -265,7 +275,7 @@ static void unite(CodeBuf *c)
             copy(c, b * CODE_BLOCK, CODE_BLOCK);
         }
     }
-    if (!show(c, 0, c->size)) {
+    if (!show_halves(c, 0, c->size)) {
         cannot_go_on();
     }
     reserve(c);

@@ -139,6 +139,7 @@ void tb_publish(Engine *e, Tb *tb)
     Tb **h = tb_list(e->hash, tb->at, tb->key), **p = place_list(e->places, tb_first(tb));
     uint32_t length = tb->before + tb->nbytes;
     codebuf_chunk(&e->code, tb->entry)->live++;
+    tb->no_loop |= !engine_counts(e);
     e->longest = length > e->longest ? length : e->longest;
     tb->place_next = *p;
     *p = tb;

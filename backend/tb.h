@@ -221,13 +221,13 @@ static inline uint64_t engine_added_key(const Engine *e)
 {
     return __atomic_load_n(&e->add_key, __ATOMIC_RELAXED);
 }
-/* What Exit.count begins with. */
-/* Are jumps back counted that are translated now? Not those of a program that is large already: it has thousands of loops that
+/* Are jumps back counted to regions that are made now? Not those of a program that is large already: it has thousands of loops that
  * take no time, and counting takes more than the few regions among them give back. */
 static inline bool engine_counts(const Engine *e)
 {
     return e->cfg.loops && (e->loops_first || e->ntbs < LOOP_REGIONS);
 }
+/* What Exit.count begins with. */
 static inline int32_t engine_first_count(const Engine *e)
 {
     return e->loops_first ? (int32_t)e->cfg.loop_hot : LOOP_LOOK;

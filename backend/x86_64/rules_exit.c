@@ -78,10 +78,10 @@ void exit_goto(Lower *l, uint8_t *at, int block)
     l->fix[l->nfix++].block = (uint32_t)block;
 }
 
-/* Jumps back in tier 1 are counted. */
+/* Jumps back in tier 1 can be counted. Whether they are is decided by where they lead (tb_link): the code is the same. */
 static void count_jumps(Lower *l, Exit *x)
 {
-    if (engine_counts(l->e) && l->r->tier == 1 && x->pc <= l->guest_pc) {
+    if (l->e->cfg.loops && l->r->tier == 1 && x->pc <= l->guest_pc) {
         x->count = engine_first_count(l->e);
     }
 }
