@@ -4,8 +4,9 @@
  * `base` is a host with x86-64-v3 and nothing more, `full` one with every extension that the back end knows, whatever this
  * host has: nothing is run. The text is the same everywhere: places in the region are offsets, stubs, functions and fields of
  * the CPU structure have names, data is [rip + data]. Every row starts with empty code memory, because padding depends on addresses. The stubs of
- * direct exits, two instructions each, are left out; a jump to one reads exit PC.
+ * direct exits, two instructions each, are left out; a jump to one reads exit PC. The first line says whose text it is.
  */
+#include <capstone/capstone.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -233,6 +234,9 @@ int main(int argc, char **argv)
     if (!engine || engine_cpu_init(engine, &cpu->h) < 0) {
         return 1;
     }
+    int major;
+    cs_version(&major, NULL);
+    printf("capstone %d\n\n", major);
     char line[1024];
     while (fgets(line, sizeof line, rows)) {
         if (line[0] == '#') {
