@@ -390,6 +390,29 @@ static bool serve_pending(CpuHead *cpu)
     return engine_pending(cpu);
 }
 
+/* One guest instruction from its own region in the interpreter; EXC_NONE when it is done. */
+static ExcKind interpret_one(Engine *e, CpuHead *cpu, uint64_t key)
+{
+    Thread *t = cpu->code_chunk;
+    IrRegion r;
+    uint64_t at;
+    if (!code_at(e, cpu, *pc_of(cpu), &at)) {
+        return EXC_FETCH;
+    }
+    make_ir(e, t->work, *pc_of(cpu), key, 1, &r);
+    if (!e->cfg.interp) {
+        if (_setjmp(t->interp_out)) {
+            frames_left();
+            t->interp_runs = false;
+            return (ExcKind)cpu->exit_kind;
+        }
+        t->interp_runs = true;
+    }
+    ExcKind k = ir_interp_run(e->fe, &r, cpu, e->cfg.space->base, (uint8_t *)t->work + ALIGN_UP(sizeof(IrIns) * IR_CAP, 64));
+    t->interp_runs = e->cfg.interp;
+    return k;
+}
+
 static ExcKind run_interp(Engine *e, CpuHead *cpu)
 {
     Thread *t = cpu->code_chunk;
@@ -414,6 +437,9 @@ static ExcKind run_interp(Engine *e, CpuHead *cpu)
         }
         uint8_t *rest = (uint8_t *)t->work + ALIGN_UP(sizeof(IrIns) * IR_CAP, 64);
         ExcKind k = ir_interp_run(e->fe, &r, cpu, e->cfg.space->base, rest);
+        if (UNLIKELY(k == EXC_MARKED)) {
+            k = interpret_one(e, cpu, cpu->key | KEY_ONE_INSN);
+        }
         cpu->exit_kind = k;
         if (engines_own(cpu, k)) {
             k = EXC_NONE;
@@ -449,29 +475,6 @@ void engine_interp_out(CpuHead *cpu)
 {
     Thread *t = cpu->code_chunk;
     _longjmp(t->interp_out, 1);
-}
-
-/* One guest instruction from its own region in the interpreter; EXC_NONE when it is done. */
-static ExcKind interpret_one(Engine *e, CpuHead *cpu, uint64_t key)
-{
-    Thread *t = cpu->code_chunk;
-    IrRegion r;
-    uint64_t at;
-    if (!code_at(e, cpu, *pc_of(cpu), &at)) {
-        return EXC_FETCH;
-    }
-    make_ir(e, t->work, *pc_of(cpu), key, 1, &r);
-    if (!e->cfg.interp) {
-        if (_setjmp(t->interp_out)) {
-            frames_left();
-            t->interp_runs = false;
-            return (ExcKind)cpu->exit_kind;
-        }
-        t->interp_runs = true;
-    }
-    ExcKind k = ir_interp_run(e->fe, &r, cpu, e->cfg.space->base, (uint8_t *)t->work + ALIGN_UP(sizeof(IrIns) * IR_CAP, 64));
-    t->interp_runs = e->cfg.interp;
-    return k;
 }
 
 ExcKind engine_step(CpuHead *cpu)
@@ -656,6 +659,10 @@ ExcKind engine_run(CpuHead *cpu)
             } else {
                 cpu->exit_kind = redo(e, cpu, kind == EXIT_REDO_FP ? MARK_FP : MARK_TBI);
             }
+        }
+        if (UNLIKELY(cpu->exit_kind == EXC_MARKED)) {
+            from = NULL;
+            cpu->exit_kind = interpret_one(e, cpu, cpu->key | KEY_ONE_INSN);
         }
         if (cpu->exit_kind == EXC_PENDING) {
             uint64_t pending = engine_pending(cpu);

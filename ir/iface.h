@@ -137,7 +137,7 @@ struct CpuHead {
 } __attribute__((aligned(16)));
 _Static_assert(sizeof(CpuHead) % 16 == 0, "general registers follow directly");
 
-enum { STORE_MARK_BITS = 12 };
+enum { STORE_MARK_BITS = 12, STORE_MARK_LOCKS = 1024 };
 
 /* Guest code that must be begun anew at `abort` when the thread was interrupted in it: a restartable sequence. */
 typedef struct Critical Critical;
@@ -175,12 +175,13 @@ struct Space {
     /* Guest address + base = host address on the fast path. */
     uint64_t base;
     /* Strict exclusive monitors, see frontend/aarch64/tr_atomic.c: the last number given out, and by granule of
-     * 16 bytes (address >> 4, modulo the size) the number of who opened a monitor or stored there last. */
+     * 16 bytes (address >> 4, modulo the size) the number of who opened a monitor there last, 0 after a store. */
     uint64_t last_ticket;
     uint64_t kernel_writes; /* system calls so far that may have written to guest memory, once there was a ticket */
     unsigned mark_bits; /* granules with marks of their own, as bits of their number; 0 = STORE_MARK_BITS. System mode has as many as a
                          * page, so that all addresses of a granule share one. */
     uint64_t store_marks[1 << STORE_MARK_BITS];
+    uint32_t mark_locks[STORE_MARK_LOCKS]; /* 1 = taken; nobody has one in a forked child */
 };
 
 /* Where a tier-2 region ends: code that is better run as it is translated already. */

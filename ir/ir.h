@@ -115,6 +115,7 @@ typedef enum ExcKind {
     EXC_ERET,      /* exception return; .imm = 0, or 2 and 3 for the forms that authenticate */
     EXC_TRAP,      /* to a higher level; .imm = class | level << 8; pc = the instruction */
     EXC_UNMASK,    /* interrupts may have been unmasked; pc = next instruction */
+    EXC_MARKED,    /* a store to a granule with a mark: the engine does the instruction under KEY_ONE_INSN and goes on, its callers never see it */
     EXC_PAC,       /* a pointer that the short form of its authentication is not for; pc = the instruction */
     EXC_COUNT
 } ExcKind;

@@ -236,6 +236,7 @@ void thread_unlock_all(bool child)
 static void after_fork_child(Thread *t, uint64_t flags, uint64_t stack, uint64_t guest_tls)
 {
     thread_unlock_all(true);
+    memset(process.space.mark_locks, 0, sizeof process.space.mark_locks);
     mm_forked();
     gdb_forked();
     perf_forked();

@@ -102,8 +102,8 @@ void tr_sync(Tr *t)
 static void begin(Tr *t)
 {
     if (t->key & KEY_STRICT) {
-        t->b->on_store = tr_mark_store;
-        t->b->on_store_arg = t->space->store_marks;
+        t->b->on_store = t->key & KEY_ONE_INSN ? tr_break_mark : tr_look_at_mark;
+        t->b->on_store_arg = t->space;
     }
 }
 

@@ -134,10 +134,54 @@ uint64_t h_pac_generic(CpuA64 *cpu, uint64_t value, uint64_t modifier)
 
 /* -- exclusives and wide atomics ------------------------------------------------------------------------------- */
 
-static uint64_t *mark_of(uint64_t *marks, uint64_t address)
+static uint64_t granule_of(const Space *s, uint64_t address)
 {
-    const Space *s = (const Space *)((const uint8_t *)marks - offsetof(Space, store_marks));
-    return &marks[address >> 4 & bits_mask(s->mark_bits ? s->mark_bits : STORE_MARK_BITS)];
+    return address >> 4 & bits_mask(s->mark_bits ? s->mark_bits : STORE_MARK_BITS);
+}
+
+static Space *space_of(uint64_t *marks)
+{
+    return (Space *)((uint8_t *)marks - offsetof(Space, store_marks));
+}
+
+static uint32_t *lock_granule(Space *s, uint64_t granule)
+{
+    uint32_t *l = &s->mark_locks[granule % LEN(s->mark_locks)];
+    while (__atomic_exchange_n(l, 1, __ATOMIC_ACQUIRE)) {
+        sched_yield();
+    }
+    return l;
+}
+
+static void unlock(uint32_t *l)
+{
+    __atomic_store_n(l, 0, __ATOMIC_RELEASE);
+}
+
+/* The marks that a monitor needs: those of its granule and of the one before. Locked in the order of their locks. */
+typedef struct Marks {
+    uint64_t *own, *before;
+    uint32_t *lock[2];
+    bool breaks; /* a store-exclusive ends the monitors of the granule */
+} Marks;
+
+static Marks lock_marks(Space *s, uint64_t address)
+{
+    uint64_t own = granule_of(s, address), before = granule_of(s, address - 16);
+    bool later = before % LEN(s->mark_locks) > own % LEN(s->mark_locks);
+    Marks m = {.own = &s->store_marks[own], .before = &s->store_marks[before]};
+    m.lock[0] = lock_granule(s, later ? own : before);
+    m.lock[1] = lock_granule(s, later ? before : own);
+    return m;
+}
+
+static void unlock_marks(const Marks *m)
+{
+    if (m->breaks) {
+        __atomic_store_n(m->own, 0, __ATOMIC_SEQ_CST);
+    }
+    unlock(m->lock[1]);
+    unlock(m->lock[0]);
 }
 
 void h_excl_strict(CpuA64 *cpu)
@@ -146,59 +190,51 @@ void h_excl_strict(CpuA64 *cpu)
 }
 
 /* A store of up to 16 bytes that reaches the granule begins in it or in the one before. While another thread may still be in
- * code that does not mark its stores, the monitor is one that no store-exclusive finds open. */
+ * code that does not look at marks, the monitor is one that no store-exclusive finds open. The marks are seen by all before the load. */
 void h_excl_open(CpuA64 *cpu, uint64_t address, uint64_t space)
 {
     Space *s = (Space *)(uintptr_t)space;
+    Marks m = lock_marks(s, address);
     cpu->excl_ticket = __atomic_add_fetch(&s->last_ticket, 1, __ATOMIC_SEQ_CST);
     cpu->excl_writes = __atomic_load_n(&s->kernel_writes, __ATOMIC_SEQ_CST) - !engine_key_everywhere(cpu->h.engine, KEY_STRICT);
-    __atomic_store_n(mark_of(s->store_marks, address), cpu->excl_ticket, __ATOMIC_SEQ_CST);
-    __atomic_store_n(mark_of(s->store_marks, address - 16), cpu->excl_ticket, __ATOMIC_SEQ_CST);
+    __atomic_store_n(m.own, cpu->excl_ticket, __ATOMIC_SEQ_CST);
+    __atomic_store_n(m.before, cpu->excl_ticket, __ATOMIC_SEQ_CST);
+    unlock_marks(&m);
 }
 
-/* Between the look at the mark and the store nobody else may store through a strict monitor: a thread that loses its
- * processor just there would miss an A-B-A. The lock is by granule; the page was written to before it is taken, so that
- * the store under it does not fault. */
-static uint32_t strict_locks[1024];
-
-static uint32_t *strict_lock(uint64_t address)
+void h_excl_break(CpuA64 *cpu, uint64_t address, uint64_t space)
 {
-    uint32_t *l = &strict_locks[address >> 4 & (sizeof strict_locks / sizeof *strict_locks - 1)];
-    while (__atomic_exchange_n(l, 1, __ATOMIC_ACQUIRE)) {
-        sched_yield();
+    Space *s = (Space *)(uintptr_t)space;
+    uint64_t granule = granule_of(s, address), *mark = &s->store_marks[granule];
+    uint32_t *l = lock_granule(s, granule);
+    if (cpu->excl_addr == ~(uint64_t)0 || *mark != cpu->excl_ticket) {
+        __atomic_store_n(mark, 0, __ATOMIC_SEQ_CST);
     }
-    return l;
+    unlock(l);
 }
 
-static void strict_unlock(uint32_t *l)
-{
-    if (l) {
-        __atomic_store_n(l, 0, __ATOMIC_RELEASE);
-    }
-}
-
-/* Takes the monitor: was it open for this access? Then *p is where to store. It is closed afterwards in any case. *lock: to be
- * given back after the store, NULL without. */
-static bool monitor_take(CpuA64 *cpu, uint64_t address, unsigned log2size, uint64_t *marks, uint32_t **lock, void **p)
+/* Takes the monitor, under the lock of its marks, which is kept until the store is made or not: was it open for this access? Then *p is
+ * where to store, in a page that was written to before, so that the store does not fault. The monitor is closed afterwards in any
+ * case. The store breaks those of others, but not before it is made: a mark keeps plain stores waiting. Without a monitor the attempt breaks
+ * them, too, lest a mark that nobody waits for is in the way for ever. */
+static bool monitor_take(CpuA64 *cpu, uint64_t address, unsigned log2size, Space *s, Marks *m, void **p)
 {
     uint64_t bytes = UINT64_C(1) << log2size;
-    bool open = cpu->excl_addr == address && cpu->excl_size == bytes;
-    uint64_t *own = mark_of(marks, address), *before = mark_of(marks, address - 16);
-    *lock = NULL;
+    bool fits = cpu->excl_addr == address && cpu->excl_size == bytes, open = fits;
     if (cpu->excl_addr == address && cpu->excl_size == (bytes | EXCL_WAIT)) {
         h_excl_strict(cpu);
     }
     *p = open ? guest_ptr(cpu, address, ACC_RMW | log2size) : NULL; /* the last thing that can leave in system mode */
-    if (open && cpu->excl_ticket) {
+    if (open) {
         __atomic_fetch_or((uint8_t *)*p, 0, __ATOMIC_RELAXED);
-        *lock = strict_lock(address);
-        const Space *s = (const Space *)((const uint8_t *)marks - offsetof(Space, store_marks));
-        open = __atomic_load_n(own, __ATOMIC_SEQ_CST) == cpu->excl_ticket &&
-               __atomic_load_n(before, __ATOMIC_SEQ_CST) == cpu->excl_ticket &&
-               __atomic_load_n(&s->kernel_writes, __ATOMIC_SEQ_CST) == cpu->excl_writes;
-    } else if (open) {
-        __atomic_store_n(own, 0, __ATOMIC_SEQ_CST); /* this store breaks the strict monitors of others */
     }
+    *m = lock_marks(s, address);
+    if (open && cpu->excl_ticket) {
+        open = __atomic_load_n(m->own, __ATOMIC_SEQ_CST) == cpu->excl_ticket &&
+               __atomic_load_n(m->before, __ATOMIC_SEQ_CST) == cpu->excl_ticket &&
+               __atomic_load_n(&s->kernel_writes, __ATOMIC_SEQ_CST) == cpu->excl_writes;
+    }
+    m->breaks = open || !fits;
     cpu->excl_addr = ~(uint64_t)0;
     return open;
 }
@@ -216,11 +252,11 @@ static bool store_if(void *p, uint64_t old, uint64_t value, unsigned log2size)
 uint32_t h_excl_store(CpuA64 *cpu, uint64_t address, uint64_t value, uint64_t marks_and_size)
 {
     unsigned log2size = marks_and_size & 7;
-    uint32_t *lock;
+    Marks m;
     void *p;
-    bool open = monitor_take(cpu, address, log2size, (uint64_t *)(uintptr_t)(marks_and_size & ~(uint64_t)7), &lock, &p);
+    bool open = monitor_take(cpu, address, log2size, space_of((uint64_t *)(uintptr_t)(marks_and_size & ~(uint64_t)7)), &m, &p);
     bool stored = open && store_if(p, cpu->excl_lo, value, log2size);
-    strict_unlock(lock);
+    unlock_marks(&m);
     guest_wrote(cpu);
     return !stored;
 }
@@ -240,12 +276,12 @@ static Wide wide(const V128 *v)
 
 WITH_CAS16 uint32_t h_excl_store_pair(CpuA64 *cpu, uint64_t address, const V128 *value, uint64_t marks)
 {
-    uint32_t *lock;
+    Marks m;
     void *p;
-    bool open = monitor_take(cpu, address, M128, (uint64_t *)(uintptr_t)marks, &lock, &p);
+    bool open = monitor_take(cpu, address, M128, space_of((uint64_t *)(uintptr_t)marks), &m, &p);
     Wide old = (Wide)cpu->excl_hi << 64 | cpu->excl_lo;
     bool stored = open && __sync_bool_compare_and_swap((Wide *)p, old, wide(value));
-    strict_unlock(lock);
+    unlock_marks(&m);
     guest_wrote(cpu);
     return !stored;
 }

@@ -16,6 +16,7 @@ void h_fpsr_write(CpuA64 *cpu, uint32_t fpsr);
 uint64_t h_pac_generic(CpuA64 *cpu, uint64_t value, uint64_t modifier);
 void h_excl_strict(CpuA64 *cpu);
 void h_excl_open(CpuA64 *cpu, uint64_t address, uint64_t space);
+void h_excl_break(CpuA64 *cpu, uint64_t address, uint64_t space);
 uint32_t h_excl_store(CpuA64 *cpu, uint64_t address, uint64_t value, uint64_t marks_and_size);
 uint32_t h_excl_store_pair(CpuA64 *cpu, uint64_t address, const V128 *value, uint64_t marks);
 void h_rmw128(CpuA64 *cpu, V128 *old, uint64_t address, const V128 *value, uint32_t op);

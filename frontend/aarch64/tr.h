@@ -150,8 +150,9 @@ void tr_critical(Tr *t);
 /* ADR, or ADRP (page), made this constant: that, or with an ADD behind it, it may be a descriptor's address. */
 void tr_critical_address(Tr *t, int rd, uint64_t address, bool page);
 
-/* What a store does under KEY_STRICT, for IrBuild.on_store (tr_atomic.c). */
-void tr_mark_store(IrBuild *b, IrRef base, IrRef index, unsigned scale, int32_t disp);
+/* What a store does first under KEY_STRICT, for IrBuild.on_store; under KEY_ONE_INSN, too (tr_atomic.c). */
+void tr_look_at_mark(IrBuild *b, IrRef base, IrRef index, unsigned scale, int32_t disp);
+void tr_break_mark(IrBuild *b, IrRef base, IrRef index, unsigned scale, int32_t disp);
 
 /* Pointer with its PAC added or, with PAC_AUT in k, authenticated; without PAC, as an address of data or of code (tr_pac.c). */
 IrRef tr_pac_value(Tr *t, int k, IrRef ptr, IrRef modifier);

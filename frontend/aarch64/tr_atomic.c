@@ -12,9 +12,12 @@
  *   wait    WFE follows, and no store-exclusive is seen: most likely a monitor that only tells WFE to look again. As strict,
  *           but it does not turn KEY_STRICT on: that does the first store-exclusive that comes for it all the same, and fails
  *   strict  anything else. While the process has one thread, as fold. With more, the monitor must break when another
- *           thread stores: code is translated under KEY_STRICT, where every store first writes its thread's excl_ticket
- *           to the mark of its 16-byte granule (Space.store_marks). A strict monitor has a ticket of its own and is open
- *           while the marks of its granule and the one before (a store may reach over) still show it.
+ *           thread stores. A strict monitor has a ticket of its own, which it writes to the marks of its 16-byte granule and of
+ *           the one before, from where a store may reach over (Space.store_marks); it is open while both show it. Code is
+ *           translated under KEY_STRICT, where every store first looks at the mark of its granule. Is there one (EXC_MARKED), the
+ *           instruction is done by itself, and h_excl_break takes the mark away, unless it is the thread's own.
+ * Marks are set, taken away, and compared together with the exclusive store itself, under the granule's lock; so what is left
+ * is a store that saw no mark just before there was one. It is one per thread, and alone it cannot restore a value.
  * The first strict load-exclusive turns KEY_STRICT on for the process, its own monitor stays closed. A thread that has not
  * changed over yet misses marks until its next exit; as long as there is one, no store-exclusive succeeds by a strict monitor.
  */
@@ -290,17 +293,25 @@ static void monitor_end(Tr *t, Follow f)
     }
 }
 
-void tr_mark_store(IrBuild *b, IrRef base, IrRef index, unsigned scale, int32_t disp)
+static IrRef store_address(IrBuild *b, IrRef base, IrRef index, unsigned scale, int32_t disp)
 {
     IrRef at = base;
     if (index) {
         at = ir_add(b, I64, at, ir_shl(b, I64, index, ir_iconst(b, I32, scale)));
     }
-    at = ir_add(b, I64, at, ir_iconst(b, I64, (uint64_t)(int64_t)disp));
-    const Space *s = (const Space *)((const uint8_t *)b->on_store_arg - offsetof(Space, store_marks));
-    IrRef granule = ir_ubfx(b, I64, at, 4, s->mark_bits ? s->mark_bits : STORE_MARK_BITS), ticket = ir_get(b, SLOT_excl_ticket, I64);
-    IrRef marks = ir_hconst(b, b->on_store_arg);
-    ir_emit(b, (IrIns){.op = OP_store, .ty = I64, .x = M64, .y = 3 | MEM_HOST, .a = marks, .b = granule, .c = ticket});
+    return ir_add(b, I64, at, ir_iconst(b, I64, (uint64_t)(int64_t)disp));
+}
+
+void tr_look_at_mark(IrBuild *b, IrRef base, IrRef index, unsigned scale, int32_t disp)
+{
+    const Space *s = b->on_store_arg;
+    IrRef granule = ir_ubfx(b, I64, store_address(b, base, index, scale, disp), 4, s->mark_bits ? s->mark_bits : STORE_MARK_BITS);
+    ir_exit_exc_if(b, ir_load(b, I64, M64, MEM_HOST, ir_hconst(b, s->store_marks), granule, 3, 0), EXC_MARKED, 0);
+}
+
+void tr_break_mark(IrBuild *b, IrRef base, IrRef index, unsigned scale, int32_t disp)
+{
+    ir_call(b, H_excl_break, store_address(b, base, index, scale, disp), ir_hconst(b, b->on_store_arg), 0);
 }
 
 static void monitor_close(Tr *t)

@@ -2,8 +2,8 @@
  *
  * Every LSE operation and every exclusive, in all sizes and pairs, on one location, with an invariant that a lost
  * update, a torn access or a wrong old value breaks. `aba`: a store-exclusive after another thread's stores to the
- * granule must fail, also when they left the old value there; `kernel`: after those of its system calls; `wait`: with
- * WFE and a branch in between. Where a load-exclusive and its store-exclusive have other accesses between them, the
+ * granule must fail, also when they left the old value there; `race`: also when they come just when it is made; `kernel`: after
+ * those of its system calls; `wait`: with WFE and a branch in between. Where a load-exclusive and its store-exclusive have other accesses between them, the
  * architecture promises no progress; here they must make some.
  */
 #define _GNU_SOURCE
@@ -93,20 +93,23 @@ static Cas *const cas_fns[2][4] = {{cas_1, cas_2, cas_4, cas_8}, {casal_1, casal
     TRY_FN(name, ld, st, "", 4, "w", between) TRY_FN(name, ld, st, "", 8, "x", between)
 #define BETWEEN_LOAD "ldr x9, [%[aside]]\n"
 #define BETWEEN_STORE "str xzr, [%[aside], #8]\n"
+#define BETWEEN_OWN "ldr x9, [%[p], #8]\n str x9, [%[p], #8]\n"
 #define BETWEEN_WAIT "wfe\n adr x9, 1f\n br x9\n 1:\n"
 TRY_SIZES(excl, "ldxr", "stxr", "")
 TRY_SIZES(exclal, "ldaxr", "stlxr", "")
 TRY_SIZES(excl_load, "ldaxr", "stlxr", BETWEEN_LOAD)
 TRY_SIZES(excl_store, "ldxr", "stxr", BETWEEN_STORE)
+TRY_SIZES(excl_own, "ldaxr", "stxr", BETWEEN_OWN)
 TRY_SIZES(excl_wait, "ldxr", "stxr", BETWEEN_WAIT)
-enum { TRY_WAIT = 4, TRIES };
+enum { TRY_WAIT = 5, TRIES };
 static Try *const try_fns[TRIES][4] = {{excl_1, excl_2, excl_4, excl_8},
                                    {exclal_1, exclal_2, exclal_4, exclal_8},
                                    {excl_load_1, excl_load_2, excl_load_4, excl_load_8},
                                    {excl_store_1, excl_store_2, excl_store_4, excl_store_8},
+                                   {excl_own_1, excl_own_2, excl_own_4, excl_own_8},
                                    {excl_wait_1, excl_wait_2, excl_wait_4, excl_wait_8}};
 static const char *const try_names[TRIES] = {"ldxr stxr", "ldaxr stlxr", "ldaxr, a load, stlxr", "ldxr, a store, stxr",
-                                             "ldxr, wfe and br, stxr"};
+                                             "ldaxr, a store to the granule, stxr", "ldxr, wfe and br, stxr"};
 
 /* -- threads -------------------------------------------------------------------------------------------------- */
 
@@ -655,8 +658,12 @@ ABA_FN(aba_8, "ldxr x10, [%[p]]", "stxr %w[fail], x10, [%[p]]")
 ABA_FN(aba_pair4, "ldxp w10, w11, [%[p]]", "stxp %w[fail], w10, w11, [%[p]]")
 ABA_FN(aba_pair8, "ldaxp x10, x11, [%[p]]", "stlxp %w[fail], x10, x11, [%[p]]")
 ABA_FN(aba_wait, "ldxr x10, [%[p]]\n wfe\n adr x9, 2f\n br x9\n 2:", "stxr %w[fail], x10, [%[p]]")
-static bool (*const aba_fns[])(unsigned) = {aba_wait, aba_1, aba_2, aba_4, aba_8, aba_pair4, aba_pair8};
-static const char *const aba_names[] = {"LDXR X, WFE", "LDXRB", "LDXRH", "LDAXR W", "LDXR X", "LDXP W", "LDAXP X"};
+/* with own stores to the granule after the other thread's */
+ABA_FN(aba_own, "ldxr x10, [%[p]]", "str x10, [%[p]]\n stxr %w[fail], x10, [%[p]]")
+ABA_FN(aba_beside, "ldxr x10, [%[p]]", "ldr x9, [%[p], #8]\n str x9, [%[p], #8]\n stxr %w[fail], x10, [%[p]]")
+static bool (*const aba_fns[])(unsigned) = {aba_wait, aba_1, aba_2, aba_4, aba_8, aba_pair4, aba_pair8, aba_own, aba_beside};
+static const char *const aba_names[] = {"LDXR X, WFE", "LDXRB", "LDXRH", "LDAXR W", "LDXR X", "LDXP W", "LDAXP X",
+                                        "LDXR X, own STR", "LDXR X, own STR beside"};
 enum { KINDS = sizeof aba_fns / sizeof aba_fns[0] };
 
 static void aba_ways(unsigned kinds, unsigned first, unsigned end)
@@ -688,6 +695,52 @@ static void test_aba(void)
 {
     aba_ways(KINDS, 0, WAY_KERNEL);
     aba_ways(KINDS, WAY_KERNEL + 1, WAYS);
+}
+
+enum { RACE_OLD = 0x1111, RACE_NEW = 0x3333 };
+
+/* Stores another value and the old one, at once, when it is told to. */
+static void *race_other(void *arg)
+{
+    for (unsigned i = 0; i < rounds; i++) {
+        for (unsigned n = 0; __atomic_load_n(&step, __ATOMIC_ACQUIRE) != 2 * i + 1; n++) {
+            if (n > 1000) {
+                sched_yield();
+            }
+        }
+        __asm__ volatile("str %0, [%2]\n str %1, [%2]" : : "r"(0x2222ull), "r"((uint64_t)RACE_OLD), "r"(cell) : "memory");
+        __atomic_store_n(&step, 2 * i + 2, __ATOMIC_RELEASE);
+    }
+    return arg;
+}
+
+/* The other thread begins after the load-exclusive. So either the store-exclusive fails, or it comes before those stores. */
+static void test_race(void)
+{
+    pthread_t t;
+    unsigned lost = 0;
+    step = 0;
+    fill(RACE_OLD);
+    pthread_create(&t, NULL, race_other, NULL);
+    for (unsigned i = 0; i < rounds; i++) {
+        uint64_t fail, wait = i % 61 + 1;
+        memcpy(cell, &(uint64_t){RACE_OLD}, 8);
+        __asm__ volatile("ldxr x10, [%[p]]\n stlr %w[go], [%[step]]\n 1: subs %[wait], %[wait], #1\n b.ne 1b\n"
+                         "stxr %w[fail], %[v], [%[p]]"
+                         : [fail] "=&r"(fail), [wait] "+r"(wait)
+                         : [p] "r"(cell), [go] "r"(2 * i + 1), [step] "r"(&step), [v] "r"((uint64_t)RACE_NEW)
+                         : "x10", "cc", "memory");
+        for (unsigned n = 0; __atomic_load_n(&step, __ATOMIC_ACQUIRE) != 2 * i + 2; n++) {
+            if (n > 1000) {
+                sched_yield();
+            }
+        }
+        lost += !(uint32_t)fail && read_cell(8) == RACE_NEW;
+    }
+    pthread_join(t, NULL);
+    if (lost) {
+        FAIL("STXR behind two stores of another thread succeeded %u times of %u", lost, rounds);
+    }
 }
 
 /* Exclusives of which only their store tells that they are more than a WFE's: first in a process of its own. While
@@ -723,7 +776,7 @@ static void test_kernel(void)
 }
 
 static const Part tests[] = {{"lse", test_lse}, {"cas", test_cas}, {"excl", test_excl},
-                             {"torn", test_torn}, {"aba", test_aba}, {"kernel", test_kernel},
+                             {"torn", test_torn}, {"aba", test_aba}, {"race", test_race}, {"kernel", test_kernel},
                              {"wait", test_wait}};
 
 PARTS_MAIN(tests, 100000)

@@ -217,6 +217,18 @@ static void vec_prepare(VecMachine *m, const VecState *in, const uint32_t *words
 }
 
 /* Runs until an exception; a host fault of the interpreter is EXC_DATA. */
+/* One region at the CPU's pc. */
+static ExcKind vec_region(VecMachine *m, CpuA64 *cpu, uint64_t key, unsigned max_insns)
+{
+    IrRegion r;
+    a64_frontend.translate(cpu->model, &m->space, gva(cpu->pc), key, max_insns, &r, m->ins, LEN(m->ins));
+    if (sizeof m->scratch < ir_interp_bytes(r.n)) {
+        abort();
+    }
+    ExcKind kind = ir_interp_run(&a64_frontend, &r, &cpu->h, 0, m->scratch);
+    return kind == EXC_MARKED ? vec_region(m, cpu, key | KEY_ONE_INSN, 1) : kind;
+}
+
 static ExcKind vec_run(VecMachine *m)
 {
     volatile int steps = 0;
@@ -224,14 +236,9 @@ static ExcKind vec_run(VecMachine *m)
         return EXC_DATA;
     }
     for (;;) {
-        IrRegion r;
         CpuHead *h = &m->cpu->h;
         h->key = a64_frontend.key(h) | m->key;
-        a64_frontend.translate(m->cpu->model, &m->space, gva(m->cpu->pc), h->key, 64, &r, m->ins, LEN(m->ins));
-        if (sizeof m->scratch < ir_interp_bytes(r.n)) {
-            abort();
-        }
-        ExcKind kind = ir_interp_run(&a64_frontend, &r, h, 0, m->scratch);
+        ExcKind kind = vec_region(m, m->cpu, h->key, 64);
         if ((kind != EXC_NONE && kind != EXC_HINT) || steps++ > 32) {
             return kind;
         }

@@ -121,37 +121,43 @@ Test(a64_base, odd_addresses)
 static void step(VecMachine *m, CpuA64 *cpu, uint32_t word)
 {
     uint32_t *code = (uint32_t *)(uintptr_t)(VEC_REGION + VEC_SLOT);
-    IrRegion r;
     code[0] = word;
     cpu->pc = VEC_REGION + VEC_SLOT;
-    a64_frontend.translate(cpu->model, &m->space, gva(cpu->pc), KEY_ONE_INSN | KEY_THREADS | KEY_STRICT, 1, &r, m->ins,
-                           LEN(m->ins));
-    cr_assert_eq(ir_interp_run(&a64_frontend, &r, &cpu->h, 0, m->scratch), EXC_NONE);
+    cr_assert_eq(vec_region(m, cpu, KEY_THREADS | KEY_STRICT, 1), EXC_NONE);
 }
 
-/* What another thread does between LDXR X0, [X1] and STXR W3, X2, [X1], and whether the store then fails. */
+/* What another thread does between LDXR X0, [X1] and STXR W3, X2, [X1], what the thread itself does then, and whether the store
+ * then fails. */
 static const struct Between {
     const char *what;
     uint32_t words[3];
     uint64_t offset; /* of the other thread's X1 */
     uint32_t failed;
+    uint32_t own;
 } between[] = {
-    {"nothing", {0, 0, 0}, 0, 0},
-    {"str x5, [x1]; str x0, [x1] (A-B-A)", {0xf9000025, 0xf9000020, 0}, 0, 1},
-    {"str x0, [x1] (same value)", {0xf9000020, 0, 0}, 0, 1},
-    {"strb w0, [x1, #3]", {0x39000c20, 0, 0}, 0, 1},
-    {"str x0, [x1] 7 bytes below", {0xf9000020, 0, 0}, -7ull, 1},
-    {"stp x0, x0, [x1] 8 bytes below", {0xa9000020, 0, 0}, -8ull, 1},
-    {"str q0, [x1] 8 bytes below", {0x3d800020, 0, 0}, -8ull, 1},
-    {"st1 {v0.16b, v1.16b}, [x1] 16 bytes below", {0x4c00a020, 0, 0}, -16ull, 1},
-    {"ldadd xzr, x4, [x1]", {0xf83f0024, 0, 0}, 0, 1},
-    {"casal x0, x0, [x1]", {0xc8e0fc20, 0, 0}, 0, 1},
-    {"swpb w0, w4, [x1]", {0x38208024, 0, 0}, 0, 1},
-    {"stlr x0, [x1]", {0xc89ffc20, 0, 0}, 0, 1},
-    {"dc zva, x1", {0xd50b7421, 0, 0}, 0, 1},
-    {"ldr x4, [x1]", {0xf9400024, 0, 0}, 0, 0},
-    {"str x0, [x1, #64]", {0xf9002020, 0, 0}, 0, 0},
-    {"ldxr x4, [x1]; stxr w6, x4, [x1]", {0xc85f7c24, 0xc8067c24, 0}, 0, 1},
+    {"nothing", {0}, 0, 0, 0},
+    {"nothing, own str x0, [x1]", {0}, 0, 0, 0xf9000020},
+    {"nothing, own str x0, [x1, #-8]", {0}, 0, 0, 0xf81f8020},
+    {"str x5, [x1]; str x0, [x1], own str x0, [x1]", {0xf9000025, 0xf9000020, 0}, 0, 1, 0xf9000020},
+    {"str x5, [x1]; str x0, [x1], own str x0, [x1, #8]", {0xf9000025, 0xf9000020, 0}, 0, 1, 0xf9000420},
+    {"str x0, [x1], own stp x0, x0, [x1, #-16]", {0xf9000020, 0, 0}, 0, 1, 0xa93f0020},
+    {"str q0, [x1] 8 bytes below, own str x0, [x1, #-8]", {0x3d800020, 0, 0}, -8ull, 1, 0xf81f8020},
+    {"ldxr x4, [x1]; stxr w6, x4, [x1], own str x0, [x1]", {0xc85f7c24, 0xc8067c24, 0}, 0, 1, 0xf9000020},
+    {"str x5, [x1]; str x0, [x1] (A-B-A)", {0xf9000025, 0xf9000020, 0}, 0, 1, 0},
+    {"str x0, [x1] (same value)", {0xf9000020, 0, 0}, 0, 1, 0},
+    {"strb w0, [x1, #3]", {0x39000c20, 0, 0}, 0, 1, 0},
+    {"str x0, [x1] 7 bytes below", {0xf9000020, 0, 0}, -7ull, 1, 0},
+    {"stp x0, x0, [x1] 8 bytes below", {0xa9000020, 0, 0}, -8ull, 1, 0},
+    {"str q0, [x1] 8 bytes below", {0x3d800020, 0, 0}, -8ull, 1, 0},
+    {"st1 {v0.16b, v1.16b}, [x1] 16 bytes below", {0x4c00a020, 0, 0}, -16ull, 1, 0},
+    {"ldadd xzr, x4, [x1]", {0xf83f0024, 0, 0}, 0, 1, 0},
+    {"casal x0, x0, [x1]", {0xc8e0fc20, 0, 0}, 0, 1, 0},
+    {"swpb w0, w4, [x1]", {0x38208024, 0, 0}, 0, 1, 0},
+    {"stlr x0, [x1]", {0xc89ffc20, 0, 0}, 0, 1, 0},
+    {"dc zva, x1", {0xd50b7421, 0, 0}, 0, 1, 0},
+    {"ldr x4, [x1]", {0xf9400024, 0, 0}, 0, 0, 0},
+    {"str x0, [x1, #64]", {0xf9002020, 0, 0}, 0, 0, 0},
+    {"ldxr x4, [x1]; stxr w6, x4, [x1]", {0xc85f7c24, 0xc8067c24, 0}, 0, 1, 0},
 };
 
 Test(a64_base, other_thread_breaks_monitor)
@@ -173,6 +179,9 @@ Test(a64_base, other_thread_breaks_monitor)
         two->x[5] = 5;
         for (unsigned k = 0; k < LEN(b->words) && b->words[k]; k++) {
             step(m, two, b->words[k]);
+        }
+        if (b->own) {
+            step(m, one, b->own);
         }
         step(m, one, 0xc8037c22);
         if (one->x[3] != b->failed || *cell != (b->failed ? 0 : 77)) {
