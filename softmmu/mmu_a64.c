@@ -32,7 +32,7 @@ static uint8_t output_bits(unsigned ps, unsigned pamax, bool can52)
 static void range_base(MmuRange *r, uint64_t ttbr)
 {
     uint64_t base = ttbr & bits_mask(48) & ~(uint64_t)1;
-    if (r->lpa || r->ds) {
+    if (r->wide) {
         base = (base & ~bits_mask(6)) | bits_get(ttbr, 2, 4) << 48;
     }
     r->base = base & ~bits_mask(r->tsize);
@@ -46,7 +46,7 @@ static void range_tables(MmuRange *r, uint64_t ttbr, unsigned txsz, unsigned min
     unsigned stride = r->granule - 3u;
     r->start = (int8_t)(3 - (r->ia - 1 - r->granule) / (int)stride);
     r->tsize = (uint8_t)(r->ia - ((3 - r->start) * stride + r->granule) + 3);
-    r->tsize = (r->lpa || r->ds) && r->tsize < 6 ? 6 : r->tsize;
+    r->tsize = r->wide && r->tsize < 6 ? 6 : r->tsize;
     range_base(r, ttbr);
 }
 
@@ -54,8 +54,9 @@ static void load_range(MmuRegime *r, const CpuA64 *cpu, unsigned n, uint64_t ttb
 {
     MmuRange *g = &r->range[n];
     g->granule = granule(tg, n == 1);
-    g->lpa = g->granule == 16 && r->ps == 52;
+    g->lpa = g->granule == 16 && a64_has(cpu, A64_FEAT_lpa);
     g->ds = ds && g->granule != 16;
+    g->wide = g->ds || (g->lpa && r->ps == 52);
     bool va52 = (g->granule == 16 && a64_has(cpu, A64_FEAT_lva)) || g->ds;
     range_tables(g, ttbr, txsz, va52 ? 12 : 16, a64_has(cpu, A64_FEAT_ttst) ? (g->granule == 16 ? 47 : 48) : 39);
 }
@@ -83,8 +84,9 @@ static void load_stage2(CpuA64 *cpu, MmuRegime *r, uint64_t hcr)
     s->xnx = a64_has(cpu, A64_FEAT_xnx);
     g->granule = granule(vtcr >> 14 & 3, false);
     g->ds = bit(vtcr, 32) && a64_has(cpu, A64_FEAT_lpa2) && g->granule != 16;
-    s->ps = output_bits(vtcr >> 16 & 7, r->pamax, g->granule == 16 ? a64_has(cpu, A64_FEAT_lpa) : g->ds);
-    g->lpa = g->granule == 16 && s->ps == 52;
+    s->ps = output_bits(vtcr >> 16 & 7, r->pamax, a64_has(cpu, g->granule == 16 ? A64_FEAT_lpa : A64_FEAT_lpa2));
+    g->lpa = g->granule == 16 && a64_has(cpu, A64_FEAT_lpa);
+    g->wide = g->ds || (g->lpa && s->ps == 52);
     g->sh = vtcr >> 12 & 3;
     unsigned txsz = vtcr & 63, sl0 = vtcr >> 6 & 3, sl2 = bit(vtcr, 33) && g->ds && g->granule == 12;
     unsigned stride = g->granule - 3u, most = g->granule == 16 || g->ds ? r->pamax : r->pamax < 48 ? r->pamax : 48;
@@ -98,7 +100,7 @@ static void load_stage2(CpuA64 *cpu, MmuRegime *r, uint64_t hcr)
     int least = (3 - g->start) * (int)stride + g->granule + 1;
     g->bad = invalid || txsz > 48 || g->ia > most || g->ia < least || g->ia > least + (int)stride - 1 + 4;
     g->tsize = (uint8_t)(g->bad ? 12 : g->ia - (unsigned)((3 - g->start) * (int)stride + g->granule) + 3);
-    g->tsize = (g->lpa || g->ds) && g->tsize < 6 ? 6 : g->tsize;
+    g->tsize = g->wide && g->tsize < 6 ? 6 : g->tsize;
     range_base(g, vttbr);
 }
 

@@ -22,7 +22,8 @@ typedef struct MmuRange {
     bool bad;         /* sizes that the architecture does not have: all accesses fault */
     bool epd, hpd, e0pd, tbi, tbid;
     bool ds;          /* 52-bit addresses with small granules */
-    bool lpa;         /* 52-bit output with the 64 KiB granule */
+    bool lpa;         /* descriptors of the 64 KiB granule have room for 52 bits of address */
+    bool wide;        /* so has TTBR */
 } MmuRange;
 
 typedef struct MmuStage2 {

@@ -552,12 +552,13 @@ static const uint16_t op_ids[SO_COUNT] = {
 #include "sysregs.def"
 };
 
-/* Base and number of pages of the range forms (DDI 0487 C5.5, TLBI RVAE1). */
-static void range(TlbRequest *r, uint64_t arg)
+/* Base and number of pages of the range forms (DDI 0487 C5.5, TLBI RVAE1); ds: TCR_ELx.DS, under which the base counts 64 KiB. */
+static void range(TlbRequest *r, uint64_t arg, bool ds)
 {
     static const uint8_t granules[4] = {12, 12, 14, 16};
     unsigned g = granules[arg >> 46 & 3], scale = arg >> 44 & 3, num = arg >> 39 & 31;
-    r->va = (uint64_t)bits_sext(arg << g, 37 + g);
+    unsigned unit = ds ? 16 : g;
+    r->va = (uint64_t)bits_sext(arg << unit, 37 + unit);
     r->npages = ((uint64_t)(num + 1) << (5 * scale + 1)) << (g - 12);
 }
 
@@ -574,14 +575,16 @@ static TlbRequest decode(Mmu *m, A64So op, uint64_t arg, bool *local)
         *local = false;
     }
     unsigned granule = 12;
+    const MmuRange *in = &tlb_regime(m, MMU_EL10)->range[0];
     if (op1 == 0) {
         r.kinds = host0 ? KIND_EL20 : KIND_EL10;
         r.any_vmid = host0;
-        const MmuRegime *g = &m->regime[host0 ? MMU_EL20 : MMU_EL10];
+        const MmuRegime *g = tlb_regime(m, host0 ? MMU_EL20 : MMU_EL10);
         r.what = op2 == 0 ? FORGET_ALL : op2 == 2 ? FORGET_ASID : FORGET_PAGES;
         r.any_asid = op2 != 1 && op2 != 5;
         r.asid &= g->as16 ? 0xffff : 0xff;
-        granule = g->range[bits_get(arg, 43, 1)].granule;
+        in = &g->range[bits_get(arg, ranged ? 36 : 43, 1)];
+        granule = in->granule;
     } else if (ipa) { /* entries know no IPA */
         r.kinds = KIND_EL10;
         r.what = FORGET_ALL;
@@ -592,15 +595,17 @@ static TlbRequest decode(Mmu *m, A64So op, uint64_t arg, bool *local)
     } else if (op1 == 4) {
         r.kinds = a64_in_host(cpu, 2) ? KIND_EL20 : KIND_EL2;
         r.any_vmid = true;
-        granule = m->regime[a64_in_host(cpu, 2) ? MMU_EL20 : MMU_EL2].range[0].granule;
+        in = &tlb_regime(m, a64_in_host(cpu, 2) ? MMU_EL20 : MMU_EL2)->range[a64_in_host(cpu, 2) ? bits_get(arg, ranged ? 36 : 43, 1) : 0];
+        granule = in->granule;
     } else {
         r.kinds = KIND_EL3;
         r.any_vmid = true;
         r.what = !ranged && op2 == 0 ? FORGET_ALL : FORGET_PAGES;
-        granule = m->regime[MMU_EL3].range[0].granule;
+        in = &tlb_regime(m, MMU_EL3)->range[0];
+        granule = in->granule;
     }
     if (r.what == FORGET_PAGES && ranged) {
-        range(&r, arg);
+        range(&r, arg, in->ds);
     } else if (r.what == FORGET_PAGES) {
         granule = granule < 12 ? 12 : granule;
         r.va = (uint64_t)bits_sext(arg << 12, 56) & ~bits_mask(granule);
@@ -627,8 +632,8 @@ static void at(CpuA64 *cpu, A64So op, uint64_t va)
 {
     Mmu *m = cpu->sys->mmu;
     unsigned id = op_ids[op], op1 = id >> 11 & 7, crm = id >> 3 & 15, op2 = id & 7;
-    bool write = op2 & 1, user = false, two_stages = op1 == 4 && op2 >= 4;
-    unsigned access = (write ? MMU_WRITE : MMU_READ) | MMU_AT;
+    bool write = op2 & 1, user = false, two_stages = op1 == 4 && op2 >= 4, any = crm == 9 && op2 == 2; /* AT S1ExA asks for no rights */
+    unsigned access = (any ? 0 : write ? MMU_WRITE : MMU_READ) | MMU_AT;
     MmuKind kind;
     if (op1 == 6) {
         kind = MMU_EL3;
@@ -637,7 +642,7 @@ static void at(CpuA64 *cpu, A64So op, uint64_t va)
     } else {
         user = op1 == 0 ? crm == 8 && op2 >= 2 : op2 >= 6;
         kind = a64_el(cpu) == 2 && a64_in_host(cpu, 2) && a64_in_host(cpu, 0) ? MMU_EL20 : MMU_EL10;
-        access |= op1 == 0 && crm == 9 && cpu->pstate_misc & PS_PAN ? MMU_PAN : 0;
+        access |= op1 == 0 && crm == 9 && !any && cpu->pstate_misc & PS_PAN ? MMU_PAN : 0;
         access |= two_stages ? 0 : MMU_STAGE1;
     }
     MmuPage page;

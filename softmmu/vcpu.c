@@ -266,7 +266,7 @@ static void enter_at(Vcpu *v)
     unsigned el = entry_level(v->machine);
     a64_reset(cpu);
     if (v->machine->el3 && el < 3) { /* firmware that is not there would have allowed all this */
-        a64_set_sysreg(cpu, SR_SCR_EL3, 0x431 | 1u << 8 | 3u << 16 | (uint64_t)1 << 27 | (uint64_t)1 << 28 | (uint64_t)1 << 38);
+        a64_set_sysreg(cpu, SR_SCR_EL3, 0x431 | 1u << 8 | 3u << 16 | 1u << 21 | 1u << 25 | (uint64_t)1 << 27 | (uint64_t)1 << 28 | (uint64_t)1 << 38);
     }
     a64_set_el(cpu, el, true);
     space_cpu_reset(cpu);

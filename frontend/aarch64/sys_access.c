@@ -121,35 +121,32 @@ static SysCheck el0_needs(const Access *a, bool allowed, bool el2_traps)
     return to_el2_if(a, el2_traps);
 }
 
-enum { MDCR_TPMCR = 5, MDCR_TPM = 6, MDCR_TDA = 9, MDCR_TDOSA = 10, MDCR_TDRA = 11, MDCR_TDCC = 27 };
+enum { MDCR_TPMCR = 1 << 5, MDCR_TPM = 1 << 6, MDCR_TDE = 1 << 8, MDCR_TDA = 1 << 9, MDCR_TDOSA = 1 << 10, MDCR_TDRA = 1 << 11, MDCR_TDCC = 1 << 27 };
 
-static SysCheck mdcr_trap(const Access *a, unsigned n)
+/* Bits of MDCR_EL2, for programs of the host too, and of MDCR_EL3. */
+static SysCheck mdcr_trap(const Access *a, uint64_t el2_bits, uint64_t el3_bits)
 {
-    if (a->el < 2 && a->cpu->sys->el2 && a64_el2_enabled(a->cpu) && !a64_in_host(a->cpu, a->el) && (bit(a->mdcr, n) || (n != 6 && n != 5 && bit(a->mdcr, 8)))) {
+    if (a->el < 2 && a64_el2_enabled(a->cpu) && a->mdcr & el2_bits) {
         return to(2);
     }
-    unsigned el3_bit = n == MDCR_TDA || n == MDCR_TDOSA || n == MDCR_TDCC ? n : n == MDCR_TPM || n == MDCR_TPMCR ? MDCR_TPM : 0;
-    if (a->cpu->sys->el3 && a->el < 3 && el3_bit && bit(a->reg[SR_MDCR_EL3], el3_bit)) {
-        return to(3);
-    }
-    return fine;
+    return a->cpu->sys->el3 && a->el < 3 && a->reg[SR_MDCR_EL3] & el3_bits ? to(3) : fine;
 }
 
 /* The debug communications channel: as debug registers, and by a bit of its own. */
 static SysCheck dcc_trap(const Access *a)
 {
-    SysCheck c = mdcr_trap(a, MDCR_TDA);
-    return c.level || !a64_has(a->cpu, A64_FEAT_fgt) ? c : mdcr_trap(a, MDCR_TDCC);
+    uint64_t tdcc = a64_has(a->cpu, A64_FEAT_fgt) ? MDCR_TDCC : 0;
+    return mdcr_trap(a, MDCR_TDE | MDCR_TDA | tdcc, MDCR_TDA | tdcc);
 }
 
-/* PMUSERENR_EL0: EN, or the bit n that suffices for this kind of access. */
-static SysCheck pmu_trap(const Access *a, bool suffices, unsigned n)
+/* PMUSERENR_EL0: EN, or the bit n that suffices for this kind of access; also: of MDCR_EL2. */
+static SysCheck pmu_trap(const Access *a, bool suffices, unsigned n, uint64_t also)
 {
     uint64_t e = a->reg[SR_PMUSERENR_EL0];
     if (a->el == 0 && !bit(e, 0) && !(suffices && bit(e, n))) {
         return to_el1(a);
     }
-    return mdcr_trap(a, MDCR_TPM);
+    return mdcr_trap(a, MDCR_TPM | also, MDCR_TPM);
 }
 
 /* Generic timers: CNTKCTL_EL1 for EL0 (CNTHCTL_EL2 in the host), CNTHCTL_EL2 for guests. el2_* = bit that must be 1, by E2H; 99 none. */
@@ -165,6 +162,13 @@ static SysCheck timer_trap(const Access *a, unsigned el0_bit, unsigned el2_bit, 
     }
     unsigned n = bit(a->hcr, HCR_E2H) ? e2h_bit : el2_bit;
     return to_el2_if(a, (n != 99 && !bit(h, n)) || (ecv_bit != 99 && a64_has(a->cpu, A64_FEAT_ecv) && bit(h, ecv_bit)));
+}
+
+/* Of EL1 by a hypervisor, of all below EL3 by EL3. */
+static SysCheck by_both(const Access *a, bool el2_traps, bool el3_traps)
+{
+    SysCheck c = to_el2_if(a, a->el == 1 && el2_traps);
+    return c.level || !(a->cpu->sys->el3 && a->el < 3 && el3_traps) ? c : to(3);
 }
 
 /* Interrupt controller: ICH_HCR_EL2's bit, SCR_EL3 routing that keeps it from lower levels. */
@@ -221,16 +225,12 @@ static SysCheck trap_by(const Access *a, SysTrap trap)
     case T_TID3: return hcr_trap(a, HCR_TID3);
     case T_CTR: return el0_needs(a, bit(sctlr, SCTLR_UCT), bit(hcr, HCR_TID2));
     case T_ACR: return hcr_trap(a, HCR_TACR);
-    case T_CPACR:
-        if (el1 && a->guest && bit(reg[SR_CPTR_EL2], 31)) {
-            return to(2);
-        }
-        return el3 && a->el < 3 && bit(reg[SR_CPTR_EL3], 31) ? to(3) : fine;
+    case T_CPACR: return by_both(a, bit(reg[SR_CPTR_EL2], 31), bit(reg[SR_CPTR_EL3], 31));
     case T_CPTR3: return el3 && a->el == 2 && bit(reg[SR_CPTR_EL3], 31) ? to(3) : fine;
-    case T_TDA: return mdcr_trap(a, MDCR_TDA);
+    case T_TDA: return mdcr_trap(a, MDCR_TDE | MDCR_TDA, MDCR_TDA);
     case T_TDA3: return el3 && a->el == 2 && bit(reg[SR_MDCR_EL3], 9) ? to(3) : fine;
-    case T_TDRA: return mdcr_trap(a, MDCR_TDRA);
-    case T_TDOSA: return mdcr_trap(a, MDCR_TDOSA);
+    case T_TDRA: return mdcr_trap(a, MDCR_TDE | MDCR_TDRA, MDCR_TDA);
+    case T_TDOSA: return mdcr_trap(a, MDCR_TDE | MDCR_TDOSA, MDCR_TDOSA);
     case T_TDCC0:
         if (a->el == 0 && bit(reg[SR_MDSCR_EL1], 12)) {
             return to_el1(a);
@@ -242,36 +242,30 @@ static SysCheck trap_by(const Access *a, SysTrap trap)
     case T_HXEN3: return el3 && a->el == 2 && !bit(reg[SR_SCR_EL3], 38) ? to(3) : fine;
     case T_SEL2: return a->el == 2 && !a->cpu->sys->secure ? undefined() : fine;
     case T_LOR:
-        if (el1 && a->guest && bit(hcr, HCR_TLOR)) {
-            return to(2);
+        if (el3 && !bit(reg[SR_SCR_EL3], 0)) {
+            return undefined(); /* Secure state has no regions */
         }
-        return el3 && a->el < 3 && bit(reg[SR_SCR_EL3], 14) ? to(3) : fine;
-    case T_APK:
-        if (el1 && a->guest && !bit(hcr, HCR_APK)) {
-            return to(2);
-        }
-        return el3 && a->el < 3 && !bit(reg[SR_SCR_EL3], 16) ? to(3) : fine;
+        return by_both(a, bit(hcr, HCR_TLOR), bit(reg[SR_SCR_EL3], 14));
+    case T_APK: return by_both(a, !bit(hcr, HCR_APK), !bit(reg[SR_SCR_EL3], 16));
     case T_SPSEL: return !(a->cpu->pstate_misc & PS_SPSEL) ? undefined() : fine;
     case T_RVBAR1: return el3 || a->cpu->sys->el2 ? undefined() : fine;
     case T_RVBAR2: return el3 ? undefined() : fine;
-    case T_ERR:
-        if (el1 && a->guest && bit(hcr, HCR_TERR)) {
-            return to(2);
-        }
-        return el3 && a->el < 3 && bit(reg[SR_SCR_EL3], 15) ? to(3) : fine;
+    case T_ERR: return by_both(a, bit(hcr, HCR_TERR), bit(reg[SR_SCR_EL3], 15));
+    case T_ERRFI: return by_both(a, !bit(hcr, HCR_FIEN) || bit(hcr, HCR_TERR), !bit(reg[SR_SCR_EL3], 21) || bit(reg[SR_SCR_EL3], 15));
+    case T_RNDR: return el3 && a64_has(a->cpu, A64_FEAT_rng_trap) && a->el < 3 && bit(reg[SR_SCR_EL3], 40) ? to(3) : fine;
     case T_FP: return sys_fp_level(a->cpu) ? (SysCheck){(uint8_t)sys_fp_level(a->cpu), EC_FP} : fine;
     case T_UMA: return a->el == 0 && (a64_in_host(a->cpu, 0) || !bit(sctlr, SCTLR_UMA)) ? to_el1(a) : fine;
-    case T_SCXT: return el0_needs(a, !bit(sctlr, SCTLR_TSCXT), !bit(hcr, HCR_ENSCXT));
-    case T_PM: return pmu_trap(a, false, 0);
-    case T_PMCR: {
-        SysCheck c = pmu_trap(a, false, 0);
-        return c.level ? c : mdcr_trap(a, MDCR_TPMCR);
+    case T_SCXT: {
+        SysCheck c = el0_needs(a, !bit(sctlr, SCTLR_TSCXT), !bit(hcr, HCR_ENSCXT));
+        return c.level || !el3 || a->el == 3 || bit(reg[SR_SCR_EL3], 25) ? c : to(3);
     }
-    case T_PMSW: return pmu_trap(a, true, 1);
-    case T_PMCC: return pmu_trap(a, !a->write, 2);
-    case T_PMER: return pmu_trap(a, !a->write, 3);
-    case T_PMSELR: return pmu_trap(a, true, 3);
-    case T_PMU: return mdcr_trap(a, MDCR_TPM);
+    case T_PM: return pmu_trap(a, false, 0, 0);
+    case T_PMCR: return pmu_trap(a, false, 0, MDCR_TPMCR);
+    case T_PMSW: return pmu_trap(a, true, 1, 0);
+    case T_PMCC: return pmu_trap(a, !a->write, 2, 0);
+    case T_PMER: return pmu_trap(a, !a->write, 3, 0);
+    case T_PMSELR: return pmu_trap(a, true, 3, 0);
+    case T_PMU: return mdcr_trap(a, MDCR_TPM, MDCR_TPM);
     case T_CNTFRQ: {
         uint64_t k = a64_in_host(a->cpu, 0) ? reg[SR_CNTHCTL_EL2] : reg[SR_CNTKCTL_EL1];
         return a->el == 0 && !(k & 3) ? to_el1(a) : fine;
@@ -341,10 +335,30 @@ SysCheck sys_check(const CpuA64 *cpu, const SysRow *row, bool write)
         return id ? to_el1(&a) : undefined();
     }
     SysCheck c = trap_by(&a, (SysTrap)row->trap);
-    if (c.level) {
-        return c;
+    return (!c.level || c.level == 3) && fine_grained(&a, row) ? to(2) : c; /* hypervisors before EL3 */
+}
+
+enum { SCTLR_TIDCP = 63 };
+
+SysCheck sys_check_reserved(const CpuA64 *cpu, uint32_t word)
+{
+    bool space = (word & 0xffd00000) == 0xd5100000 || (word & 0xffd80000) == 0xd5080000; /* op0 = 3; SYS, SYSL */
+    unsigned crn = word >> 12 & 15;
+    Access a = {.cpu = cpu, .reg = cpu->sys->reg, .hcr = a64_hcr(cpu), .el = a64_el(cpu)};
+    a.guest = a.el < 2 && a64_el2_enabled(cpu) && !a64_in_host(cpu, a.el);
+    if (!space || (crn != 11 && crn != 15)) {
+        return fine;
     }
-    return fine_grained(&a, row) ? to(2) : fine;
+    if (a.el == 0 && a64_has(cpu, A64_FEAT_tidcp1) && bit(a64_sctlr(cpu, 0), SCTLR_TIDCP)) {
+        return to_el1(&a);
+    }
+    return hcr_trap(&a, HCR_TIDCP);
+}
+
+uint32_t sys_syndrome(uint32_t word)
+{
+    return (word >> 19 & 3) << 20 | (word >> 5 & 7) << 17 | (word >> 16 & 7) << 14 | (word >> 12 & 15) << 10 | (word & 31) << 5 |
+           (word >> 8 & 15) << 1 | (word >> 21 & 1);
 }
 
 void sys_trap(CpuA64 *cpu, SysCheck c, uint32_t word)
@@ -354,8 +368,7 @@ void sys_trap(CpuA64 *cpu, SysCheck c, uint32_t word)
     s->trap_level = c.ec == EC_UNKNOWN ? (uint8_t)sys_default_level(cpu) : c.level;
     s->trap_iss = 0;
     if (c.ec == EC_SYS) {
-        s->trap_iss = (word >> 19 & 3) << 20 | (word >> 5 & 7) << 17 | (word >> 16 & 7) << 14 | (word >> 12 & 15) << 10 | (word & 31) << 5 |
-                      (word >> 8 & 15) << 1 | (word >> 21 & 1);
+        s->trap_iss = sys_syndrome(word);
     } else if (c.ec == EC_FP) {
         s->trap_iss = 0x1eu << 20;
     }
@@ -451,10 +464,24 @@ void h_sys_write(CpuA64 *cpu, uint32_t word, uint32_t sr, uint64_t value)
     a64_set_sysreg(cpu, (A64Sr)sr, value);
 }
 
+enum { HCRX_FGTNXS = 4 };
+
+/* HCRX_EL2.FGTnXS: fine-grained traps of TLB maintenance spare the nXS forms. */
+static bool nxs_is_exempt(const CpuA64 *cpu)
+{
+    const A64Sys *s = cpu->sys;
+    bool on = !s->el3 || bit(s->reg[SR_SCR_EL3], 38);
+    return on && a64_has(cpu, A64_FEAT_hcx) && bit(s->reg[SR_HCRX_EL2], HCRX_FGTNXS);
+}
+
 void h_sys_op(CpuA64 *cpu, uint32_t word, uint32_t so, uint64_t arg)
 {
     const A64Hooks *h = cpu->sys->hooks;
-    SysCheck c = sys_check(cpu, &sys_op_rows[so], true);
+    SysRow row = sys_op_rows[so];
+    if ((word >> 12 & 15) == 9 && row.kind == KIND_TLBI && nxs_is_exempt(cpu)) {
+        row.fgt = 0;
+    }
+    SysCheck c = sys_check(cpu, &row, true);
     if (c.level) {
         sys_trap(cpu, c, word);
     }

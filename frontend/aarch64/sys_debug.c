@@ -16,7 +16,8 @@ bool sys_debug_enabled(const CpuA64 *cpu, unsigned from, bool masked)
 {
     const A64Sys *s = cpu->sys;
     unsigned target = sys_debug_level(cpu);
-    if (s->os_lock || from > target || from == 3 || (s->el3 && s->secure && s->reg[SR_MDCR_EL3] >> 16 & 1)) {
+    bool locked = s->os_lock || (s->reg[SR_OSDLR_EL1] & 1 && !(s->reg[SR_DBGPRCR_EL1] & 1)); /* DoubleLockStatus */
+    if (locked || from > target || from == 3 || (s->el3 && s->secure && s->reg[SR_MDCR_EL3] >> 16 & 1)) {
         return false;
     }
     return from < target || (s->reg[SR_MDSCR_EL1] >> MDSCR_KDE & 1 && !masked);

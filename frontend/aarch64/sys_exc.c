@@ -177,6 +177,8 @@ static uint32_t access_syndrome(CpuA64 *cpu)
     return 1u << 24 | size << 22 | (unsigned)sign << 21 | rt << 16 | (unsigned)wide << 15;
 }
 
+enum { SCR_EASE = 19, SCR_NMEA = 20 }; /* FEAT_DoubleFault */
+
 static bool is_external(const A64Fault *f)
 {
     return f->type == FAULT_EXTERNAL || f->type == FAULT_EXTERNAL_WALK;
@@ -211,7 +213,8 @@ void a64_abort(CpuA64 *cpu, const A64Fault *f)
         return;
     }
     s->reg[banks[target].far] = f->va;
-    a64_take(cpu, target, VEC_SYNC, f->fetch ? EC_INSN_LOWER + same : EC_DATA_LOWER + same, iss, cpu->pc);
+    bool ease = is_external(f) && target == 3 && a64_has(cpu, A64_FEAT_rasv1p1) && s->reg[SR_SCR_EL3] >> SCR_EASE & 1;
+    a64_take(cpu, target, ease ? VEC_SERROR : VEC_SYNC, f->fetch ? EC_INSN_LOWER + same : EC_DATA_LOWER + same, iss, cpu->pc);
 }
 
 void a64_raise_abort(CpuA64 *cpu, const A64Fault *f)
@@ -288,6 +291,9 @@ static unsigned physical_level(const CpuA64 *cpu, uint64_t hcr, unsigned ps_bit,
     }
     if (target < el) {
         return 0;
+    }
+    if (el == 3 && ps_bit == PS_A && a64_has(cpu, A64_FEAT_rasv1p1) && s->reg[SR_SCR_EL3] >> SCR_NMEA & 1) {
+        return 3;
     }
     if (target > el) {
         bool host0 = host && hcr >> HCR_E2H & 1 && target == 2;
@@ -502,9 +508,28 @@ static bool wait_trapped(CpuA64 *cpu, uint32_t imm)
     return true;
 }
 
+enum { VDISR_A = 31 };
+
+/* ESB: a virtual SError that is pending and masked is deferred (AArch64.vESBOperation); physical ones are lines of devices, which stay
+ * up until their cause is gone. */
+static void error_barrier(CpuA64 *cpu)
+{
+    A64Sys *s = cpu->sys;
+    uint64_t hcr = a64_hcr(cpu), both = BIT(HCR_AMO) | BIT(HCR_VSE);
+    if (a64_el(cpu) < 2 && !(hcr >> HCR_TGE & 1) && (hcr & both) == both && cpu->pstate_misc & PS_A) {
+        s->reg[SR_VDISR_EL2] = BIT(VDISR_A) | (s->reg[SR_VSESR_EL2] & 0x1ffffff);
+        s->reg[SR_HCR_EL2] &= ~BIT(HCR_VSE);
+        a64_hcr_changed(cpu);
+    }
+}
+
 static void hint(CpuA64 *cpu, uint32_t imm)
 {
     A64Sys *s = cpu->sys;
+    if ((imm & 255) == HINT_ESB) {
+        error_barrier(cpu);
+        return;
+    }
     bool wfe = (imm & 255) == 2;
     unsigned rt = imm >> 16 & 31;
     uint64_t until = imm >> 8 & 1 ? rt == 31 ? 0 : cpu->x[rt] : ~(uint64_t)0;
@@ -541,6 +566,16 @@ static void brk(CpuA64 *cpu, uint32_t imm)
     take_at(cpu, target, EC_BRK, imm);
 }
 
+static void undefined(CpuA64 *cpu, uint32_t word)
+{
+    SysCheck c = sys_check_reserved(cpu, word);
+    if (c.level) {
+        take_at(cpu, c.level, c.ec, sys_syndrome(word));
+    } else {
+        a64_take_sync(cpu, EC_UNKNOWN, 0);
+    }
+}
+
 /* The instruction at pc by the form that is for all pointers. */
 static bool any_pac(CpuA64 *cpu)
 {
@@ -560,7 +595,7 @@ bool a64_exception(CpuA64 *cpu, ExcKind kind)
     case EXC_HVC: hvc(cpu, imm); return true;
     case EXC_SMC: smc(cpu, imm); return true;
     case EXC_ERET: eret(cpu, imm); return true;
-    case EXC_UNDEF:
+    case EXC_UNDEF: undefined(cpu, imm); return true;
     case EXC_HLT: a64_take_sync(cpu, EC_UNKNOWN, 0); return true;
     case EXC_BRK: brk(cpu, imm); return true;
     case EXC_BTI: a64_take_sync(cpu, EC_BTI, a64_btype(cpu)); return true;

@@ -16,6 +16,14 @@ static void add(CpuModel *m, unsigned feat, bool on)
     m->feats[feat / 64] |= (uint64_t)on << (feat % 64);
 }
 
+/* What is nothing without another part of the machine. */
+static void drop(CpuModel *m, const uint8_t *feats, size_t n, bool off)
+{
+    for (size_t i = 0; off && i < n; i++) {
+        m->feats[feats[i] / 64] &= ~((uint64_t)1 << (feats[i] % 64));
+    }
+}
+
 void a64_machine_model(const CpuModel *base, A64Options with, CpuModel *out)
 {
     *out = *base;
@@ -29,9 +37,9 @@ void a64_machine_model(const CpuModel *base, A64Options with, CpuModel *out)
     add(out, A64_FEAT_el3, with.el3);
     add(out, A64_FEAT_gicv3, with.gicv3);
     add(out, A64_FEAT_pmuv3, with.pmu);
-    if (!with.pmu) {
-        out->feats[A64_FEAT_pmuv3p4 / 64] &= ~((uint64_t)1 << (A64_FEAT_pmuv3p4 % 64));
-    }
+    static const uint8_t of_pmu[] = {A64_FEAT_pmuv3p1, A64_FEAT_pmuv3p4, A64_FEAT_pmuv3p5, A64_FEAT_hpmn0}, of_el3[] = {A64_FEAT_rng_trap};
+    drop(out, of_pmu, LEN(of_pmu), !with.pmu);
+    drop(out, of_el3, LEN(of_el3), !with.el3);
 }
 
 enum { A64_FEAT_ALWAYS = 255 };

@@ -31,7 +31,7 @@ enum { FG_R = 1, FG_W = 2, FG_RW = 3, FG_DEBUG = 4, FG_I = 8 };
 /* trap column; the meaning of each is in sys_access.c */
 typedef enum SysTrap {
     T_NONE, T_VM, T_TID1, T_TID2, T_TID3, T_CTR, T_ACR, T_CPACR, T_CPTR3, T_TDA, T_TDA3, T_TDRA, T_TDOSA, T_TDCC, T_TDCC0, T_TRF, T_FGT3, T_HXEN3,
-    T_SEL2, T_LOR, T_APK, T_NV1, T_SPSEL, T_SPX, T_ALLINT, T_RVBAR1, T_RVBAR2, T_ERR, T_FP, T_UMA, T_SCXT, T_PM, T_PMCR, T_PMSW, T_PMSELR, T_PMER, T_PMCC,
+    T_SEL2, T_LOR, T_APK, T_NV1, T_SPSEL, T_SPX, T_ALLINT, T_RVBAR1, T_RVBAR2, T_ERR, T_ERRFI, T_RNDR, T_FP, T_UMA, T_SCXT, T_PM, T_PMCR, T_PMSW, T_PMSELR, T_PMER, T_PMCC,
     T_PMU, T_CNTFRQ, T_CNTPCT, T_CNTVCT, T_CNTP, T_CNTV, T_CNTPS, T_CNTPOFF3, T_ICC0, T_ICC1, T_ICCC, T_ICCDIR, T_ICCSGI, T_ICCSRE1, T_ICCSRE2,
     T_ICC3, T_ICH, T_TICAB, T_TOCU, T_TPC, T_TSW, T_DZE, T_RCTX, T_AT, T_TTLB, T_TTLBIS, T_TTLBOS
 } SysTrap;
@@ -49,6 +49,8 @@ extern const SysRow sys_rows[SR_COUNT], sys_op_rows[SO_COUNT];
 int sys_find(const CpuModel *m, unsigned id, unsigned el, bool e2h);
 int sys_find_op(const CpuModel *m, unsigned id);
 
+enum { HINT_ESB = 16 };
+
 /* What an access leads to: nothing (level 0), or an exception of class ec to level; ec EC_UNKNOWN: UNDEFINED. */
 typedef struct SysCheck {
     uint8_t level, ec;
@@ -56,6 +58,11 @@ typedef struct SysCheck {
 SysCheck sys_check(const CpuA64 *cpu, const SysRow *row, bool write);
 /* Level that FP and SIMD instructions trap to, 0 = none. */
 unsigned sys_fp_level(const CpuA64 *cpu);
+/* Does word, an instruction of the space for implementations' own registers and operations (CRn 11, 15) of which nothing is there, trap
+ * before it is UNDEFINED? */
+SysCheck sys_check_reserved(const CpuA64 *cpu, uint32_t word);
+/* ISS of EC_SYS. */
+uint32_t sys_syndrome(uint32_t word);
 /* Leaves translated code: exception of the instruction word by check. */
 NORETURN void sys_trap(CpuA64 *cpu, SysCheck check, uint32_t word);
 

@@ -9,7 +9,8 @@
 
 #include <time.h>
 
-enum { COUNTERS = 6, CYCLES = 31, PMCR_E = 1, PMCR_P = 2, PMCR_C = 4, PMCR_LC = 64, PMCR_LP = 128 };
+enum { COUNTERS = 6, CYCLES = 31, PMCR_E = 1, PMCR_P = 2, PMCR_C = 4, PMCR_DP = 32, PMCR_LC = 64, PMCR_LP = 128 };
+enum { MDCR_HPME = 7, MDCR_HPMD = 17, MDCR_HCCD = 23, MDCR_HLP = 26, MDCR3_SPME = 17, MDCR3_SCCD = 23 };
 enum { INSNS_PER_NS = 4, SHORTEST = 20000 };
 enum { EV_SW_INCR = 0, EV_INSTRUCTIONS = 8, EV_CYCLES = 0x11, EV_CHAIN = 0x1e };
 
@@ -33,7 +34,7 @@ static uint64_t type_of(const CpuA64 *cpu, unsigned n)
 static unsigned first_of_el2(const CpuA64 *cpu)
 {
     unsigned n = (unsigned)cpu->sys->reg[SR_MDCR_EL2] & 31;
-    return cpu->sys->el2 && n < COUNTERS ? n : COUNTERS;
+    return cpu->sys->el2 && n < COUNTERS && (n || a64_has(cpu, A64_FEAT_hpmn0)) ? n : COUNTERS;
 }
 
 static unsigned event_of(const CpuA64 *cpu, unsigned n)
@@ -41,18 +42,49 @@ static unsigned event_of(const CpuA64 *cpu, unsigned n)
     return n == CYCLES ? EV_CYCLES : (unsigned)type_of(cpu, n) & 0xffff;
 }
 
-/* Does counter n run at level el? Enable bits and the filter P (31), U (30), NSH (27). */
+static bool bit(uint64_t v, unsigned n)
+{
+    return v >> n & 1;
+}
+
+/* PMEVTYPERn_EL0, PMCCFILTR_EL0: P (31) U (30) NSK (29) NSU (28) NSH (27) M (26) SH (24). */
+static bool filtered(const CpuA64 *cpu, uint64_t type, unsigned el)
+{
+    bool el3 = cpu->sys->el3, secure = el == 3 || (el3 && !bit(cpu->sys->reg[SR_SCR_EL3], 0));
+    switch (el) {
+    case 0: return el3 && !secure ? bit(type, 30) != bit(type, 28) : bit(type, 30);
+    case 1: return el3 && !secure ? bit(type, 31) != bit(type, 29) : bit(type, 31);
+    case 2: return !bit(type, 27);
+    default: return bit(type, 31) != bit(type, 26);
+    }
+}
+
+/* MDCR_EL2, MDCR_EL3 that forbid levels (CountPMUEvents). */
+static bool prohibited(const CpuA64 *cpu, unsigned n, unsigned el, bool high)
+{
+    const uint64_t *reg = cpu->sys->reg;
+    bool secure = cpu->sys->el3 && (el == 3 || !bit(reg[SR_SCR_EL3], 0)), v3p5 = a64_has(cpu, A64_FEAT_pmuv3p5);
+    bool no = (secure && !bit(reg[SR_MDCR_EL3], MDCR3_SPME)) ||
+              (el == 2 && !high && a64_has(cpu, A64_FEAT_pmuv3p1) && bit(reg[SR_MDCR_EL2], MDCR_HPMD));
+    if (n != CYCLES) {
+        return no;
+    }
+    return (no && reg[SR_PMCR_EL0] & PMCR_DP) ||
+           (v3p5 && ((secure && bit(reg[SR_MDCR_EL3], MDCR3_SCCD)) || (el == 2 && bit(reg[SR_MDCR_EL2], MDCR_HCCD))));
+}
+
+/* Does counter n run at level el? */
 static bool runs(const CpuA64 *cpu, unsigned n, unsigned el)
 {
     const A64Sys *s = cpu->sys;
     uint64_t type = type_of(cpu, n);
     unsigned event = event_of(cpu, n);
     bool high = n != CYCLES && n >= first_of_el2(cpu);
-    bool on = high ? s->reg[SR_MDCR_EL2] >> 7 & 1 : s->reg[SR_PMCR_EL0] & PMCR_E;
+    bool on = high ? bit(s->reg[SR_MDCR_EL2], MDCR_HPME) : s->reg[SR_PMCR_EL0] & PMCR_E;
     if (!on || !(s->reg[SR_PMCNTENSET_EL0] >> n & 1) || (event != EV_CYCLES && event != EV_INSTRUCTIONS)) {
         return false;
     }
-    return el == 0 ? !(type >> 30 & 1) : el == 1 ? !(type >> 31 & 1) : el == 2 && type >> 27 & 1;
+    return !prohibited(cpu, n, el, high) && !filtered(cpu, type, el);
 }
 
 unsigned sys_pmu_levels(const CpuA64 *cpu)
@@ -70,7 +102,7 @@ static void update_line(CpuA64 *cpu)
 {
     A64Sys *s = cpu->sys;
     uint64_t high = bits_mask(COUNTERS) & ~bits_mask(first_of_el2(cpu));
-    uint64_t live = (s->reg[SR_PMCR_EL0] & PMCR_E ? ~high : 0) | (s->reg[SR_MDCR_EL2] >> 7 & 1 ? high : 0);
+    uint64_t live = (s->reg[SR_PMCR_EL0] & PMCR_E ? ~high : 0) | (bit(s->reg[SR_MDCR_EL2], MDCR_HPME) ? high : 0);
     bool level = s->reg[SR_PMOVSSET_EL0] & s->reg[SR_PMINTENSET_EL1] & live;
     if (level != s->pmu.line && s->hooks->pmu_line) {
         s->pmu.line = level;
@@ -78,17 +110,26 @@ static void update_line(CpuA64 *cpu)
     }
 }
 
-/* Adds to a counter: 32 bits wide, or 64 (cycles with LC, events with LP); a carry sets the overflow flag and feeds CHAIN. */
+/* Do 64 bits of a counter carry, not 32? Cycles with LC, events with LP, those of EL2 with MDCR_EL2.HLP. */
+static bool is_wide(const CpuA64 *cpu, unsigned n)
+{
+    const uint64_t *reg = cpu->sys->reg;
+    if (n == CYCLES) {
+        return reg[SR_PMCR_EL0] & PMCR_LC;
+    }
+    return a64_has(cpu, A64_FEAT_pmuv3p5) && (n >= first_of_el2(cpu) ? bit(reg[SR_MDCR_EL2], MDCR_HLP) : reg[SR_PMCR_EL0] & PMCR_LP);
+}
+
+/* Adds to a counter, which has 64 bits since PMUv3p5; a carry sets the overflow flag and feeds CHAIN. */
 static void count(CpuA64 *cpu, unsigned n, uint64_t by)
 {
     A64Sys *s = cpu->sys;
     uint64_t *c = counter(cpu, n), old = *c;
-    bool wide = n == CYCLES ? s->reg[SR_PMCR_EL0] & PMCR_LC : a64_has(cpu, A64_FEAT_pmuv3p4) && s->reg[SR_PMCR_EL0] & PMCR_LP;
-    bool keeps_64 = n == CYCLES || wide;
+    bool wide = is_wide(cpu, n), keeps_64 = n == CYCLES || a64_has(cpu, A64_FEAT_pmuv3p5);
     *c = keeps_64 ? old + by : (uint32_t)(old + by);
     if (wide ? *c < old : (old & 0xffffffff) + by > 0xffffffff) {
         s->reg[SR_PMOVSSET_EL0] |= (uint64_t)1 << n;
-        if (n < COUNTERS && !(n & 1) && (type_of(cpu, n + 1) & 0xffff) == EV_CHAIN && s->reg[SR_PMCNTENSET_EL0] >> (n + 1) & 1) {
+        if (!wide && n + 1 < COUNTERS && !(n & 1) && (type_of(cpu, n + 1) & 0xffff) == EV_CHAIN && s->reg[SR_PMCNTENSET_EL0] >> (n + 1) & 1) {
             count(cpu, n + 1, 1);
         }
     }
@@ -141,8 +182,7 @@ uint64_t a64_pmu_next(const CpuA64 *cpu)
     for (unsigned n = 0; n <= CYCLES; n = n == COUNTERS - 1 ? CYCLES : n + 1) {
         if (s->pmu.running >> n & 1 && s->reg[SR_PMINTENSET_EL1] >> n & 1) {
             uint64_t c = s->reg[n == CYCLES ? SR_PMCCNTR_EL0 : SR_PMEVCNTR0_EL0 + n];
-            bool wide = n == CYCLES ? s->reg[SR_PMCR_EL0] & PMCR_LC : s->reg[SR_PMCR_EL0] & PMCR_LP;
-            uint64_t left = wide ? 0 - c : ((uint64_t)1 << 32) - (uint32_t)c;
+            uint64_t left = is_wide(cpu, n) ? 0 - c : ((uint64_t)1 << 32) - (uint32_t)c;
             if (event_of(cpu, n) == EV_INSTRUCTIONS) { /* as long as they take at least */
                 left = left / INSNS_PER_NS < SHORTEST ? SHORTEST : left / INSNS_PER_NS;
             }
@@ -172,7 +212,7 @@ static void write_control(CpuA64 *cpu, uint64_t v)
     if (v & PMCR_C) {
         *counter(cpu, CYCLES) = 0;
     }
-    s->reg[SR_PMCR_EL0] = v & (PMCR_E | 0x78 | (a64_has(cpu, A64_FEAT_pmuv3p4) ? PMCR_LP : 0));
+    s->reg[SR_PMCR_EL0] = v & (PMCR_E | 0x78 | (a64_has(cpu, A64_FEAT_pmuv3p5) ? PMCR_LP : 0));
 }
 
 /* PMXEVTYPER_EL0, PMXEVCNTR_EL0 mean the counter that PMSELR_EL0 names; -1: there is none. */

@@ -50,6 +50,7 @@ static uint64_t hcr_mask(const CpuA64 *cpu)
     m |= a64_has(cpu, A64_FEAT_vhe) ? (uint64_t)1 << HCR_E2H : 0;
     m |= a64_has(cpu, A64_FEAT_lor) ? (uint64_t)1 << HCR_TLOR : 0;
     m |= a64_has(cpu, A64_FEAT_ras) ? (uint64_t)1 << HCR_TERR | (uint64_t)1 << HCR_TEA : 0;
+    m |= a64_has(cpu, A64_FEAT_rasv1p1) ? (uint64_t)1 << HCR_FIEN : 0;
     m |= a64_has(cpu, A64_FEAT_pauth) ? (uint64_t)1 << HCR_APK | (uint64_t)1 << HCR_API : 0;
     m |= a64_has(cpu, A64_FEAT_s2fwb) ? (uint64_t)1 << HCR_FWB : 0;
     m |= a64_has(cpu, A64_FEAT_scxtnum) ? (uint64_t)1 << HCR_ENSCXT : 0;
@@ -157,6 +158,10 @@ void sys_hook_write(CpuA64 *cpu, A64Sr sr, uint64_t v)
     case SR_DISR_EL1: s->reg[virtual_ids(cpu) && a64_hcr(cpu) >> HCR_AMO & 1 ? SR_VDISR_EL2 : SR_DISR_EL1] = v; break;
     case SR_OSLAR_EL1:
         s->os_lock = v & 1;
+        a64_context_changed(cpu);
+        break;
+    case SR_OSDLR_EL1:
+        s->reg[sr] = a64_has(cpu, A64_FEAT_nodoublelock) ? 0 : v & 1;
         a64_context_changed(cpu);
         break;
     case SR_DBGCLAIMSET_EL1: s->claim |= (uint8_t)v; break;

@@ -15,7 +15,9 @@ enum {
     A64_FEAT_nv2, A64_FEAT_nmi, A64_FEAT_scxtnum, A64_FEAT_specres, A64_FEAT_pan2, A64_FEAT_tlbios, A64_FEAT_tlbirange, A64_FEAT_hafdbs,
     A64_FEAT_vmid16, A64_FEAT_xnx, A64_FEAT_hpds, A64_FEAT_ttcnp, A64_FEAT_lpa, A64_FEAT_lva, A64_FEAT_lpa2, A64_FEAT_ttl, A64_FEAT_ttst,
     A64_FEAT_bbm, A64_FEAT_e0pd, A64_FEAT_evt, A64_FEAT_idst, A64_FEAT_s2fwb, A64_FEAT_csv2, A64_FEAT_csv3, A64_FEAT_tgran16,
-    A64_FEAT_epan, A64_FEAT_debugv8p2, A64_FEAT_ecv_poff, A64_FEAT_exs, A64_FEAT_ets, A64_FEAT_dgh, A64_FEAT_twed, A64_FEAT_haf, A64_FEAT_ALL
+    A64_FEAT_epan, A64_FEAT_debugv8p2, A64_FEAT_ecv_poff, A64_FEAT_exs, A64_FEAT_ets, A64_FEAT_dgh, A64_FEAT_twed, A64_FEAT_haf,
+    A64_FEAT_rasv1p1, A64_FEAT_iesb, A64_FEAT_gtg, A64_FEAT_debugv8p4, A64_FEAT_nodoublelock, A64_FEAT_pmuv3p1, A64_FEAT_pmuv3p5, A64_FEAT_hpmn0,
+    A64_FEAT_hpds2, A64_FEAT_tidcp1, A64_FEAT_rng_trap, A64_FEAT_ats1a, A64_FEAT_csv2_3, A64_FEAT_ALL
 };
 _Static_assert(A64_FEAT_ALL <= 128, "CpuModel.feats");
 

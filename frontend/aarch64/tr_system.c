@@ -181,7 +181,8 @@ static void sys_msr(Tr *t, const A64 *a, int k)
 static void sys_sys(Tr *t, const A64 *a, int k)
 {
     IrBuild *b = t->b;
-    int so = sys_find_op(t->model, SYS_ID(1u, (unsigned)a->op1, (unsigned)a->crn, (unsigned)a->crm, (unsigned)a->op2));
+    unsigned crn = a->crn == 9 && tr_has(t, A64_FEAT_xs) ? 8 : (unsigned)a->crn; /* TLBI with nXS */
+    int so = sys_find_op(t->model, SYS_ID(1u, (unsigned)a->op1, crn, (unsigned)a->crm, (unsigned)a->op2));
     if (so < 0) {
         tr_undef(t, a);
         return;
@@ -262,6 +263,15 @@ static void sys_wait(Tr *t, const A64 *a, int k)
     tr_exc(t, EXC_HINT, k & 0x100 ? k | a->rd << 16 : k, t->next);
 }
 
+static void sys_esb(Tr *t, const A64 *a, int k)
+{
+    (void)a;
+    (void)k;
+    if (tr_has(t, A64_FEAT_ras)) {
+        tr_exc(t, EXC_HINT, HINT_ESB, t->next);
+    }
+}
+
 static void sys_event(Tr *t, const A64 *a, int k)
 {
     (void)a;
@@ -311,6 +321,7 @@ static const Override overrides[A64_ROW_COUNT] = {
     [ROW_dsb] = {sys_dsb, 0},
     [ROW_dsb_nxs] = {sys_dsb, 1},
     [ROW_sev] = {sys_event, 1},
+    [ROW_esb] = {sys_esb, 0},
     [ROW_sevl] = {sys_event, 0},
 };
 

@@ -113,6 +113,18 @@ static const Row rows[] = {
     {"E0PD0, EL0", MMU_EL10, 12, 16, TCR_BIT(55), 0, 0x1000, 3, 0, AF | PAGE | AP_USER, RD | US, FAULT_TRANSLATION, 0, 0},
     {"E0PD0, EL1", MMU_EL10, 12, 16, TCR_BIT(55), 0, 0x1000, 3, 0, AF | PAGE, RD, 0, 0, RD | WR | EX},
     {"T0SZ too small", MMU_EL10, 12, 10, 0, 0, 0x1000, 3, 0, AF | PAGE, RD, FAULT_TRANSLATION, 0, 0},
+    /* 52 bits: always with 64K, by TCR.DS with the others, whose tables then may begin at level -1 */
+    {"52 bits, 64K", MMU_EL10, 16, 12, 0, 0, 0x000c234567891234, 3, 0, AF | PAGE, RD, 0, 0, RD | WR | EX},
+    {"52 bits, 64K, upper half", MMU_EL10, 16, 12, 0, 0, 0xfff4234567891234, 3, 0, AF | PAGE, RD, 0, 0, RD | WR | EX},
+    {"52 bits, 4K without DS", MMU_EL10, 12, 12, 0, 0, 0x1000, 3, 0, AF | PAGE, RD, FAULT_TRANSLATION, 0, 0},
+    {"52 bits, 4K", MMU_EL10, 12, 12, TCR_BIT(59), 0, 0x000c234567891234, 3, 0, AF | PAGE, RD, 0, 0, RD | WR | EX},
+    {"52 bits, 4K, upper half", MMU_EL10, 12, 12, TCR_BIT(59), 0, 0xfff4234567891234, 3, 0, AF | PAGE, RD, 0, 0, RD | WR | EX},
+    {"52 bits, 16K", MMU_EL10, 14, 12, TCR_BIT(59), 0, 0x000c234567891234, 3, 0, AF | PAGE, RD, 0, 0, RD | WR | EX},
+    {"beyond 52 bits", MMU_EL10, 12, 12, TCR_BIT(59), 0, 0x0010000000000000, 3, 0, AF | PAGE, RD, FAULT_TRANSLATION, 0, 0},
+    {"invalid at level -1", MMU_EL10, 12, 12, TCR_BIT(59), 0, 0x1000, -1, 0, 0, RD, FAULT_TRANSLATION, -1, 0},
+    {"no block at level 0 without DS", MMU_EL10, 12, 16, 0, 0, 0x1000, 0, 0, AF | BLOCK, RD, FAULT_TRANSLATION, 0, 0},
+    {"64K: address bits 51:48 are 15:12", MMU_EL10, 16, 22, (uint64_t)5 << 32, 0, 0x1000, 3, 0, AF | PAGE | 0x1000, RD, FAULT_ADDRESS_SIZE, 3, 0},
+    {"DS: address bits 51:50 are 9:8", MMU_EL10, 12, 16, TCR_BIT(59) | (uint64_t)5 << 32, 0, 0x1000, 3, 0, AF | PAGE | 0x100, RD, FAULT_ADDRESS_SIZE, 3, 0},
     /* output address */
     {"output beyond IPS of 32 bits", MMU_EL10, 12, 16, 0, 0, 0x1000, 3, 0, AF | PAGE | 0x100000000, RD, FAULT_ADDRESS_SIZE, 3, 0},
     {"output within IPS of 40 bits", MMU_EL10, 12, 16, TCR_BIT(33), 0, 0x1000, 3, 0, AF | PAGE | 0x100000000, RD, 0, 0, RD | WR | EX},
@@ -213,7 +225,7 @@ Test(mmu_walk, stage1)
         const Row *r = &rows[k];
         setup();
         configure(r);
-        unsigned ia = 64 - (r->txsz < 16 ? 16 : r->txsz), size = leaf_bits(r->granule, r->leaf);
+        unsigned ia = 64 - (r->txsz < 12 ? 16 : r->txsz), size = leaf_bits(r->granule, r->leaf);
         uint64_t oa = OA & ~bits_mask(size), in = r->va & bits_mask(ia);
         build(ROOT, TABLES, r->granule, start_level(r->granule, ia), ia, r->leaf, in, r->table, oa, r->bits);
         MmuRegime regime = {.pamax = 0};

@@ -372,6 +372,21 @@ static const TrapRow trap_rows[] = {
     {SECURE, 2, SR_CPACR_EL1, RD, SR_CPTR_EL3, B(31), 3},
     {SECURE, 1, SR_MDSCR_EL1, RD, SR_MDCR_EL3, B(9), 3},
     {SECURE, 1, SR_ERRSELR_EL1, RD, SR_SCR_EL3, B(15), 3},
+    /* by Arm's specification, compared by program (docs/machine-report.md) */
+    {HYP, 0, SR_PMCCNTR_EL0, RD, SR_MDCR_EL2, B(6), 1},
+    {SECURE, 1, SR_MDRAR_EL1, RD, SR_MDCR_EL3, B(9), 3},
+    {SECURE, 2, SR_MDRAR_EL1, RD, SR_MDCR_EL3, B(9), 3},
+    {SECURE, 2, SR_SCXTNUM_EL2, RD, SR_COUNT, 0, 3},
+    {SECURE, 2, SR_SCXTNUM_EL1, WR, SR_SCR_EL3, B(25), 0},
+    {SECURE, 2, SR_LORC_EL1, RD, SR_SCR_EL3, B(14), 3},
+    {HYP, 1, SR_ERXPFGF_EL1, RD, SR_COUNT, 0, 2},
+    {HYP, 1, SR_ERXPFGF_EL1, RD, SR_HCR_EL2, B(HCR_FIEN), 0},
+    {HYP, 2, SR_ERXPFGF_EL1, RD, SR_COUNT, 0, 0},
+    {SECURE, 2, SR_ERXPFGF_EL1, RD, SR_SCR_EL3, B(21), 0},
+    {SECURE, 0, SR_RNDR, RD, SR_SCR_EL3, B(40), 3},
+    {SECURE, 3, SR_RNDR, RD, SR_SCR_EL3, B(40), 0},
+    {HYP, 1, SR_CCSIDR2_EL1, RD, SR_HFGRTR_EL2, B(9), 0},
+    {HYP, 1, SR_CCSIDR_EL1, RD, SR_HFGRTR_EL2, B(9), 2},
 };
 
 Test(sys, traps)
@@ -395,6 +410,111 @@ Test(sys, traps)
         }
     }
     cr_assert_eq(bad, 0);
+}
+
+/* Two controls at once: which one decides. */
+Test(sys, traps_together)
+{
+    static const struct {
+        int kind;
+        unsigned el;
+        uint64_t hcr;
+        A64Sr sr, one, two;
+        uint64_t one_bits, two_bits;
+        int level;
+    } rows[] = {
+        {HYP, 0, E2H | TGE, SR_PMCCNTR_EL0, SR_PMUSERENR_EL0, SR_MDCR_EL2, 1, B(6), 2},   /* MDCR_EL2 counts for the host's programs */
+        {HYP, 0, E2H | TGE, SR_MDCCSR_EL0, SR_MDCR_EL2, SR_MDCR_EL2, B(9), 0, 2},
+        {SECURE, 1, 0, SR_PMCR_EL0, SR_MDCR_EL2, SR_MDCR_EL3, B(5), B(6), 2},             /* EL2 before EL3 */
+        {SECURE, 1, B(HCR_FIEN), SR_ERRSELR_EL1, SR_HFGRTR_EL2, SR_SCR_EL3, B(41), B(15), 2}, /* fine-grained ones too */
+        {SECURE, 1, 0, SR_ERRSELR_EL1, SR_HCR_EL2, SR_SCR_EL3, B(HCR_TERR), B(15), 2},
+    };
+    for (unsigned i = 0; i < LEN(rows); i++) {
+        CpuA64 *cpu = cpu_new(rows[i].kind);
+        cpu->sys->reg[SR_HCR_EL2] |= rows[i].hcr;
+        cpu->sys->reg[rows[i].one] |= rows[i].one_bits;
+        cpu->sys->reg[rows[i].two] |= rows[i].two_bits;
+        a64_hcr_changed(cpu);
+        a64_set_el(cpu, rows[i].el, rows[i].el);
+        cr_expect_eq(sys_check(cpu, &sys_rows[rows[i].sr], false).level, rows[i].level, "row %u", i);
+    }
+    CpuA64 *cpu = cpu_new(SECURE); /* regions are not for Secure state */
+    cpu->sys->reg[SR_SCR_EL3] &= ~B(0);
+    a64_hcr_changed(cpu);
+    a64_set_el(cpu, 1, true);
+    cr_expect_eq(sys_check(cpu, &sys_rows[SR_LORC_EL1], false).ec, EC_UNKNOWN);
+}
+
+/* Instructions that are nobody's: UNDEFINED, or trapped before that (HCR_EL2.TIDCP, SCTLR_EL1.TIDCP). */
+Test(sys, reserved_space)
+{
+    static const struct {
+        const char *what;
+        unsigned el;
+        uint64_t hcr, sctlr;
+        uint32_t word;
+        unsigned to;
+        uint64_t esr;
+    } rows[] = {
+        {"MRS x3, S3_0_C15_C2_1", 1, 0, 0, 0xd538f223, 1, ESR(0, 0)},
+        {"trapped", 1, B(HCR_TIDCP), 0, 0xd538f223, 2, ESR(0x18, 0x323c65)},
+        {"SYS #1, C11, C0, #0, x2", 1, B(HCR_TIDCP), 0, 0xd509b002, 2, ESR(0x18, 0x106c40)},
+        {"of another space", 1, B(HCR_TIDCP), 0, 0xd538e223, 1, ESR(0, 0)},
+        {"EL0", 0, 0, 0, 0xd53bf223, 1, ESR(0, 0)},
+        {"EL0, trapped", 0, 0, B(63), 0xd53bf223, 1, ESR(0x18, 0x32fc65)},
+        {"no system instruction", 1, B(HCR_TIDCP), 0, 0x0000f223, 1, ESR(0, 0)},
+    };
+    for (unsigned i = 0; i < LEN(rows); i++) {
+        CpuA64 *cpu = cpu_new(HYP);
+        cpu->sys->reg[SR_HCR_EL2] |= rows[i].hcr;
+        cpu->sys->reg[SR_SCTLR_EL1] |= rows[i].sctlr;
+        a64_hcr_changed(cpu);
+        a64_set_el(cpu, rows[i].el, rows[i].el);
+        cpu->h.exit_imm = (int32_t)rows[i].word;
+        cr_expect(a64_exception(cpu, EXC_UNDEF));
+        cr_expect_eq(a64_el(cpu), rows[i].to, "%s: EL%u", rows[i].what, a64_el(cpu));
+        cr_expect_eq(cpu->sys->reg[rows[i].to == 2 ? SR_ESR_EL2 : SR_ESR_EL1], rows[i].esr, "%s: %#lx", rows[i].what,
+                     cpu->sys->reg[rows[i].to == 2 ? SR_ESR_EL2 : SR_ESR_EL1]);
+    }
+}
+
+/* ESB defers a masked virtual SError; an unmasked one is taken. */
+Test(sys, error_barrier)
+{
+    CpuA64 *cpu = cpu_new(HYP);
+    A64Sys *s = cpu->sys;
+    s->reg[SR_HCR_EL2] |= B(HCR_AMO) | B(HCR_VSE);
+    s->reg[SR_VSESR_EL2] = B(24) | 0x1234;
+    a64_hcr_changed(cpu);
+    a64_set_el(cpu, 1, true);
+    cpu->pstate_misc |= PS_A;
+    cpu->h.exit_imm = HINT_ESB;
+    cr_expect(a64_exception(cpu, EXC_HINT));
+    cr_expect_eq(s->reg[SR_VDISR_EL2], B(31) | B(24) | 0x1234);
+    cr_expect_eq(a64_sysreg(cpu, SR_DISR_EL1), B(31) | B(24) | 0x1234);
+    cr_expect_not(s->reg[SR_HCR_EL2] & B(HCR_VSE));
+    s->reg[SR_HCR_EL2] |= B(HCR_VSE);
+    a64_hcr_changed(cpu);
+    cpu->pstate_misc &= ~(uint64_t)PS_A;
+    cr_expect(a64_interrupt(cpu));
+    cr_expect_eq(s->reg[SR_ESR_EL1], ESR(0x2f, B(24) | 0x1234));
+}
+
+/* FEAT_DoubleFault: SCR_EL3.EASE moves external aborts to SError's vector, NMEA lets SErrors through at EL3. */
+Test(sys, double_fault)
+{
+    CpuA64 *cpu = cpu_new(SECURE);
+    cpu->sys->reg[SR_SCR_EL3] |= B(3) | B(19);
+    a64_set_el(cpu, 1, true);
+    A64Fault f = {.type = FAULT_EXTERNAL};
+    a64_abort(cpu, &f);
+    cr_expect_eq(cpu->pc, 0x30580);
+    cr_expect_eq(cpu->sys->reg[SR_ESR_EL3], ESR(0x24, 0x10));
+    cpu->sys->lines = 16;
+    cpu->pstate_misc |= PS_A;
+    cr_expect_not(a64_interrupt(cpu));
+    cpu->sys->reg[SR_SCR_EL3] |= B(20);
+    cr_expect(a64_interrupt(cpu));
 }
 
 typedef struct OpRow {
@@ -504,13 +624,66 @@ Test(sys, id_registers)
         {"neoverse-n1", SR_ID_AA64MMFR2_EL1, 0x11},
         {"neoverse-n1", SR_ID_AA64PFR0_EL1, 0x1100000011110111},
         {"neoverse-n1", SR_ID_AA64ZFR0_EL1, 0},
-        {"max", SR_ID_AA64DFR0_EL1, 0x10305508},
+        {"neoverse-n1", SR_ID_AA64DFR0_EL1, 0x10305408},
+        {"max", SR_ID_AA64DFR0_EL1, 0x100000f010305609},
+        {"max", SR_ID_AA64PFR0_EL1, 0x1301000021110111},
+        {"max", SR_ID_AA64PFR1_EL1, 0x21},
+        {"max", SR_ID_AA64MMFR0_EL1, 0x2100032310200026},
+        {"max", SR_ID_AA64MMFR1_EL1, 0x0010012010312122},
+        {"max", SR_ID_AA64MMFR2_EL1, 0x1221011110111011},
     };
     for (unsigned i = 0; i < LEN(rows); i++) {
         CpuA64 *cpu = cpu_new(HYP);
         a64_machine_model(a64_model(rows[i].model), (A64Options){.el2 = true, .gicv3 = true, .pmu = true}, &model);
         cr_expect_eq(sys_id_value(cpu, rows[i].sr), rows[i].want, "%s of %s: %#lx", sys_rows[rows[i].sr].name, rows[i].model,
                      sys_id_value(cpu, rows[i].sr));
+    }
+}
+
+/* What -cpu max has above EL0: Arm's name, the field of four bits that says so, its value at least. The other features of the
+ * architecture are not there, and their fields are 0 (models.def has what each model has). */
+Test(sys, features_of_max)
+{
+    static const struct {
+        const char *name;
+        A64Sr sr;
+        unsigned lsb, least;
+    } rows[] = {
+        {"AA64EL1", SR_ID_AA64PFR0_EL1, 4, 1}, {"AA64EL2", SR_ID_AA64PFR0_EL1, 8, 1}, {"AA64EL3", SR_ID_AA64PFR0_EL1, 12, 1},
+        {"GICv3", SR_ID_AA64PFR0_EL1, 24, 1}, {"RAS", SR_ID_AA64PFR0_EL1, 28, 1}, {"RASv1p1, DoubleFault", SR_ID_AA64PFR0_EL1, 28, 2},
+        {"DIT", SR_ID_AA64PFR0_EL1, 48, 1}, {"CSV2_2", SR_ID_AA64PFR0_EL1, 56, 2}, {"CSV2_3", SR_ID_AA64PFR0_EL1, 56, 3},
+        {"CSV3", SR_ID_AA64PFR0_EL1, 60, 1}, {"BTI", SR_ID_AA64PFR1_EL1, 0, 1}, {"SSBS2", SR_ID_AA64PFR1_EL1, 4, 2},
+        {"RNG_TRAP", SR_ID_AA64PFR1_EL1, 28, 1}, {"Debugv8p1", SR_ID_AA64DFR0_EL1, 0, 7}, {"Debugv8p2", SR_ID_AA64DFR0_EL1, 0, 8},
+        {"Debugv8p4", SR_ID_AA64DFR0_EL1, 0, 9}, {"PMUv3", SR_ID_AA64DFR0_EL1, 8, 1}, {"PMUv3p1", SR_ID_AA64DFR0_EL1, 8, 4},
+        {"PMUv3p4", SR_ID_AA64DFR0_EL1, 8, 5}, {"PMUv3p5", SR_ID_AA64DFR0_EL1, 8, 6}, {"HPMN0", SR_ID_AA64DFR0_EL1, 60, 1},
+        {"TLBIOS", SR_ID_AA64ISAR0_EL1, 56, 1}, {"TLBIRANGE", SR_ID_AA64ISAR0_EL1, 56, 2}, {"SPECRES", SR_ID_AA64ISAR1_EL1, 40, 1},
+        {"DGH", SR_ID_AA64ISAR1_EL1, 48, 1}, {"XS", SR_ID_AA64ISAR1_EL1, 56, 1}, {"WFxT", SR_ID_AA64ISAR2_EL1, 0, 2},
+        {"ATS1A", SR_ID_AA64ISAR2_EL1, 60, 1}, {"LPA", SR_ID_AA64MMFR0_EL1, 0, 6}, {"ASID16", SR_ID_AA64MMFR0_EL1, 4, 2},
+        {"TGran16K", SR_ID_AA64MMFR0_EL1, 20, 1}, {"LPA2, 16K", SR_ID_AA64MMFR0_EL1, 20, 2}, {"TGran64K", SR_ID_AA64MMFR0_EL1, 24, 0},
+        {"TGran4K", SR_ID_AA64MMFR0_EL1, 28, 0}, {"LPA2, 4K", SR_ID_AA64MMFR0_EL1, 28, 1}, {"GTG, S2TGran16K", SR_ID_AA64MMFR0_EL1, 32, 2},
+        {"GTG, S2TGran64K", SR_ID_AA64MMFR0_EL1, 36, 2}, {"GTG, S2TGran4K", SR_ID_AA64MMFR0_EL1, 40, 2}, {"FGT", SR_ID_AA64MMFR0_EL1, 56, 1},
+        {"ECV", SR_ID_AA64MMFR0_EL1, 60, 1}, {"ECV_POFF", SR_ID_AA64MMFR0_EL1, 60, 2}, {"HAF", SR_ID_AA64MMFR1_EL1, 0, 1},
+        {"HAFDBS", SR_ID_AA64MMFR1_EL1, 0, 2}, {"VMID16", SR_ID_AA64MMFR1_EL1, 4, 2}, {"VHE", SR_ID_AA64MMFR1_EL1, 8, 1},
+        {"HPDS", SR_ID_AA64MMFR1_EL1, 12, 1}, {"HPDS2", SR_ID_AA64MMFR1_EL1, 12, 2}, {"LOR", SR_ID_AA64MMFR1_EL1, 16, 1},
+        {"PAN", SR_ID_AA64MMFR1_EL1, 20, 1}, {"PAN2", SR_ID_AA64MMFR1_EL1, 20, 2}, {"PAN3", SR_ID_AA64MMFR1_EL1, 20, 3},
+        {"XNX", SR_ID_AA64MMFR1_EL1, 28, 1}, {"ETS2", SR_ID_AA64MMFR1_EL1, 36, 2}, {"HCX", SR_ID_AA64MMFR1_EL1, 40, 1},
+        {"TIDCP1", SR_ID_AA64MMFR1_EL1, 52, 1}, {"TTCNP", SR_ID_AA64MMFR2_EL1, 0, 1}, {"UAO", SR_ID_AA64MMFR2_EL1, 4, 1},
+        {"IESB", SR_ID_AA64MMFR2_EL1, 12, 1}, {"LVA", SR_ID_AA64MMFR2_EL1, 16, 1}, {"CCIDX", SR_ID_AA64MMFR2_EL1, 20, 1},
+        {"TTST", SR_ID_AA64MMFR2_EL1, 28, 1}, {"LSE2", SR_ID_AA64MMFR2_EL1, 32, 1}, {"IDST", SR_ID_AA64MMFR2_EL1, 36, 1},
+        {"S2FWB", SR_ID_AA64MMFR2_EL1, 40, 1}, {"TTL", SR_ID_AA64MMFR2_EL1, 48, 1}, {"BBML1", SR_ID_AA64MMFR2_EL1, 52, 1},
+        {"BBML2", SR_ID_AA64MMFR2_EL1, 52, 2}, {"EVT", SR_ID_AA64MMFR2_EL1, 56, 1}, {"EVT with TTLBIS", SR_ID_AA64MMFR2_EL1, 56, 2},
+        {"E0PD", SR_ID_AA64MMFR2_EL1, 60, 1},
+    };
+    CpuA64 *cpu = cpu_new(SECURE);
+    for (unsigned i = 0; i < LEN(rows); i++) {
+        uint64_t have = sys_id_value(cpu, rows[i].sr) >> rows[i].lsb & 15;
+        cr_expect_geq(have, rows[i].least, "%s: %s is %#lx", rows[i].name, a64_sysreg_name(rows[i].sr), sys_id_value(cpu, rows[i].sr));
+    }
+    static const A64Sr nothing[] = {SR_ID_AA64PFR2_EL1, SR_ID_AA64ZFR0_EL1, SR_ID_AA64SMFR0_EL1, SR_ID_AA64FPFR0_EL1, SR_ID_AA64DFR1_EL1,
+                                    SR_ID_AA64DFR2_EL1, SR_ID_AA64AFR0_EL1, SR_ID_AA64AFR1_EL1, SR_ID_AA64ISAR3_EL1, SR_ID_AA64MMFR3_EL1,
+                                    SR_ID_AA64MMFR4_EL1, SR_ID_PFR0_EL1, SR_ID_ISAR0_EL1, SR_MVFR0_EL1};
+    for (unsigned i = 0; i < LEN(nothing); i++) {
+        cr_expect_eq(sys_id_value(cpu, nothing[i]), 0, "%s", a64_sysreg_name(nothing[i]));
     }
 }
 
@@ -569,7 +742,7 @@ Test(sys, performance_monitors)
     a64_set_sysreg(cpu, SR_PMXEVCNTR_EL0, 0xffffffff);
     a64_set_sysreg(cpu, SR_PMCNTENSET_EL0, 4);
     a64_set_sysreg(cpu, SR_PMSWINC_EL0, 4);
-    cr_expect_eq(s->reg[SR_PMEVCNTR0_EL0 + 2], 0);
+    cr_expect_eq(s->reg[SR_PMEVCNTR0_EL0 + 2], B(32)); /* 64 bits since PMUv3p5 */
     cr_expect_eq(a64_sysreg(cpu, SR_PMOVSCLR_EL0), 4);
     a64_set_sysreg(cpu, SR_PMOVSCLR_EL0, 4);
     cr_expect_eq(a64_sysreg(cpu, SR_PMOVSSET_EL0), 0);
