@@ -2,12 +2,13 @@
 """console.py SCRIPT COMMAND... - runs an emulator on a terminal of its own and talks to its console as SCRIPT says.
 
 SCRIPT is lines:
-    wait SECONDS REGEX     until REGEX (bytes, multi-line) has appeared behind what was matched last; else the case fails
+    wait SECONDS REGEX     until REGEX (bytes, multi-line) has appeared behind what was matched last; else the case fails.
+                           SECONDS below 180 are 180: a busy host is no failure, and a hang is one after minutes too
     never REGEX            from now on: fails when REGEX appears
     send TEXT              types TEXT and Return; \\xNN escapes, and \\c at the end for no Return
     signal NAME            sends the signal to the emulator
     pause SECONDS
-    ends SECONDS [STATUS]  the emulator ends by itself within SECONDS, with STATUS (0)
+    ends SECONDS [STATUS]  the emulator ends by itself within SECONDS (as for wait), with STATUS (0)
     kill                   ends it
 Empty lines and those that begin with # do not count. What the console says goes to standard output.
 The terminal must be as it was afterwards, whatever happened.
@@ -34,6 +35,7 @@ if pid == 0:
     for fd in (0, 1, 2):
         os.dup2(slave, fd)
     os.execvp(sys.argv[2], sys.argv[2:])
+PATIENCE = 180
 seen = b""
 at = 0
 nevers = []
@@ -87,7 +89,7 @@ for number, line in enumerate(script, 1):
         continue
     if word == "wait":
         seconds, _, regex = rest.partition(" ")
-        end = time.monotonic() + float(seconds)
+        end = time.monotonic() + max(float(seconds), PATIENCE)
         while True:
             m = re.compile(regex.encode(), re.M).search(seen, at)
             if m:
@@ -116,7 +118,7 @@ for number, line in enumerate(script, 1):
             take(end - time.monotonic())
     elif word == "ends":
         seconds, _, wanted = rest.partition(" ")
-        end = time.monotonic() + float(seconds)
+        end = time.monotonic() + max(float(seconds), PATIENCE)
         while not reap():
             if time.monotonic() > end:
                 fail("line %d: did not end within %s s" % (number, seconds))
