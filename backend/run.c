@@ -17,6 +17,7 @@
 
 #include "interp.h"
 #include "log.h"
+#include "region.h"
 #include "tb.h"
 
 /* -- lock ---------------------------------------------------------------------------------------------- */
@@ -450,6 +451,36 @@ static ExcKind run_interp(Engine *e, CpuHead *cpu)
     }
 }
 
+static IrFlagsUse flags_use(const Engine *e, const IrRegion *r)
+{
+    IrFlagsUse use = FLAGS_UNTOUCHED;
+    for (IrRef i = r->blocks[0].first; i < r->n && (use == FLAGS_UNTOUCHED || use == FLAGS_HANDED_ON); i++) {
+        use = ir_flags_use(&r->ins[i], e->fe->nzcv_slot, e->fe->helpers);
+    }
+    return use;
+}
+
+/* A jump to where the flags are overwritten unread has not stored them. For who looks at a thread that left translated code for that,
+ * it goes on until they are written, or somebody could look at them, who would find them. Tier 1 leaves out what four instructions overwrite. */
+static void settle_flags(Engine *e, CpuHead *cpu)
+{
+    Thread *t = cpu->code_chunk;
+    IrFlagsUse use = FLAGS_UNTOUCHED;
+    for (unsigned n = e->cfg.loops ? LOOP_INSNS : 4; n && use != FLAGS_WRITTEN; n--) {
+        IrRegion r;
+        uint64_t at;
+        if (!code_at(e, cpu, *pc_of(cpu), &at)) {
+            break;
+        }
+        make_ir(e, t->work, *pc_of(cpu), cpu->key | KEY_ONE_INSN, 1, &r);
+        use = flags_use(e, &r);
+        if (use == FLAGS_LOOKED_AT) {
+            break;
+        }
+        ir_interp_run(e->fe, &r, cpu, e->cfg.space->base, (uint8_t *)t->work + ALIGN_UP(sizeof(IrIns) * IR_CAP, 64));
+    }
+}
+
 bool engine_in_interp(const CpuHead *cpu)
 {
     const Thread *t = cpu->code_chunk;
@@ -554,6 +585,18 @@ static void wait_flush(Engine *e)
 
 #define ENTERING ((void *)1) /* CpuHead.host_sp of a thread that is about to enter */
 
+/* Somebody wants the thread out; ran: since engine_run was called it has run translated code. */
+static ExcKind leave_pending(Engine *e, CpuHead *cpu, bool ran)
+{
+    if (ran && !(cpu->key & KEY_ONE_INSN)) {
+        (void)__atomic_exchange_n(&cpu->host_sp, ENTERING, __ATOMIC_SEQ_CST);
+        serve_pending(cpu);
+        settle_flags(e, cpu);
+        __atomic_store_n(&cpu->host_sp, NULL, __ATOMIC_RELEASE);
+    }
+    return (ExcKind)(cpu->exit_kind = EXC_PENDING);
+}
+
 static void change_key(Engine *e, CpuHead *cpu, uint64_t key)
 {
     cpu->key = key;
@@ -585,7 +628,7 @@ ExcKind engine_run(CpuHead *cpu)
     uint64_t *pc = pc_of(cpu), flushes = engine_flushes(e);
     Exit *from = NULL;
     bool resync = false; /* a return went to an unexpected place */
-    for (;;) {
+    for (bool ran = false;; ran = true) {
         /* From here on a flush waits for this thread. */
         (void)__atomic_exchange_n(&cpu->host_sp, ENTERING, __ATOMIC_SEQ_CST);
         if (UNLIKELY(engine_pending(cpu) || __atomic_load_n(&e->flushing, __ATOMIC_SEQ_CST))) {
@@ -594,7 +637,7 @@ ExcKind engine_run(CpuHead *cpu)
             wait_flush(e);
             from = NULL;
             if (out || engine_pending(cpu)) {
-                return (ExcKind)(cpu->exit_kind = EXC_PENDING);
+                return leave_pending(e, cpu, ran);
             }
             continue;
         }
@@ -667,7 +710,7 @@ ExcKind engine_run(CpuHead *cpu)
         if (cpu->exit_kind == EXC_PENDING) {
             uint64_t pending = engine_pending(cpu);
             if (pending & ~(uint64_t)(PENDING_ENGINE | PENDING_SOFT) || !pending) {
-                return EXC_PENDING;
+                return leave_pending(e, cpu, true);
             }
             from = NULL;
             continue;

@@ -36,46 +36,54 @@ typedef struct Pass {
     bool more;
 } Pass;
 
-/* Is nzcv looked at, from the begin of block b on, before it is written? live: bit per block, at its begin. */
+IrFlagsUse ir_flags_use(const IrIns *in, unsigned nzcv, const IrHelper *helpers)
+{
+    unsigned eff = in->op == OP_call ? helpers[in->imm].effects & (STATE | FAULTS | EXITS) : ir_ops[in->op].effects;
+    switch (in->op) {
+    case OP_get:
+    case OP_set:
+        return in->x != nzcv ? FLAGS_UNTOUCHED : in->op == OP_get ? FLAGS_LOOKED_AT : FLAGS_WRITTEN;
+    case OP_exit_if:
+    case OP_exit_pc:
+    case OP_exit_call:
+        return in->x & EXIT_SYNC ? FLAGS_LOOKED_AT : FLAGS_HANDED_ON;
+    default:
+        return (in->op == OP_call && eff) || (eff & (FAULTS | FPX | EXITS)) ? FLAGS_LOOKED_AT : FLAGS_UNTOUCHED;
+    }
+}
+
+/* Are the flags looked at, from the begin of block b on, before they are written? live: bit per block, at its begin. */
 static bool flags_live(const IrRegion *r, unsigned b, uint64_t live, unsigned nzcv, const IrHelper *helpers)
 {
     for (IrRef i = r->blocks[b].first; i < r->blocks[b].end; i++) {
         const IrIns *in = &r->ins[i];
-        unsigned eff = in->op == OP_call ? helpers[in->imm].effects & (STATE | FAULTS | EXITS) : ir_ops[in->op].effects;
         int to;
-        switch (in->op) {
-        case OP_get:
-        case OP_set:
-            if (in->x == nzcv) {
-                return in->op == OP_get;
-            }
-            continue;
-        case OP_exit_if:
-        case OP_exit_pc:
+        switch (ir_flags_use(in, nzcv, helpers)) {
+        case FLAGS_LOOKED_AT:
+            return true;
+        case FLAGS_WRITTEN:
+            return false;
+        case FLAGS_HANDED_ON:
             to = ir_edge(r, in);
             if (to >= 0 ? live >> to & 1 : !(in->x & EXIT_FLAGS_DEAD)) {
                 return true;
             }
-            continue;
-        case OP_exit_call:
-            return !(in->x & EXIT_FLAGS_DEAD);
-        default:
-            if ((in->op == OP_call && eff) || (eff & (FAULTS | FPX | EXITS))) {
-                return true;
-            }
+            break;
+        case FLAGS_UNTOUCHED:
+            break;
         }
     }
     return false;
 }
 
-/* Bit per block: the flags that it finds are looked at. */
+/* Bit per block: the flags that it finds are looked at, or perhaps never written. */
 static uint64_t live_blocks(const IrRegion *r, unsigned nzcv, const IrHelper *helpers)
 {
-    uint64_t live = 0, before;
+    uint64_t live = bits_mask(r->nblocks), before;
     do {
         before = live;
         for (unsigned b = r->nblocks; b-- > 0;) {
-            live |= (uint64_t)flags_live(r, b, live, nzcv, helpers) << b;
+            live &= ~((uint64_t)!flags_live(r, b, live, nzcv, helpers) << b);
         }
     } while (live != before);
     return live;

@@ -23,6 +23,14 @@ void ir_flow(const IrRegion *r, IrFlow *f);
 /* Flags across edges (opt_flags.c). An edge is marked EXIT_FLAGS_DEAD when no path from its end looks at the flags before
  * it overwrites them, or when the block there computes them again: r->flags[block] is the op, or 0. */
 void ir_opt_flags(IrRegion *r, unsigned nslots, unsigned nzcv, const IrHelper *helpers);
+/* What an op does to the flags slot. Who leaves at an edge whose flags are dead finds them a few instructions on. */
+typedef enum IrFlagsUse {
+    FLAGS_UNTOUCHED,
+    FLAGS_WRITTEN,
+    FLAGS_LOOKED_AT, /* or may be, by whoever sees a fault */
+    FLAGS_HANDED_ON  /* a jump or call to a known place */
+} IrFlagsUse;
+IrFlagsUse ir_flags_use(const IrIns *in, unsigned nzcv, const IrHelper *helpers);
 /* Are the flags that block b finds looked at? */
 bool ir_flags_wanted(const IrRegion *r, unsigned b, unsigned nzcv, const IrHelper *helpers);
 

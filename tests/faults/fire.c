@@ -3,6 +3,7 @@
  *   regs     asynchronous signals from a timer into a loop that holds known values in all registers (X0 to X30 but the
  *            pointer to them and the platform register, V0 to V31, NZCV, FPCR, FPSR) and checks them all the time; the
  *            handler spoils every one of them
+ *   flags    the same into loops whose flags are mostly overwritten unread: those in the frame are the architecture's for its pc
  *   modify   threads run code that other threads rewrite and make visible as the architecture wants (DC CVAU, IC IVAU,
  *            barriers): each sees the old or the new function, and after it was told, the new one only
  *   remap    the same by mmap over the code
@@ -27,6 +28,7 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <ucontext.h>
 
 #include "../parts.h"
 
@@ -198,6 +200,91 @@ static void part_regs(void)
     if (ticks < 10) {
         FAIL("%d signals only", (int)ticks);
     }
+}
+
+/* -- flags in the frame --------------------------------------------------------------------------------------------- */
+
+/* Functions of a number of turns, each with one loop; in each the flags are the same whenever an instruction is reached, except behind
+ * SUBS of X0, the counter. flags[] has them by instruction, as hexadecimal NZCV, s = by X0. */
+#define FLAG_LOOP(name, before, loop)                                                                        \
+    void name(uint64_t turns);                                                                               \
+    extern const uint32_t name##_loop[], name##_end[];                                                       \
+    __asm__(".text\n .balign 64\n" #name ":\n mov x7, x30\n mov x3, #5\n mov x5, #1\n mov x6, #1\n" before "\n"     \
+            #name "_loop:\n" loop "\n" #name "_end: mov x30, x7\n ret\n")
+FLAG_LOOP(flags_jump, "cmp x3, #5", "mov x4, #7\n cmp x3, #9\n add x5, x5, #1\n b.lt 1f\n nop\n 1: adds x4, x3, #1\n cmp x3, #5\n"
+          "sub x0, x0, #1\n cbnz x0, flags_jump_loop");
+FLAG_LOOP(flags_count, "cmp x3, #4", "mov x4, #7\n cmp x4, #7\n cinc x5, x5, eq\n subs x0, x0, #1\n b.ne flags_count_loop");
+FLAG_LOOP(flags_call, "cmp x3, #5", "b 2f\n 1: cmp x3, #9\n ret\n 2: bl 1b\n mov x4, #3\n cmp x3, #5\n bl 1b\n eor x4, x4, x4\n"
+          "cmp x3, #5\n sub x0, x0, #1\n cbnz x0, flags_call_loop");
+FLAG_LOOP(flags_paths, "cmp x3, #5", "and x4, x0, #1\n cbz x4, 1f\n add x5, x5, #3\n b 2f\n 1: eor x5, x5, x0\n 2: add x6, x6, #1\n"
+          "tbnz x0, #1, 3f\n add x6, x6, x5\n 3: cmp x3, #9\n sub x0, x0, #1\n cmp x3, #5\n cbnz x0, flags_paths_loop");
+FLAG_LOOP(flags_inner, "cmp x3, #5", "mov x4, #100\n cmp x3, #9\n 1: eor x5, x5, x4\n sub x4, x4, #1\n cbnz x4, 1b\n"
+          "cmp x3, #5\n sub x0, x0, #1\n cbnz x0, flags_inner_loop");
+FLAG_LOOP(flags_fp, "fmov d0, #1.0\n fmov d1, #2.0\n fcmp d0, d1", "tst x3, #1\n add x5, x5, #1\n fcmp d1, d0\n sub x0, x0, #1\n"
+          "fcmp d0, d1\n cbnz x0, flags_fp_loop");
+
+static const struct FlagLoop {
+    const char *name;
+    void (*run)(uint64_t turns);
+    const uint32_t *loop, *end;
+    const char *flags;
+} flag_loops[] = {
+#define ROW(name, flags) {#name, name, name##_loop, name##_end, flags}
+    ROW(flags_jump, "668888066"), ROW(flags_count, "2266s"), ROW(flags_call, "66868868866"), ROW(flags_paths, "666666666886"),
+    ROW(flags_inner, "66888866"), ROW(flags_fp, "800228"),
+#undef ROW
+};
+enum { FLAG_LOOPS = sizeof flag_loops / sizeof *flag_loops };
+
+static volatile unsigned flags_seen[FLAG_LOOPS];
+
+static void on_flags(int sig, siginfo_t *info, void *context)
+{
+    const ucontext_t *uc = context;
+    (void)sig;
+    (void)info;
+    for (unsigned i = 0; i < FLAG_LOOPS; i++) {
+        const struct FlagLoop *l = &flag_loops[i];
+        const uint32_t *pc = (const uint32_t *)uc->uc_mcontext.pc;
+        if (pc >= l->loop && pc < l->end) {
+            char c = l->flags[pc - l->loop];
+            unsigned want = c == 's' ? (uc->uc_mcontext.regs[0] ? 2 : 6) : (unsigned)(c - '0'), got = uc->uc_mcontext.pstate >> 28;
+            if (got != want) {
+                FAIL("%s, instruction %u: NZCV in the frame is %x, not %x", l->name, (unsigned)(pc - l->loop), got, want);
+            }
+            flags_seen[i]++;
+        }
+    }
+    spoil();
+}
+
+static void part_flags(void)
+{
+    pthread_t t;
+    struct sigaction sa = {.sa_sigaction = on_flags, .sa_flags = SA_RESTART | SA_SIGINFO};
+    stop = false;
+    victim = pthread_self();
+    start_timer(211);
+    sigemptyset(&sa.sa_mask);
+    sigaction(SIGALRM, &sa, NULL);
+    sigaction(SIGUSR1, &sa, NULL);
+    pthread_create(&t, NULL, sniper, NULL);
+    for (unsigned i = 0; i < rounds * 2; i++) {
+        for (unsigned k = 0; k < FLAG_LOOPS; k++) {
+            flag_loops[k].run(20000);
+        }
+    }
+    for (unsigned k = 0; k < FLAG_LOOPS; k++) { /* until each was hit */
+        for (unsigned i = 0; i < 1000 && flags_seen[k] < 10; i++) {
+            flag_loops[k].run(20000);
+        }
+        if (flags_seen[k] < 10) {
+            FAIL("%s: %u signals only", flag_loops[k].name, flags_seen[k]);
+        }
+    }
+    stop = true;
+    pthread_join(t, NULL);
+    start_timer(0);
 }
 
 /* -- code that changes ------------------------------------------------------------------------------------------- */
@@ -750,7 +837,7 @@ static void part_threads(void)
     start_timer(0);
 }
 
-static const Part parts[] = {{"regs", part_regs}, {"modify", part_modify}, {"remap", part_remap}, {"fork", part_fork}, {"pages", part_pages},
+static const Part parts[] = {{"regs", part_regs}, {"flags", part_flags}, {"modify", part_modify}, {"remap", part_remap}, {"fork", part_fork}, {"pages", part_pages},
                              {"pipes", part_pipes}, {"jump", part_jump}, {"threads", part_threads}, {"churn", part_churn}};
 
 PARTS_MAIN(parts, 30)
