@@ -1,9 +1,11 @@
 /* mutate.c - planted errors: what the front end makes is changed by one small mistake, in every engine of this
  * process. The test must find each; that is how we know that it looks where it should.
  *
- * A mistake is a function that looks at one op and may spoil it. To add one: a function and its row.
+ * A mistake is a function that looks at one op and may spoil it; those of tier 2 come after its passes. To add one: a function
+ * and its row.
  */
 #include "diff.h"
+#include "region.h"
 
 static bool first_of_insn(const IrRegion *r, IrRef at, unsigned op)
 {
@@ -115,21 +117,50 @@ static void link_register(IrRegion *r, IrRef at)
     }
 }
 
+/* What a block computes the flags of its edges from */
+static void recipe(IrRegion *r, IrRef at)
+{
+    IrIns *i = &r->ins[at];
+    if (i->op == OP_fl_sub && i->imm == IR_ON_DEMAND && r->ins[i->b].op == OP_const) {
+        r->ins[i->b].b ^= 1;
+    }
+}
+
+static void edge_flags(IrRegion *r, IrRef at)
+{
+    IrIns *i = &r->ins[at];
+    if ((i->op == OP_exit_if || i->op == OP_exit_pc) && ir_edge(r, i) >= 0) {
+        i->x |= EXIT_FLAGS_DEAD;
+    }
+}
+
+static void upper_part(IrRegion *r, IrRef at)
+{
+    IrIns *i = &r->ins[at];
+    if (i->op == OP_get && (i->ty == F32 || i->ty == F64)) {
+        i->y = 1;
+    }
+}
+
 static const struct {
     const char *name;
     void (*spoil)(IrRegion *r, IrRef at);
+    bool loop; /* in tier 2 only */
 } table[] = {
-    {"operands of a 16-bit lane subtraction swapped", sub_operands},
-    {"SBCS ignores the carry", carry_of_sub},
-    {"ANDS of W registers leaves the flags", dropped_flags},
-    {"FMINNM treats quiet NaNs as FMIN does", nan_rule},
-    {"SXTB zero-extends", width},
-    {"a load forgets its write-back", write_back},
-    {"LDRSH does not extend the sign", sign_of_load},
-    {"FCVTA rounds ties to even", rounding},
-    {"FCMPE does not signal quiet NaNs", quiet_compare},
-    {"32-bit saturating additions wrap", saturation},
-    {"the link register is one instruction off", link_register},
+    {"operands of a 16-bit lane subtraction swapped", sub_operands, false},
+    {"SBCS ignores the carry", carry_of_sub, false},
+    {"ANDS of W registers leaves the flags", dropped_flags, false},
+    {"FMINNM treats quiet NaNs as FMIN does", nan_rule, false},
+    {"SXTB zero-extends", width, false},
+    {"a load forgets its write-back", write_back, false},
+    {"LDRSH does not extend the sign", sign_of_load, false},
+    {"FCVTA rounds ties to even", rounding, false},
+    {"FCMPE does not signal quiet NaNs", quiet_compare, false},
+    {"32-bit saturating additions wrap", saturation, false},
+    {"the link register is one instruction off", link_register, false},
+    {"tier 2 compares with the wrong constant again", recipe, true},
+    {"tier 2 forgets the flags at its edges", edge_flags, true},
+    {"tier 2 takes all vectors for scalars", upper_part, true},
 };
 
 static unsigned planted;
@@ -141,6 +172,16 @@ static void translate(const void *cpu_model, Space *s, Gva pc, uint64_t key, uns
     for (IrRef i = 1; i < r->n; i++) {
         table[planted - 1].spoil(r, i);
     }
+}
+
+static bool translate_loop(const void *cpu_model, Space *s, const TrStop *stop, Gva pc, uint64_t key, unsigned max_insns, IrRegion *r,
+                           IrIns *ins, uint32_t cap)
+{
+    bool made = a64_frontend.translate_loop(cpu_model, s, stop, pc, key, max_insns, r, ins, cap);
+    for (IrRef i = 1; made && i < r->n; i++) {
+        table[planted - 1].spoil(r, i);
+    }
+    return made;
 }
 
 unsigned mutations(void)
@@ -156,5 +197,7 @@ const char *mutation_name(unsigned n)
 void mutation_set(unsigned n)
 {
     planted = n;
-    the_frontend.translate = n ? translate : a64_frontend.translate;
+    bool loop = n && table[n - 1].loop;
+    the_frontend.translate = n && !loop ? translate : a64_frontend.translate;
+    the_frontend.translate_loop = n ? translate_loop : a64_frontend.translate_loop;
 }
