@@ -122,21 +122,31 @@ static void fetch_fault(Thread *t, uint64_t pc)
 }
 
 /* What the kernel writes for a thread breaks the strict monitors of others (tr_atomic.c); where, only the kernel knows. */
-static void break_monitors(uint64_t number)
+static void break_monitors(void)
 {
-    enum { FUTEX = 98, WRITE = 64, SCHED_YIELD = 124 }; /* frequent calls that write nothing */
     Space *s = &process.space;
-    if (__atomic_load_n(&s->last_ticket, __ATOMIC_RELAXED) && number != FUTEX && number != WRITE && number != SCHED_YIELD) {
+    if (__atomic_load_n(&s->last_ticket, __ATOMIC_RELAXED)) {
         __atomic_add_fetch(&s->kernel_writes, 1, __ATOMIC_SEQ_CST);
     }
+}
+
+/* Frequent calls that write nothing */
+static bool only_reads(uint64_t number, uint64_t second)
+{
+    enum { FUTEX = 98, WRITE = 64, SCHED_YIELD = 124, FUTEX_OP = 127,
+           WAITS_AND_WAKES = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 4 | 1 << 9 | 1 << 10 };
+    return number == WRITE || number == SCHED_YIELD ||
+           (number == FUTEX && (second & FUTEX_OP) < 32 && WAITS_AND_WAKES >> (second & FUTEX_OP) & 1);
 }
 
 static void system_call(Thread *t)
 {
     CpuA64 *c = cpu_a64(t);
-    uint64_t number = c->x[8];
+    uint64_t number = c->x[8], second = c->x[1];
     int64_t r = sys_dispatch(t, number, c->x);
-    break_monitors(number);
+    if (!only_reads(number, second)) {
+        break_monitors();
+    }
     if (r == NOT_MADE) {
         c->pc -= 4;
     } else if (r != NO_RESULT) {
@@ -207,6 +217,7 @@ void guest_loop(Thread *t)
     for (;;) {
         if (head->pending || t->has_fault) {
             signals_deliver(t);
+            break_monitors(); /* of who looks at this thread's stack */
         }
         exception(t, UNLIKELY(process.debugged) ? gdb_run(t) : engine_run(head));
     }

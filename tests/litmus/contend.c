@@ -7,10 +7,12 @@
  * architecture promises no progress; here they must make some.
  */
 #define _GNU_SOURCE
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
 #include <sys/auxv.h>
+#include <sys/syscall.h>
 
 #include "../parts.h"
 #include "place.h"
@@ -604,8 +606,16 @@ static void store_way(unsigned way, uint64_t v)
         close(p[1]);
         break;
     }
-    case 12: __asm__ volatile("dc zva, %0\n str %1, [%0]" : : "r"(cell), "r"(v) : "memory"); break;
-    case 13: __asm__ volatile("dc zva, %0" : : "r"(cell) : "memory"); break; /* zero it was: aba_value() */
+    case 12: { /* by the kernel, for a futex: 1 more, 1 less; the low 12 bits are a signed number */
+        static uint32_t none;
+        if (syscall(SYS_futex, &none, FUTEX_WAKE_OP_PRIVATE, 0, 0, cell, FUTEX_OP_ADD << 28 | 1) < 0 ||
+            syscall(SYS_futex, &none, FUTEX_WAKE_OP_PRIVATE, 0, 0, cell, FUTEX_OP_ADD << 28 | 0xfff) < 0) {
+            FAIL("futex");
+        }
+        break;
+    }
+    case 13: __asm__ volatile("dc zva, %0\n str %1, [%0]" : : "r"(cell), "r"(v) : "memory"); break;
+    case 14: __asm__ volatile("dc zva, %0" : : "r"(cell) : "memory"); break; /* zero it was: aba_value() */
     default: {
         uint64_t lo = v, hi;
         memcpy(&hi, cell + 8, 8);
@@ -614,9 +624,9 @@ static void store_way(unsigned way, uint64_t v)
     }
     }
 }
-enum { WAYS = 15, WAY_KERNEL = 11, WAY_ZERO = 13 };
+enum { WAYS = 16, WAY_KERNEL = 11, WAY_KERNELS = 2, WAY_ZERO = 14 };
 static const char *const way_names[WAYS] = {"STR B, STR A", "STLR B, STLR A", "SWPAL B, SWPAL A", "STR A", "STRB", "STR Q",
-                                            "LDXR, STXR", "LDADD 0", "STP", "ST1", "STP Q", "read(2)",
+                                            "LDXR, STXR", "LDADD 0", "STP", "ST1", "STP Q", "read(2)", "FUTEX_WAKE_OP",
                                             "DC ZVA, STR", "DC ZVA of zeros", "CASP"};
 
 static uint64_t aba_value(unsigned way)
@@ -694,7 +704,7 @@ static void aba_ways(unsigned kinds, unsigned first, unsigned end)
 static void test_aba(void)
 {
     aba_ways(KINDS, 0, WAY_KERNEL);
-    aba_ways(KINDS, WAY_KERNEL + 1, WAYS);
+    aba_ways(KINDS, WAY_KERNEL + WAY_KERNELS, WAYS);
 }
 
 enum { RACE_OLD = 0x1111, RACE_NEW = 0x3333 };
@@ -772,7 +782,7 @@ static void test_wait(void)
 
 static void test_kernel(void)
 {
-    aba_ways(KINDS, WAY_KERNEL, WAY_KERNEL + 1);
+    aba_ways(KINDS, WAY_KERNEL, WAY_KERNEL + WAY_KERNELS);
 }
 
 static const Part tests[] = {{"lse", test_lse}, {"cas", test_cas}, {"excl", test_excl},
