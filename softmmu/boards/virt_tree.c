@@ -330,6 +330,9 @@ static void chosen_node(DevTree *t, const char *name, const char *console, bool 
     dt_close(t);
 }
 
+#define UART0_NODE "/pl011@9000000"
+#define UART1_NODE "/pl011@9040000"
+
 void virt_tree(Machine *m, const Virt *b, DevTree *t)
 {
     dt_start(t);
@@ -338,9 +341,16 @@ void virt_tree(Machine *m, const Virt *b, DevTree *t)
     DT_CELLS(t, "#address-cells", 2);
     DT_CELLS(t, "#size-cells", 2);
     DT_CELLS(t, "interrupt-parent", H_GIC);
-    chosen_node(t, "chosen", "/pl011@9000000", b->props.dtb_randomness);
+    dt_put_empty(t, "dma-coherent");
+    dt_open(t, "aliases");
+    dt_put_string(t, "serial0", UART0_NODE);
     if (m->el3) {
-        chosen_node(t, "secure-chosen", "/pl011@9040000", b->props.dtb_randomness);
+        dt_put_string(t, "serial1", UART1_NODE);
+    }
+    dt_close(t);
+    chosen_node(t, "chosen", UART0_NODE, b->props.dtb_randomness);
+    if (m->el3) {
+        chosen_node(t, "secure-chosen", UART1_NODE, b->props.dtb_randomness);
         secure_gpio_nodes(t);
     }
     dt_open(t, "memory@%llx", (unsigned long long)VIRT_RAM);

@@ -434,17 +434,17 @@ static void tune_branch(Gen *e, const Draw *d, uint64_t pc)
     give(e, n, to);
 }
 
-/* MSR FPCR, FPSR: mostly without bits that mean nothing in AArch64, some of which AArch32 keeps there; an oracle that
- * has AArch32 keeps those, so there never with them. again: the instruction ran before, in a loop. */
+/* MSR FPCR, FPSR: mostly without bits that mean nothing here, of which AArch32, FEAT_AFP and FEAT_EBF16 keep some; an
+ * oracle that has these keeps them, so there never with them. again: the instruction ran before, in a loop. */
 static bool tune_system(Gen *e, const Draw *d, bool again)
 {
-    enum { FPCR_AARCH32 = 0x00370000, FPSR_AARCH32 = (int)0xf0000000 };
+    enum { FPCR_AARCH32 = 0x00370000, FPCR_NEWER = 0x2007, FPSR_AARCH32 = (int)0xf0000000 };
     const SysName *r = d->a.row == ROW_msr ? find_sysreg(&d->a) : NULL;
     if (!r || d->a.rt == 31 || strncmp(r->name, "FP", 2) != 0) {
         return true;
     }
     unsigned n = (unsigned)d->a.rt;
-    uint32_t bad = strcmp(r->name, "FPCR") == 0 ? FPCR_AARCH32 : (uint32_t)FPSR_AARCH32;
+    uint32_t bad = strcmp(r->name, "FPCR") == 0 ? FPCR_AARCH32 | FPCR_NEWER : (uint32_t)FPSR_AARCH32;
     if (!again && !(e->touched >> n & 1)) {
         give(e, n, reg_value(n) & ~(uint64_t)bad);
     }

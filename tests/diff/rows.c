@@ -367,8 +367,12 @@ bool waived_result(const Case *c, const DiffResult *ref, const DiffResult *oracl
     }
     if ((like.addr == 0 || !((like.addr ^ ref->addr) << 8)) && (ref->addr | (ref->addr + 15)) >> 47 && waived_name("far", "-")) {
         like.addr = ref->addr;
+        if (ref->sig == SIGSEGV && like.sig == SIGBUS) {
+            like.sig = ref->sig;
+            like.code = ref->code;
+        }
     }
-    if (like.addr != ref->addr && like.addr == (ref->addr & ~7ull) && waived_name("parts", "-")) {
+    if (like.addr < ref->addr && ref->addr - like.addr < 8 && !(like.addr & 1) && waived_name("parts", "-")) {
         like.addr = ref->addr;
     }
     if (ref->s.pc & 3 && ref->sig == SIGBUS && like.sig == SIGSEGV && waived_name("pcalign", "-")) {

@@ -234,8 +234,8 @@ int main(int argc, char **argv)
     if (!engine || engine_cpu_init(engine, &cpu->h) < 0) {
         return 1;
     }
-    int major;
-    cs_version(&major, NULL);
+    int major, minor;
+    cs_version(&major, &minor);
     printf("capstone %d\n\n", major);
     char line[1024];
     while (fgets(line, sizeof line, rows)) {
