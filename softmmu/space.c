@@ -19,13 +19,11 @@
 #include "space.h"
 #include "tlb.h"
 
-enum { CPUS_MAX = 512 };
-
 typedef struct SoftSpace {
     PhysMem *mem;
     Engine *engine;
     pthread_mutex_t lock; /* of cpus */
-    Mmu *cpus[CPUS_MAX];
+    Mmu *cpus[TLB_CPUS];
     unsigned ncpus;
     Space space; /* last: large */
 } SoftSpace;
@@ -90,8 +88,12 @@ static bool merge(Mmu *m, const TlbRequest *r)
     return true;
 }
 
-static void ask(Mmu *m, const TlbRequest *r)
+/* False: m has nothing of it in use, and will not have. */
+static bool ask(Mmu *m, const TlbRequest *r)
 {
+    if (tlb_ask_dormant(m, r)) {
+        return false;
+    }
     for (;;) {
         pthread_mutex_lock(&m->lock);
         if (merge(m, r)) {
@@ -120,6 +122,7 @@ static void ask(Mmu *m, const TlbRequest *r)
         sched_yield();
     }
     engine_request(&m->cpu->h);
+    return true;
 }
 
 /* Asks all vCPUs but `mine` to do r. */
@@ -127,27 +130,32 @@ static void ask_all(SoftSpace *s, Mmu *mine, const TlbRequest *r)
 {
     unsigned n = __atomic_load_n(&s->ncpus, __ATOMIC_ACQUIRE);
     for (unsigned k = 0; k < n; k++) {
-        if (s->cpus[k] != mine) {
-            ask(s->cpus[k], r);
+        if (s->cpus[k] != mine && ask(s->cpus[k], r) && mine) {
+            mine->waits[k / 64] |= (uint64_t)1 << k % 64;
         }
     }
 }
 
-/* Until all others have done what they were asked so far, or are out of translated code. */
+static void await(Mmu *mine, const Mmu *other)
+{
+    uint64_t until = __atomic_load_n(&other->asked, __ATOMIC_SEQ_CST);
+    for (unsigned spins = 0; engine_inside(&other->cpu->h) && __atomic_load_n(&other->served, __ATOMIC_SEQ_CST) < until; spins++) {
+        serve(mine);
+        if (spins > 200) {
+            sched_yield();
+        } else {
+            __builtin_ia32_pause();
+        }
+    }
+}
+
+/* Until those that this CPU asked have done it, or are out of translated code. */
 static void tlbi_done(CpuA64 *cpu)
 {
-    SoftSpace *s = ((Mmu *)cpu->sys->mmu)->space;
-    unsigned n = __atomic_load_n(&s->ncpus, __ATOMIC_ACQUIRE);
-    for (unsigned k = 0; k < n; k++) {
-        Mmu *o = s->cpus[k];
-        uint64_t until = __atomic_load_n(&o->asked, __ATOMIC_SEQ_CST);
-        for (unsigned spins = 0; o != self && engine_inside(&o->cpu->h) && __atomic_load_n(&o->served, __ATOMIC_SEQ_CST) < until; spins++) {
-            serve(self);
-            if (spins > 200) {
-                sched_yield();
-            } else {
-                __builtin_ia32_pause();
-            }
+    Mmu *m = cpu->sys->mmu;
+    for (unsigned w = 0; w < LEN(m->waits); w++) {
+        for (; m->waits[w]; m->waits[w] &= m->waits[w] - 1) {
+            await(m, m->space->cpus[w * 64 + (unsigned)__builtin_ctzll(m->waits[w])]);
         }
     }
 }
@@ -449,20 +457,10 @@ const SoftMmu space_soft = {
 
 enum { KIND_EL10 = 1 << MMU_EL10, KIND_EL20 = 1 << MMU_EL20, KIND_EL2 = 1 << MMU_EL2, KIND_EL3 = 1 << MMU_EL3, KIND_ALL = 15 };
 
-static void unload(Mmu *m, unsigned kinds)
-{
-    for (unsigned k = 0; k < MMU_KINDS; k++) {
-        if (kinds >> k & 1) {
-            m->loaded[k] = false;
-            memset(m->active[k], 0, sizeof m->active[k]);
-        }
-    }
-}
-
 /* The registers of these regimes are others now: what was remembered under the old ones is worth nothing. */
 static void changed_all(Mmu *m, unsigned kinds)
 {
-    unload(m, kinds);
+    tlb_unload(m, kinds);
     tlb_clear_kinds(m, kinds);
 }
 
@@ -493,7 +491,7 @@ static void mmu_changed(CpuA64 *cpu, A64Sr sr, uint64_t old)
     switch ((unsigned)sr) {
     case SR_COUNT:
         if (cpu->sys->el3) {
-            unload(m, KIND_EL10); /* the security state may be another one */
+            tlb_unload(m, KIND_EL10); /* the security state may be another one */
         }
         break;
     case SR_TTBR0_EL1: case SR_TTBR1_EL1:
@@ -527,7 +525,7 @@ static void mmu_changed(CpuA64 *cpu, A64Sr sr, uint64_t old)
         }
         break;
     case SR_VTTBR_EL2: case SR_VSTTBR_EL2:
-        unload(m, KIND_EL10);
+        tlb_unload(m, KIND_EL10);
         break;
     case SR_HCR_EL2: {
         uint64_t other = (uint64_t)1 << HCR_PTW | (uint64_t)1 << HCR_DC | (uint64_t)1 << HCR_CD | (uint64_t)1 << HCR_ID |
@@ -535,7 +533,7 @@ static void mmu_changed(CpuA64 *cpu, A64Sr sr, uint64_t old)
         if (diff & other) {
             changed_all(m, KIND_EL10 | KIND_EL2 | KIND_EL20);
         } else if (diff & ((uint64_t)1 << HCR_VM | (uint64_t)1 << HCR_TGE)) {
-            unload(m, KIND_EL10);
+            tlb_unload(m, KIND_EL10);
         }
         break;
     }
@@ -735,6 +733,9 @@ int space_cpu_init(Space *space, CpuA64 *cpu)
     m->cpu = cpu;
     m->space = s;
     m->mem = s->mem;
+    for (unsigned k = 0; k < MMU_KINDS; k++) {
+        m->current[k] = SPACE_UNKNOWN;
+    }
     m->tables = tables;
     for (unsigned k = 0; k < TLB_TABLES; k++) {
         for (unsigned use = 0; use < TLB_PARTS; use++) {
@@ -746,7 +747,7 @@ int space_cpu_init(Space *space, CpuA64 *cpu)
     s->engine = s->engine ? s->engine : cpu->h.engine;
     tlb_select(m);
     pthread_mutex_lock(&s->lock);
-    ASSERT(s->ncpus < CPUS_MAX);
+    ASSERT(s->ncpus < TLB_CPUS);
     s->cpus[s->ncpus] = m;
     __atomic_store_n(&s->ncpus, s->ncpus + 1, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&s->lock);

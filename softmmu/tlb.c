@@ -1,4 +1,6 @@
 /* tlb.c - filling, emptying and choosing a vCPU's TLB tables; see tlb.h. General registers only. */
+#include <sched.h>
+
 #include "mem_int.h"
 #include "tlb.h"
 
@@ -54,7 +56,7 @@ void tlb_clear(Tlb *t)
     }
     t->nused = t->nown = 0;
     t->halves = 0;
-    t->own_code = t->large = t->global = false;
+    t->own_code = t->large.any = t->global = false;
 }
 
 static uint64_t table_tag(const Mmu *m, const MmuRegime *r, unsigned level)
@@ -64,13 +66,33 @@ static uint64_t table_tag(const Mmu *m, const MmuRegime *r, unsigned level)
            (uint64_t)r->vmid << 24;
 }
 
+static void tell_current(Mmu *m, MmuKind kind)
+{
+    uint64_t now = (uint64_t)m->regime[kind].vmid << 16 | m->regime[kind].asid;
+    if (m->current[kind] != now) {
+        __atomic_exchange_n(&m->current[kind], now, __ATOMIC_SEQ_CST);
+    }
+}
+
 const MmuRegime *tlb_regime(Mmu *m, MmuKind kind)
 {
     if (!m->loaded[kind]) {
         mmu_load(m->cpu, kind, &m->regime[kind]);
         m->loaded[kind] = true;
+        tell_current(m, kind);
     }
     return &m->regime[kind];
+}
+
+void tlb_unload(Mmu *m, unsigned kinds)
+{
+    for (unsigned k = 0; k < MMU_KINDS; k++) {
+        if (kinds >> k & 1) {
+            __atomic_store_n(&m->current[k], SPACE_UNKNOWN, __ATOMIC_SEQ_CST);
+            m->loaded[k] = false;
+            memset(m->active[k], 0, sizeof m->active[k]);
+        }
+    }
 }
 
 static bool is_in_use(const Mmu *m, const Tlb *t)
@@ -136,6 +158,9 @@ static void select_with(Mmu *m, uint64_t key)
     cpu->h.tlb_unpriv = el && two && unprivileged(cpu, el) ? active(m, kind, LEVEL_USER)->e : t->e;
     uint64_t context = level == LEVEL_PAN ? (t->tag & ~(uint64_t)(3 << 2)) | LEVEL_PRIV << 2 : t->tag; /* PAN is not about code */
     engine_switch(&cpu->h, context, key);
+    if (UNLIKELY(__atomic_load_n(&m->dormant_asked, __ATOMIC_SEQ_CST) != m->dormant_served)) {
+        tlb_serve_dormant(m);
+    }
 }
 
 void tlb_select(Mmu *m)
@@ -147,8 +172,7 @@ void tlb_level_changed(CpuA64 *cpu, uint64_t key)
 {
     Mmu *m = cpu->sys->mmu;
     if (cpu->sys->el3) {
-        m->loaded[MMU_EL10] = false; /* the security state may be another one */
-        memset(m->active[MMU_EL10], 0, sizeof m->active[MMU_EL10]);
+        tlb_unload(m, 1 << MMU_EL10); /* the security state may be another one */
     }
     select_with(m, key);
 }
@@ -166,20 +190,20 @@ unsigned tlb_access_bits(uint32_t acc)
     return (acc & ACC_READ ? MMU_READ : 0) | (acc & ACC_WRITE ? MMU_WRITE : 0);
 }
 
-static void note_large(Tlb *t, uint64_t va, unsigned log2size)
+static void note_large(TlbHull *h, uint64_t va, unsigned log2size)
 {
     uint64_t mask = log2size >= 56 ? 0 : ~bits_mask(log2size) & ADDRESS_MASK;
-    if (!t->large) {
-        t->large = true;
-        t->large_mask = mask;
+    if (!h->any) {
+        h->any = true;
+        h->mask = mask;
     } else { /* one that holds both */
-        mask &= t->large_mask;
-        while ((t->large_base ^ va) & mask) {
+        mask &= h->mask;
+        while ((h->base ^ va) & mask) {
             mask <<= 1;
         }
-        t->large_mask = mask & ADDRESS_MASK;
+        h->mask = mask & ADDRESS_MASK;
     }
-    t->large_base = va & t->large_mask;
+    h->base = va & h->mask;
 }
 
 static void note_entry(Mmu *m, Tlb *t, uint64_t va, bool own, bool code)
@@ -231,17 +255,34 @@ static void remember(Mmu *m, Tlb *t, uint64_t va, unsigned access, const MmuPage
     }
     note_entry(m, t, va, !p->global, access & MMU_FETCH);
     if (p->log2size > m->regime[t->kind].range[0].granule && p->log2size > 12) {
-        note_large(t, va, p->log2size);
+        note_large(&t->large, va, p->log2size);
+        if (access & MMU_FETCH) {
+            note_large(&m->code[t->kind], va, p->log2size);
+        }
     }
     m->stat_fills++;
+}
+
+/* Others are to know of global pages before one is used: true when they did not, and what was read may be old. */
+static bool tell_global(Mmu *m, MmuKind kind, uint64_t va)
+{
+    uint8_t half = (uint8_t)address_halves(va, 1);
+    if (m->global_halves[kind] & half) {
+        return false;
+    }
+    __atomic_or_fetch(&m->global_halves[kind], half, __ATOMIC_SEQ_CST);
+    return true;
 }
 
 bool tlb_walk(Mmu *m, Tlb *t, uint64_t va, unsigned access, MmuPage *page, A64Fault *f)
 {
     access |= (t->level == LEVEL_USER ? MMU_USER : 0) | (t->level == LEVEL_PAN ? MMU_PAN : 0);
-    m->stat_walks++;
-    if (!mmu_walk(m->mem, tlb_regime(m, t->kind), va, access, page, f)) {
-        return false;
+    for (bool again = true; again;) {
+        m->stat_walks++;
+        if (!mmu_walk(m->mem, tlb_regime(m, t->kind), va, access, page, f)) {
+            return false;
+        }
+        again = page->global && tell_global(m, t->kind, va);
     }
     remember(m, t, va, access, page);
     return true;
@@ -280,6 +321,8 @@ void tlb_clear_kinds(Mmu *m, unsigned kinds)
     }
     for (unsigned k = 0; k < MMU_KINDS; k++) {
         if (kinds >> k & 1) {
+            __atomic_store_n(&m->global_halves[k], 0, __ATOMIC_SEQ_CST);
+            m->code[k].any = false;
             engine_forget_context(&m->cpu->h, k, 3);
         }
     }
@@ -306,6 +349,9 @@ static void forget_own(Mmu *m, Tlb *t)
 void tlb_asid_changed(Mmu *m, MmuKind kind)
 {
     m->active[kind][LEVEL_USER] = NULL;
+    if (m->loaded[kind]) {
+        tell_current(m, kind);
+    }
     if (m->split[kind]) {
         memset(m->active[kind], 0, sizeof m->active[kind]);
         return;
@@ -344,11 +390,11 @@ static void forget_range(Tlb *t, const TlbRequest *r)
     }
 }
 
-/* Is the piece larger than a granule, of which entries may be, in the request's pages? */
-static bool touches_large(const Tlb *t, const TlbRequest *r)
+/* Is a piece larger than a granule, of which entries may be, in the request's pages? */
+static bool touches_large(const TlbHull *h, const TlbRequest *r)
 {
-    uint64_t first = r->va & ADDRESS_MASK & t->large_mask, last = (r->va + r->npages * 4096 - 1) & ADDRESS_MASK & t->large_mask;
-    return t->large && (first <= last ? first <= t->large_base && t->large_base <= last : first <= t->large_base || t->large_base <= last);
+    uint64_t first = r->va & ADDRESS_MASK & h->mask, last = (r->va + r->npages * 4096 - 1) & ADDRESS_MASK & h->mask;
+    return h->any && (first <= last ? first <= h->base && h->base <= last : first <= h->base || h->base <= last);
 }
 
 static void forget_pages(const Mmu *m, Tlb *t, const TlbRequest *r)
@@ -358,7 +404,7 @@ static void forget_pages(const Mmu *m, Tlb *t, const TlbRequest *r)
         (one_space && !t->global && !r->any_asid && (uint16_t)(t->tag >> 8) != r->asid)) {
         return;
     }
-    if (touches_large(t, r)) {
+    if (touches_large(&t->large, r)) {
         tlb_clear(t);
     } else if (r->npages > 64) {
         forget_range(t, r);
@@ -396,6 +442,30 @@ static void forget_writable(Mmu *m, const TlbRequest *r)
     }
 }
 
+/* Of a piece with code that is larger than a granule all pages go, where jump caches know none but single ones. */
+static bool touches_code(const Mmu *m, const TlbRequest *r)
+{
+    bool touches = false;
+    for (unsigned k = 0; k < MMU_KINDS; k++) {
+        touches |= r->kinds >> k & 1 && touches_large(&m->code[k], r);
+    }
+    return touches;
+}
+
+static void tell_globals_left(Mmu *m, unsigned kinds)
+{
+    uint8_t left[MMU_KINDS] = {0};
+    for (unsigned k = 0; k < TLB_TABLES; k++) {
+        const Tlb *t = &m->tables[k];
+        left[t->kind] |= t->age && t->global ? t->halves : 0;
+    }
+    for (unsigned k = 0; k < MMU_KINDS; k++) {
+        if (kinds >> k & 1) {
+            __atomic_store_n(&m->global_halves[k], left[k], __ATOMIC_SEQ_CST);
+        }
+    }
+}
+
 void tlb_forget(Mmu *m, const TlbRequest *r)
 {
     if (r->what == FORGET_WRITABLE) {
@@ -411,7 +481,9 @@ void tlb_forget(Mmu *m, const TlbRequest *r)
             tlb_clear(t);
         } else if (r->what == FORGET_ASID) {
             if (t->level != LEVEL_USER && !m->split[t->kind]) {
-                forget_own(m, t);
+                if (!m->loaded[t->kind] || m->regime[t->kind].asid == r->asid) {
+                    forget_own(m, t);
+                }
             } else if ((uint16_t)(t->tag >> 8) == r->asid) {
                 tlb_clear(t);
             }
@@ -419,11 +491,14 @@ void tlb_forget(Mmu *m, const TlbRequest *r)
             forget_pages(m, t, r);
         }
     }
+    if (r->what == FORGET_ALL) {
+        tell_globals_left(m, r->kinds);
+    }
     m->stat_clears++;
     if (!tlb_table(m, false)->age || !tlb_table(m, true)->age) { /* split */
         tlb_select(m);
     }
-    if (r->what == FORGET_PAGES) {
+    if (r->what == FORGET_PAGES && !touches_code(m, r)) {
         engine_forget_pages(&m->cpu->h, gva(r->va), r->npages);
         return;
     }
@@ -439,4 +514,81 @@ void tlb_forget(Mmu *m, const TlbRequest *r)
             }
         }
     }
+}
+
+/* -- address spaces that nobody is in ---------------------------------------------------------------------------------- */
+
+/* A list that is locked for a few stores at a time; not a mutex, for translated code may be around (select_with). */
+static void dormant_lock(Mmu *m)
+{
+    while (__atomic_exchange_n(&m->dormant_lock, 1, __ATOMIC_ACQUIRE)) {
+        sched_yield();
+    }
+}
+
+static void dormant_unlock(Mmu *m)
+{
+    __atomic_store_n(&m->dormant_lock, 0, __ATOMIC_RELEASE);
+}
+
+/* May m have something of r in use? Kernels with page table isolation have ASIDs in pairs, between which they change all the time. */
+static bool may_use(Mmu *m, const TlbRequest *r, MmuKind kind)
+{
+    uint64_t now = __atomic_load_n(&m->current[kind], __ATOMIC_SEQ_CST);
+    uint8_t global = __atomic_load_n(&m->global_halves[kind], __ATOMIC_SEQ_CST);
+    if (now == SPACE_UNKNOWN || (r->what == FORGET_PAGES && address_halves(r->va, r->npages) & global)) {
+        return true;
+    }
+    return ((now ^ r->asid) & 0xfffe) == 0 && (r->any_vmid || now >> 16 == r->vmid);
+}
+
+static bool dormant_add(Mmu *m, const TlbSpace *s)
+{
+    unsigned n = 0;
+    dormant_lock(m);
+    while (n < m->ndormant && (m->dormant[n].kind != s->kind || m->dormant[n].any_vmid != s->any_vmid || m->dormant[n].vmid != s->vmid ||
+                               m->dormant[n].asid != s->asid)) {
+        n++;
+    }
+    if (n == m->ndormant && n < TLB_DORMANT) {
+        m->dormant[n] = *s;
+        m->ndormant++;
+        __atomic_add_fetch(&m->dormant_asked, 1, __ATOMIC_SEQ_CST);
+    }
+    dormant_unlock(m);
+    return n < TLB_DORMANT;
+}
+
+bool tlb_ask_dormant(Mmu *m, const TlbRequest *r)
+{
+    bool of_one = r->what == FORGET_ASID || (r->what == FORGET_PAGES && !r->any_asid), one_kind = !(r->kinds & (r->kinds - 1));
+    if (!of_one || !one_kind) {
+        return false;
+    }
+    MmuKind kind = (MmuKind)__builtin_ctz(r->kinds);
+    TlbSpace s = {.kind = (uint8_t)kind, .any_vmid = r->any_vmid, .vmid = r->vmid, .asid = r->asid};
+    /* m tells where it is, then looks at the list; here the other way round */
+    return !may_use(m, r, kind) && dormant_add(m, &s) && !may_use(m, r, kind);
+}
+
+void tlb_serve_dormant(Mmu *m)
+{
+    TlbSpace list[TLB_DORMANT];
+    if (m->serving) {
+        return;
+    }
+    m->serving = true;
+    dormant_lock(m);
+    unsigned n = m->ndormant;
+    for (unsigned k = 0; k < n; k++) {
+        list[k] = m->dormant[k];
+    }
+    m->ndormant = 0;
+    m->dormant_served = m->dormant_asked;
+    dormant_unlock(m);
+    for (unsigned k = 0; k < n; k++) {
+        tlb_forget(m, &(TlbRequest){.what = FORGET_ASID, .kinds = (uint8_t)(1 << list[k].kind), .any_vmid = list[k].any_vmid, .vmid = list[k].vmid,
+                                    .asid = list[k].asid});
+    }
+    m->serving = false;
 }

@@ -14,8 +14,14 @@
 
 #include "mmu_a64.h"
 
-enum { TLB_SIZE = 1 << TLB_BITS, TLB_TABLES = 32, TLB_USED = 96, TLB_OWN = 64 };
+enum { TLB_CPUS = 512, TLB_SIZE = 1 << TLB_BITS, TLB_TABLES = 32, TLB_USED = 96, TLB_OWN = 64 };
 enum { LEVEL_USER, LEVEL_PRIV, LEVEL_PAN, LEVELS };
+
+/* Where pieces larger than the granule lie: (va & mask) == base. */
+typedef struct TlbHull {
+    uint64_t base, mask;
+    bool any;
+} TlbHull;
 
 typedef struct Tlb {
     TlbEntry e[TLB_PARTS << TLB_BITS];
@@ -29,9 +35,17 @@ typedef struct Tlb {
     bool own_code;                   /* such an entry was for code */
     bool global;                     /* there was an entry that is of no ASID */
     uint8_t halves;                  /* ADDRESS_LOWER, ADDRESS_UPPER: where entries are */
-    uint64_t large_base, large_mask; /* pieces larger than the granule lie where (va & mask) == base; mask 0: none */
-    bool large;
+    TlbHull large;
 } Tlb;
+
+/* An address space of a regime, ASID and VMID, for all that is remembered of it; see Mmu.current. */
+typedef struct TlbSpace {
+    uint8_t kind;
+    bool any_vmid;
+    uint16_t vmid, asid;
+} TlbSpace;
+enum { TLB_DORMANT = 16 };
+#define SPACE_UNKNOWN (~(uint64_t)0)
 
 /* What is to be forgotten. */
 typedef enum TlbWhat { FORGET_ALL, FORGET_ASID, FORGET_PAGES, FORGET_WRITABLE /* of a page of memory that has code now */ } TlbWhat;
@@ -54,6 +68,7 @@ typedef struct Mmu {
     bool split[MMU_KINDS];           /* privileged tables belong to one ASID each */
     Tlb *active[MMU_KINDS][LEVELS];  /* for the current ASIDs and VMID, or NULL */
     Tlb *tables;                     /* TLB_TABLES */
+    TlbHull code[MMU_KINDS];         /* large pieces with code, of which jump caches may know any page */
     uint64_t clock;
     /* the access under way (space.c) */
     struct {
@@ -72,11 +87,28 @@ typedef struct Mmu {
     TlbRequest queue[16];
     unsigned nqueued;        /* more than there is room for: everything is forgotten */
     uint64_t asked, served;  /* requests so far */
+    uint64_t waits[TLB_CPUS / 64]; /* CPUs that a DSB waits for: they were asked since the last one */
+    /* Address spaces that this vCPU is not in, of which it drops everything before it enters one: nobody waits for that.
+     * current: of each regime, vmid << 16 | asid, told before the first walk in it; SPACE_UNKNOWN: any. global_halves: where global pages
+     * were found since the regime's tables were emptied, told before one is used. */
+    uint64_t current[MMU_KINDS];
+    uint8_t global_halves[MMU_KINDS];
+    uint32_t dormant_lock;
+    uint32_t dormant_asked, dormant_served, ndormant;
+    TlbSpace dormant[TLB_DORMANT];
+    bool serving;
     uint64_t stat_fills, stat_walks, stat_slow, stat_clears;
 } Mmu;
 
 /* The regime's registers, decoded. */
 const MmuRegime *tlb_regime(Mmu *m, MmuKind kind);
+/* The regimes' registers (bit per MmuKind) are others now. */
+void tlb_unload(Mmu *m, unsigned kinds);
+/* Asks m to drop r before it next enters r's address space. False: it may be in it now, or have entries that r means and that belong
+ * to no address space. Any thread. */
+bool tlb_ask_dormant(Mmu *m, const TlbRequest *r);
+/* Does what tlb_ask_dormant asked for. */
+void tlb_serve_dormant(Mmu *m);
 /* Points CpuHead's tables at the current level's, and the engine at its context. */
 void tlb_select(Mmu *m);
 void tlb_level_changed(CpuA64 *cpu, uint64_t key);

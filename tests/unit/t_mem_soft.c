@@ -43,13 +43,33 @@ static const uint32_t code[] = {
 typedef struct Guest {
     A64Machine *m;
     CpuA64 *cpu;
+    Space *space;
 } Guest;
+
+static CpuModel model;
+
+/* One more CPU. */
+static Guest join(Engine *e, Space *space)
+{
+    static A64Hooks hooks;
+    Guest g = {aligned_alloc(64, ALIGN_UP(sizeof(A64Machine), 64)), NULL, space};
+    cr_assert(g.m);
+    memset(g.m, 0, sizeof *g.m);
+    g.cpu = &g.m->cpu;
+    g.cpu->sys = &g.m->sys;
+    g.cpu->model = &model;
+    space_hooks(&hooks);
+    g.cpu->sys->hooks = &hooks;
+    a64_reset(g.cpu);
+    cr_assert_eq(engine_cpu_init(e, &g.cpu->h), 0);
+    cr_assert_eq(space_cpu_init(space, g.cpu), 0);
+    a64_context_changed(g.cpu);
+    return g;
+}
 
 static Guest make(bool interp)
 {
     static const MmioOps ops = {dev_read, dev_write};
-    static A64Hooks hooks;
-    static CpuModel model;
     PhysMem *mem = mem_new();
     memset(ram, 0, sizeof ram);
     memcpy(ram, code, sizeof code);
@@ -58,20 +78,9 @@ static Guest make(bool interp)
     a64_machine_model(a64_model("max"), (A64Options){.pmu = true}, &model);
     Space *space = space_new(mem);
     Engine *e = engine_new(&(EngineConfig){.fe = &a64_system_frontend, .cpu_model = &model, .space = space, .soft = &space_soft, .interp = interp});
-    Guest g = {aligned_alloc(64, ALIGN_UP(sizeof(A64Machine), 64)), NULL};
-    cr_assert(e && g.m);
-    memset(g.m, 0, sizeof *g.m);
-    g.cpu = &g.m->cpu;
-    g.cpu->sys = &g.m->sys;
-    g.cpu->model = &model;
-    space_hooks(&hooks);
-    g.cpu->sys->hooks = &hooks;
+    cr_assert(e);
     space_set_engine(space, e);
-    a64_reset(g.cpu);
-    cr_assert_eq(engine_cpu_init(e, &g.cpu->h), 0);
-    cr_assert_eq(space_cpu_init(space, g.cpu), 0);
-    a64_context_changed(g.cpu);
-    return g;
+    return join(e, space);
 }
 
 /* Identity by blocks of 1 GiB: devices, then memory; what lies behind is not mapped. */
@@ -199,5 +208,51 @@ Test(mem_soft, instructions_are_counted)
         g.cpu->x[0] = UNMAPPED;
         cr_assert_eq(run(&g, CODE + 0x34), EXC_DATA);
         cr_expect_eq(a64_sysreg(g.cpu, SR_PMEVCNTR0_EL0), 1 + 7 * 1000 + 1 + 3, "the one that faults counts");
+    }
+}
+
+/* TLBI of one address space, broadcast: a CPU in that space is asked, and its answer waited for; one in another space is not, and drops
+ * what it has before it enters that space. Global pages are of every space. */
+Test(mem_soft, maintenance_of_one_space)
+{
+    enum { ASID = 5, OTHER = 8 };
+    static const struct {
+        const char *what;
+        uint64_t bits;  /* of the descriptor */
+        uint64_t now;   /* the other CPU's ASID when the page goes */
+        A64So op;
+        bool asked, gone;
+    } rows[] = {
+        {"in the space", 1 << 11, ASID, SO_TLBI_VAE1IS, true, true},
+        {"in another space", 1 << 11, OTHER, SO_TLBI_VAE1IS, false, true},
+        {"in another space, all of one", 1 << 11, OTHER, SO_TLBI_ASIDE1IS, false, true},
+        {"another one's page", 1 << 11, OTHER, SO_TLBI_VAAE1IS, true, true},
+        {"a global page", 0, OTHER, SO_TLBI_VAE1IS, true, true},
+        {"a global page, all of one space", 0, OTHER, SO_TLBI_ASIDE1IS, false, false},
+    };
+    for (unsigned k = 0; k < 2 * LEN(rows); k++) {
+        Guest a = make(k & 1);
+        Guest b = join(a.cpu->h.engine, a.space);
+        uint64_t arg = (uint64_t)ASID << 48 | (RAM + 0x200000) >> 12, *pte = (uint64_t *)(ram + (TABLE - RAM)) + 1;
+        mmu_on(&a);
+        mmu_on(&b);
+        *pte = RAM | 1 << 10 | 1 | rows[k / 2].bits;
+        a64_set_sysreg(b.cpu, SR_TTBR0_EL1, TABLE | (uint64_t)ASID << 48);
+        b.cpu->x[0] = RAM + 0x200000;
+        cr_assert_eq(run(&b, CODE + 0x48), EXC_HINT);
+        a64_set_sysreg(b.cpu, SR_TTBR0_EL1, TABLE | rows[k / 2].now << 48);
+        cr_assert_eq(run(&b, CODE + 0x48), EXC_HINT);
+        *pte = 0;
+        a.cpu->sys->hooks->tlbi(a.cpu, rows[k / 2].op, arg);
+        cr_expect_eq(!!(engine_pending(&b.cpu->h) & PENDING_SOFT), rows[k / 2].asked, "%s", rows[k / 2].what);
+        a.cpu->sys->hooks->tlbi_done(a.cpu); /* nobody runs */
+        if (rows[k / 2].now != ASID) {
+            a64_set_sysreg(b.cpu, SR_TTBR0_EL1, TABLE | (uint64_t)ASID << 48);
+        }
+        uint64_t asked = engine_pending(&b.cpu->h);
+        b.cpu->pc = CODE + 0x48;
+        b.cpu->h.pending = asked & PENDING_SOFT;
+        ExcKind kind = engine_run(&b.cpu->h);
+        cr_expect_eq(kind, rows[k / 2].gone ? EXC_FETCH : EXC_HINT, "%s: %u", rows[k / 2].what, kind);
     }
 }
