@@ -6,7 +6,8 @@
  * Exclusives. Between a load-exclusive and its store-exclusive with no other memory access, a compare-and-swap with the
  * loaded value cannot be told from a monitor, because the program saw nothing of memory in between: that is what every
  * compiler-made loop becomes. Looking ahead from the load-exclusive (what_follows) tells these cases:
- *   silent  the store follows in this region, in a straight line: only the builder knows of the monitor
+ *   silent  the store follows in this region, in a straight line, and does not look at marks (see strict): only the builder knows of
+ *           the monitor
  *   fold    the store follows by plain instructions, perhaps after branches: the slots excl_* describe the monitor;
  *           a store-exclusive that finds it open in its own block becomes a compare-and-swap, any other calls a helper
  *   wait    WFE follows, and no store-exclusive is seen: most likely a monitor that only tells WFE to look again. As strict,
@@ -242,7 +243,7 @@ static Follow what_follows(const Tr *t, const A64 *a)
     for (unsigned n = 1; t->shape && n <= line; n++) {
         here = here && !tr_shape_ends(t->shape, t->pc + 4 * n);
     }
-    return here && !(found & PATH_SPLIT) ? FOLLOW_SILENT : FOLLOW_FOLD;
+    return here && !(found & PATH_SPLIT) && !(t->key & KEY_STRICT) ? FOLLOW_SILENT : FOLLOW_FOLD;
 }
 
 /* Before the load of a load-exclusive: decides how its monitor works. */

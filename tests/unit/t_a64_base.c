@@ -191,3 +191,26 @@ Test(a64_base, other_thread_breaks_monitor)
     }
     cr_assert(bad == 0);
 }
+
+/* A pair that the builder sees, where another thread has a monitor open: done one by one, and it succeeds. */
+Test(a64_base, other_threads_monitor_is_no_obstacle)
+{
+    VecMachine *m = vec_machine(a64_model("max"));
+    CpuA64 *one = m->cpu, *two = aligned_alloc(64, ALIGN_UP(sizeof *two, 64));
+    uint64_t *cell = (uint64_t *)(uintptr_t)(VEC_REGION + VEC_MEM + 64);
+    uint32_t *code = (uint32_t *)(uintptr_t)(VEC_REGION + VEC_SLOT);
+    *cell = 5;
+    one->x[1] = (uintptr_t)cell;
+    one->x[2] = 77;
+    memcpy(two, one, sizeof *two);
+    step(m, two, 0xc85f7c20); /* ldxr x0, [x1] */
+    code[0] = 0xc85f7c20;
+    code[1] = 0xc8037c22; /* stxr w3, x2, [x1] */
+    code[2] = 0xd4200000; /* brk */
+    m->key = KEY_THREADS | KEY_STRICT;
+    one->pc = (uintptr_t)code;
+    cr_assert_eq(vec_run(m), EXC_BRK);
+    cr_assert(one->x[0] == 5 && one->x[3] == 0 && *cell == 77);
+    step(m, two, 0xc8037c22);
+    cr_assert(two->x[3] == 1 && *cell == 77);
+}
