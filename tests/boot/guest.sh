@@ -1,9 +1,9 @@
 # guest.sh - the kernels and initial RAM disks of tests/boot; sourced, never run.
 . "$TOP/tests/lib.sh"
 
-# What kernels have as modules and tests need.
-guest_modules="virtio_mmio virtio_pci virtio_blk virtio_net virtio_rng virtio_console virtio_balloon 9pnet_virtio 9p ext4 crc32c_generic
-    gpio_keys evdev rtc_pl031 failover nls_ascii"
+# What kernels have as modules and tests need; with a +: loaded when somebody asks, by name or by what it is for.
+guest_modules="virtio_mmio virtio_pci virtio_blk virtio_net virtio_rng virtio_console virtio_balloon 9pnet_virtio +9p +ext4 crc32c_generic
+    gpio_keys evdev rtc_pl031 failover nls_ascii +zram +dm_snapshot"
 
 # guest_root NAME: the folder with the kernel's package (6.1 of Debian 12, 6.12 of Debian 13) unpacked.
 guest_root()
@@ -58,19 +58,20 @@ guest_firmware()
     sysroot -n boot-firmware u-boot-qemu qemu-efi-aarch64
 }
 
-# guest_debian: an image of a Debian 12 for arm64 whose packages are unpacked and not configured yet: the first half of
-# debootstrap. Its /second-stage does the rest, in the guest. 77 when it cannot be made here.
+# guest_debian [grub]: an image of a Debian 12 for arm64 whose packages are unpacked and not configured yet: the first half of
+# debootstrap. Its /second-stage does the rest, in the guest. With grub: a disk with partitions, a kernel and GRUB. 77 when it cannot
+# be made here.
 guest_debian()
 {
-    local out=$CACHE/boot/debian-bookworm-3.img
+    local out=$CACHE/boot/debian-bookworm-4${1:+-$1}.img
     mkdir -p "${out%/*}"
-    locked "$out.lock" guest_debian_make "$out" >&2 || return
+    locked "$out.lock" guest_debian_make "$out" "${1:+linux-image-arm64,grub-efi-arm64,dosfstools,initramfs-tools,zstd}" >&2 || return
     echo "$out"
 }
 
 guest_debian_make()
 {
-    local out=$1 tree=$1.tree uri fake=
+    local out=$1 more=$2 tree=$1.tree uri fake=
     [ ! -e "$out" ] || return 0
     [ "$(id -u)" = 0 ] || fake=fakeroot
     command -v debootstrap mke2fs $fake >/dev/null || return 77
@@ -78,14 +79,15 @@ guest_debian_make()
     rm -rf "$tree"
     cat >"$out.sh" <<S
 set -e
-debootstrap --foreign --arch=arm64 --variant=minbase --include=systemd-sysv,udev,dbus,gcc,libc6-dev,procps bookworm '$tree' '$uri'
+debootstrap --foreign --arch=arm64 --variant=minbase --include=systemd-sysv,udev,dbus,gcc,libc6-dev,procps${more:+,$more} bookworm '$tree' '$uri'
 install -m 755 '$TOP/tests/boot/second-stage.sh' '$tree/second-stage'
 cp '$(sysroot_deb hello)' '$tree/root/hello.deb'
 rm -rf '$tree/dev/'* '$tree/proc' # where mknod is not allowed proc is a link
 mkdir '$tree/proc'
 mke2fs -q -t ext4 -L debian -d '$tree' '$out.new' 3G
 S
-    $fake bash "$out.sh" && mv "$out.new" "$out"
+    $fake bash "$out.sh" && { [ -z "$more" ] || { python3 "$TOP/tests/boot/gpt.py" "$out.disk" "$out.new" && mv "$out.disk" "$out.new"; }; } &&
+        mv "$out.new" "$out"
     rm -rf "$tree"
 }
 

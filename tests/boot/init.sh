@@ -10,7 +10,7 @@ mkdir -p /dev/pts /dev/shm
 mount -t devpts pts /dev/pts
 mount -t tmpfs tmp /tmp
 while read -r module; do
-    insmod "$module" || echo "init: $module did not load"
+    modprobe "$module" || echo "init: $module did not load"
 done </modules.list
 for word in $(cat /proc/cmdline); do
     case $word in

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""initramfs.py OUT BUSYBOX MODULES [MODULE...] - writes an initial RAM disk for arm64 kernels, packed by gzip.
+"""initramfs.py OUT BUSYBOX MODULES [[+]MODULE...] - writes an initial RAM disk for arm64 kernels, packed by gzip.
 
 In it: Debian's static busybox, our init (init.sh), and the named modules of the folder MODULES (lib/modules/VERSION) with
-all that they need, unpacked, in the order in which they are to be loaded (/modules.list).
+all that they need, unpacked, with the tables by which modprobe finds them by name or alias. init loads those without a + (/modules.list).
 A file's owner is root, and device nodes are there, without anybody's being root here: the archive is written by hand.
 """
 import gzip
@@ -41,13 +41,18 @@ def module_read(path):
         return f.read()
 
 
+def info(data, key):
+    """What .modinfo has behind "key="."""
+    found, at, word = [], 0, b"\0" + key + b"="
+    while (at := data.find(word, at)) >= 0:
+        at += len(word)
+        found.append(data[at:data.index(b"\0", at)].decode())
+    return found
+
+
 def depends(data):
-    """The names behind "depends=" in the module's .modinfo."""
-    at = data.find(b"\0depends=")
-    if at < 0:
-        return []
-    text = data[at + 9:data.index(b"\0", at + 9)].decode()
-    return [n.replace("-", "_") for n in text.split(",") if n]
+    """The names of the modules that this one needs."""
+    return [n.replace("-", "_") for text in info(data, b"depends") for n in text.split(",") if n]
 
 
 files = module_files()
@@ -65,8 +70,19 @@ def add_module(name):
 
 
 for name in wanted:
-    add_module(name.replace("-", "_"))
-for folder in "bin dev etc lib mnt proc root run sbin sys tmp usr usr/bin usr/sbin".split():
+    add_module(name.lstrip("+").replace("-", "_"))
+where = "lib/modules/%s/kernel" % os.path.basename(os.path.normpath(modules))
+
+
+def needed(name):
+    """The files of all that a module needs, what is to be loaded last first."""
+    found = []
+    for other in reversed([n for n in depends(loaded[name]) if n in loaded]):
+        found += [f for f in ["kernel/%s.ko" % other] + needed(other) if f not in found]
+    return found
+
+
+for folder in ("bin dev etc lib lib/modules mnt proc root run sbin sys tmp usr usr/bin usr/sbin " + where[:-7] + " " + where).split():
     entry(folder, 0o40755)
 entry("dev/console", 0o20600, rdev=(5, 1))
 entry("dev/null", 0o20666, rdev=(1, 3))
@@ -76,8 +92,15 @@ entry("bin/sh", 0o120777, b"busybox")
 with open(os.path.join(here, "init.sh"), "rb") as f:
     entry("init", 0o100755, f.read())
 for name in order:
-    entry("lib/%s.ko" % name, 0o100644, loaded[name])
-entry("modules.list", 0o100644, "".join("/lib/%s.ko\n" % n for n in order).encode())
+    entry("%s/%s.ko" % (where, name), 0o100644, loaded[name])
+tables = {
+    "dep": ["kernel/%s.ko: %s" % (name, " ".join(needed(name))) for name in order],
+    "alias": ["alias %s %s" % (alias, name) for name in order for alias in info(loaded[name], b"alias")],
+    "symbols": [],
+}
+for name, lines in tables.items():
+    entry("%s/modules.%s" % (where[:-7], name), 0o100644, "".join(line + "\n" for line in lines).encode())
+entry("modules.list", 0o100644, "".join(n + "\n" for n in wanted if n[0] != "+" and n.replace("-", "_") in loaded).encode())
 entry("TRAILER!!!", 0)
 with open(out, "wb") as f:
     f.write(gzip.compress(archive.getvalue(), 6, mtime=0))
