@@ -275,7 +275,7 @@ static void part_flags(void)
         }
     }
     for (unsigned k = 0; k < FLAG_LOOPS; k++) { /* until each was hit */
-        for (unsigned i = 0; i < 1000 && flags_seen[k] < 10; i++) {
+        for (unsigned i = 0; i < 100000 && flags_seen[k] < 10; i++) {
             flag_loops[k].run(20000);
         }
         if (flags_seen[k] < 10) {
