@@ -180,6 +180,13 @@ MemRegion *mem_add_flash(PhysMem *m, const char *name, Gpa base, uint64_t size, 
                               .kind = MEM_FLASH, .direct = true});
 }
 
+void mem_secure(PhysMem *m, Gpa base)
+{
+    for (MemRegion *r = m->first; r; r = r->next) {
+        r->secure |= r->base == base.v;
+    }
+}
+
 void mem_flash_direct(PhysMem *m, MemRegion *r, bool direct)
 {
     if (__atomic_exchange_n(&r->direct, direct, __ATOMIC_SEQ_CST) != direct) {
@@ -254,10 +261,10 @@ bool mem_range(PhysMem *m, uint64_t at, MemRange *to)
     }
 }
 
-void *mem_direct(PhysMem *m, uint64_t at, bool write, uint8_t **flags)
+void *mem_direct(PhysMem *m, uint64_t at, bool write, bool ns, uint8_t **flags)
 {
     MemRange g;
-    if (!mem_range(m, at, &g) || g.base > (at & ~(uint64_t)4095) || g.last < (at | 4095) || !mem_shows_host(g.region, write)) {
+    if (!mem_range(m, at, &g) || (ns && g.region->secure) || g.base > (at & ~(uint64_t)4095) || g.last < (at | 4095) || !mem_shows_host(g.region, write)) {
         return NULL;
     }
     uint64_t off = at - g.start;
@@ -281,7 +288,7 @@ uint8_t *mem_flags(PhysMem *m, const void *host)
 void *mem_ptr(PhysMem *m, Gpa at, uint64_t len, bool write)
 {
     MemRange g;
-    if (!mem_range(m, at.v, &g) || g.last - at.v < len - 1 || !len || !mem_shows_host(g.region, write) || g.region->kind == MEM_FLASH) {
+    if (!mem_range(m, at.v, &g) || g.region->secure || g.last - at.v < len - 1 || !len || !mem_shows_host(g.region, write) || g.region->kind == MEM_FLASH) {
         return NULL;
     }
     return (uint8_t *)g.region->host + (at.v - g.start);
@@ -313,7 +320,7 @@ static int copy(PhysMem *m, Gpa at, uint8_t *to, const uint8_t *from, uint64_t l
 {
     while (len) {
         MemRange g;
-        if (!mem_range(m, at.v, &g) || !mem_shows_host(g.region, from != NULL)) {
+        if (!mem_range(m, at.v, &g) || g.region->secure || !mem_shows_host(g.region, from != NULL)) {
             return -EFAULT;
         }
         uint64_t rest = g.last - at.v, n = rest < len - 1 ? rest + 1 : len;
@@ -357,7 +364,7 @@ static void access_host(void *p, unsigned size, bool write, uint64_t *value)
 bool mem_access(PhysMem *m, Gpa at, unsigned size, bool write, uint64_t *value, MemAttrs attrs)
 {
     MemRange g;
-    if (!mem_range(m, at.v, &g) || g.last - at.v < size - 1) {
+    if (!mem_range(m, at.v, &g) || g.last - at.v < size - 1 || (g.region->secure && !attrs.secure)) {
         return false;
     }
     MemRegion *r = g.region;

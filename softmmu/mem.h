@@ -34,6 +34,8 @@ MemRegion *mem_add_ram(PhysMem *m, const char *name, Gpa base, uint64_t size, vo
 MemRegion *mem_add_mmio(PhysMem *m, const char *name, Gpa base, uint64_t size, const MmioOps *ops, void *dev);
 /* Flash: reads and fetches see `host` while direct is true, else go to ops as writes always do. */
 MemRegion *mem_add_flash(PhysMem *m, const char *name, Gpa base, uint64_t size, void *host, const MmioOps *ops, void *dev);
+/* The region that begins at base is there for Secure accesses only; before vCPUs run. Copies by mem_read and mem_write, and mem_ptr, are Non-secure. */
+void mem_secure(PhysMem *m, Gpa base);
 void mem_flash_direct(PhysMem *m, MemRegion *r, bool direct);
 /* Moves a region (PCI BAR); enabled = false takes it out of the map. */
 void mem_move(PhysMem *m, MemRegion *r, Gpa base, bool enabled);

@@ -20,6 +20,7 @@ struct MemRegion {
     MemKind kind;
     bool direct;     /* flash shows its contents */
     bool enabled;
+    bool secure;     /* for Secure accesses only */
 };
 
 typedef struct MemRange {
@@ -36,8 +37,8 @@ static inline bool mem_shows_host(const MemRegion *r, bool write)
 /* *to: what lies at an address; false: nothing. Any thread, but not one that holds the map's lock (MemChangeFn does not). */
 bool mem_range(PhysMem *m, uint64_t at, MemRange *to);
 /* Host address of a byte whose whole 4 KiB page is one region's memory that can be read (written) there, else NULL. General
- * registers only. *flags: of the page. */
-void *mem_direct(PhysMem *m, uint64_t at, bool write, uint8_t **flags);
+ * registers only. *flags: of the page. ns: the access is Non-secure. */
+void *mem_direct(PhysMem *m, uint64_t at, bool write, bool ns, uint8_t **flags);
 
 /* Flags of the page with this host address, or NULL. Any thread. */
 uint8_t *mem_flags(PhysMem *m, const void *host);

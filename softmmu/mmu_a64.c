@@ -216,10 +216,10 @@ static bool fail(A64Fault *f, A64FaultType type, int level)
     return false;
 }
 
-static bool read_descriptor(PhysMem *m, uint64_t pa, bool big, uint64_t *d)
+static bool read_descriptor(PhysMem *m, uint64_t pa, bool ns, bool big, uint64_t *d)
 {
     uint8_t *flags;
-    const uint64_t *p = mem_direct(m, pa, false, &flags);
+    const uint64_t *p = mem_direct(m, pa, false, ns, &flags);
     if (!p) {
         return false;
     }
@@ -229,10 +229,10 @@ static bool read_descriptor(PhysMem *m, uint64_t pa, bool big, uint64_t *d)
 }
 
 /* Replaces a descriptor that still is `old`; *done = it was. False: no memory there. */
-static bool update_descriptor(PhysMem *m, uint64_t pa, bool big, uint64_t old, uint64_t new, bool *done)
+static bool update_descriptor(PhysMem *m, uint64_t pa, bool ns, bool big, uint64_t old, uint64_t new, bool *done)
 {
     uint8_t *flags;
-    uint64_t *p = mem_direct(m, pa, true, &flags);
+    uint64_t *p = mem_direct(m, pa, true, ns, &flags);
     if (!p) {
         return false;
     }
@@ -347,7 +347,7 @@ again:;
     }
     for (;; level++) {
         at = table_entry(g, level, base, ipa);
-        if (!read_descriptor(m, at, s->ee, &d)) {
+        if (!read_descriptor(m, at, !r->secure, s->ee, &d)) {
             return fail(f, FAULT_EXTERNAL_WALK, level);
         }
         if (!bit(d, 0) || (!bit(d, 1) && (level == 3 || !block_level(g, level)))) {
@@ -380,7 +380,7 @@ again:;
     bool dirty = s->hd && bit(d, 51) && access & MMU_WRITE && !(access & MMU_AT);
     uint64_t new = d | (s->ha ? 1u << 10 : 0) | (dirty ? 1u << 7 : 0);
     bool done = true;
-    if (new != d && !update_descriptor(m, at, s->ee, d, new, &done)) {
+    if (new != d && !update_descriptor(m, at, !r->secure, s->ee, d, new, &done)) {
         return fail(f, FAULT_EXTERNAL_WALK, level);
     }
     if (!done) {
@@ -450,7 +450,7 @@ static bool find_leaf(Walk *w, uint64_t va, A64Fault *f)
         if (!walk_address(w, w->ipa, false, &w->at, f)) {
             return false;
         }
-        if (!read_descriptor(w->m, w->at, r->ee, &d)) {
+        if (!read_descriptor(w->m, w->at, w->ns, r->ee, &d)) {
             return fail(f, FAULT_EXTERNAL_WALK, w->level);
         }
         if (!bit(d, 0) || (!bit(d, 1) && (w->level == 3 || !block_level(g, w->level)))) {
@@ -513,7 +513,7 @@ static bool mark_leaf(Walk *w, bool *again, A64Fault *f)
     if (!walk_address(w, w->ipa, true, &pa, f)) {
         return false;
     }
-    if (!update_descriptor(w->m, pa, r->ee, w->d, new, &done)) {
+    if (!update_descriptor(w->m, pa, w->ns, r->ee, w->d, new, &done)) {
         return fail(f, FAULT_EXTERNAL_WALK, w->level);
     }
     *again = !done;

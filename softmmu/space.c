@@ -289,13 +289,8 @@ static NORETURN void raise_type(Mmu *m, uint64_t va, uint32_t acc, A64FaultType 
     raise_abort(m, &f, acc);
 }
 
-static MemAttrs attributes(const Mmu *m)
-{
-    return (MemAttrs){.secure = m->cpu->sys->secure};
-}
-
 /* One access to what is no memory, in pieces that devices know. */
-static bool device_access(Mmu *m, uint64_t pa, unsigned bytes, bool write, uint8_t *data)
+static bool device_access(Mmu *m, uint64_t pa, bool ns, unsigned bytes, bool write, uint8_t *data)
 {
     unsigned step = bytes < 8 ? bytes : 8;
     while (step > 1 && (pa & (step - 1) || bytes % step)) {
@@ -304,7 +299,7 @@ static bool device_access(Mmu *m, uint64_t pa, unsigned bytes, bool write, uint8
     for (unsigned k = 0; k < bytes; k += step) {
         uint64_t v = 0;
         memcpy(&v, data + k, step);
-        if (!mem_access(m->mem, (Gpa){pa + k}, step, write, &v, attributes(m))) {
+        if (!mem_access(m->mem, (Gpa){pa + k}, step, write, &v, (MemAttrs){.secure = !ns})) {
             return false;
         }
         memcpy(data + k, &v, step);
@@ -338,14 +333,15 @@ static void *crossing(Mmu *m, Tlb *t, uint64_t va, uint32_t acc)
             raise_type(m, at, acc, FAULT_ALIGNMENT);
         }
         m->commit.pa[k] = page.pa;
+        m->commit.ns[k] = page.ns;
         m->commit.bytes[k] = k ? bytes - first : first;
     }
     if (m->cpu->h.key & KEY_WATCH) {
         check_watchpoints(m, va, acc);
     }
     if (acc & ACC_READ) {
-        if (!device_access(m, m->commit.pa[0], first, false, m->buffer) ||
-            !device_access(m, m->commit.pa[1], bytes - first, false, m->buffer + first)) {
+        if (!device_access(m, m->commit.pa[0], m->commit.ns[0], first, false, m->buffer) ||
+            !device_access(m, m->commit.pa[1], m->commit.ns[1], bytes - first, false, m->buffer + first)) {
             raise_type(m, va, acc, FAULT_EXTERNAL);
         }
     }
@@ -386,7 +382,7 @@ static void *soft_access(CpuHead *h, uint64_t va, uint32_t acc)
         raise_type(m, va, acc, FAULT_ALIGNMENT);
     }
     uint8_t *flags;
-    uint8_t *host = mem_direct(m->mem, page.pa, acc & ACC_WRITE, &flags);
+    uint8_t *host = mem_direct(m->mem, page.pa, acc & ACC_WRITE, page.ns, &flags);
     if (watched) {
         check_watchpoints(m, va, acc);
     }
@@ -406,12 +402,13 @@ static void *soft_access(CpuHead *h, uint64_t va, uint32_t acc)
     if (acc & ACC_ATOMIC) {
         raise_type(m, va, acc, FAULT_UNSUPPORTED_ATOMIC);
     }
-    if (acc & ACC_READ && !device_access(m, page.pa, bytes, false, m->buffer)) {
+    if (acc & ACC_READ && !device_access(m, page.pa, page.ns, bytes, false, m->buffer)) {
         raise_type(m, va, acc, FAULT_EXTERNAL);
     }
     if (acc & ACC_WRITE) {
         m->commit.what = COMMIT_DEVICE;
         m->commit.pa[0] = page.pa;
+        m->commit.ns[0] = page.ns;
         m->commit.bytes[0] = bytes;
         m->commit.va = va;
         m->commit.acc = acc;
@@ -430,11 +427,11 @@ static void soft_commit(CpuHead *h)
         code_written(m->space, m->commit.flags, m->commit.host, m->commit.bytes[0]);
         break;
     case COMMIT_DEVICE:
-        good = device_access(m, m->commit.pa[0], m->commit.bytes[0], true, m->buffer);
+        good = device_access(m, m->commit.pa[0], m->commit.ns[0], m->commit.bytes[0], true, m->buffer);
         break;
     case COMMIT_PARTS:
-        good = device_access(m, m->commit.pa[0], m->commit.bytes[0], true, m->buffer) &&
-               device_access(m, m->commit.pa[1], m->commit.bytes[1], true, m->buffer + m->commit.bytes[0]);
+        good = device_access(m, m->commit.pa[0], m->commit.ns[0], m->commit.bytes[0], true, m->buffer) &&
+               device_access(m, m->commit.pa[1], m->commit.ns[1], m->commit.bytes[1], true, m->buffer + m->commit.bytes[0]);
         break;
     default:
         break;
@@ -676,7 +673,7 @@ static void cache(CpuA64 *cpu, A64So op, uint64_t va)
     }
     cache_address(m, va, op1 == 0, &page);
     if (op == SO_IC_IVAU) {
-        uint8_t *host = mem_direct(m->mem, page.pa & ~(uint64_t)63, false, &flags);
+        uint8_t *host = mem_direct(m->mem, page.pa & ~(uint64_t)63, false, page.ns, &flags);
         if (host && __atomic_load_n(flags, __ATOMIC_SEQ_CST) & PAGE_CODE && m->space->engine) {
             engine_invalidate(m->space->engine, gva((uintptr_t)host), 64);
         }

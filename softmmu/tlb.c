@@ -239,7 +239,7 @@ static void remember(Mmu *m, Tlb *t, uint64_t va, unsigned access, const MmuPage
     uint8_t *flags;
     uint64_t page = va & ~(uint64_t)4095;
     unsigned n = tlb_index(va);
-    const uint8_t *host = mem_direct(m->mem, p->pa & ~(uint64_t)4095, false, &flags);
+    const uint8_t *host = mem_direct(m->mem, p->pa & ~(uint64_t)4095, false, p->ns, &flags);
     if (!host || p->device) {
         return;
     }
@@ -249,7 +249,7 @@ static void remember(Mmu *m, Tlb *t, uint64_t va, unsigned access, const MmuPage
     } else {
         bool read = p->rights & MMU_READ;
         uint8_t *wflags;
-        bool write = read && p->rights & MMU_WRITE && !p->clean && mem_direct(m->mem, p->pa, true, &wflags) && may_write_inline(wflags);
+        bool write = read && p->rights & MMU_WRITE && !p->clean && mem_direct(m->mem, p->pa, true, p->ns, &wflags) && may_write_inline(wflags);
         set_entry(t, TLB_READ, page, read, host);
         set_entry(t, TLB_WRITE, page, write, host);
     }

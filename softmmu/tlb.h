@@ -74,6 +74,7 @@ typedef struct Mmu {
     struct {
         enum { COMMIT_NOTHING, COMMIT_CODE, COMMIT_DEVICE, COMMIT_PARTS } what;
         uint64_t pa[2];
+        bool ns[2];
         unsigned bytes[2];
         uint64_t va;
         uint32_t acc;

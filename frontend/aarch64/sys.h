@@ -274,7 +274,7 @@ uint64_t a64_pmu_next(const CpuA64 *cpu);
 
 /* The model of a machine: base with what -cpu and -M add. out lives as long as the machine. */
 typedef struct A64Options {
-    bool el2, el3, gicv3, pmu;
+    bool el2, el3, gicv3, pmu, no_pauth, no_lpa2;
 } A64Options;
 void a64_machine_model(const CpuModel *base, A64Options with, CpuModel *out);
 

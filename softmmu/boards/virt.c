@@ -183,10 +183,10 @@ static uint64_t memory_take(const Options *o)
     return size;
 }
 
-/* -cpu MODEL,feature=on|off: features that no model has may be switched off. */
+/* -cpu MODEL,feature=on|off: pmu, pauth and lpa2 can be switched off, and what no model has. */
 static const CpuModel *cpu_take(Virt *b, const Options *o)
 {
-    static const char *const known[] = {"aarch64", "pauth", "pauth-impdef", "pauth-qarma3", "lpa2", "kvm-no-adjvtime", NULL};
+    static const char *const known[] = {"aarch64", "pauth-impdef", "pauth-qarma3", "kvm-no-adjvtime", NULL};
     OptList *l = opt_list("-cpu", o->cpu ? o->cpu : a64_model(NULL)->name, "model");
     const char *name = opt_take(l, "model");
     const CpuModel *m = name ? a64_model(name) : NULL;
@@ -194,6 +194,8 @@ static const CpuModel *cpu_take(Virt *b, const Options *o)
         die("-cpu %s: unknown model (-cpu help lists them)", name ? name : "");
     }
     b->pmu = opt_take_bool(l, "pmu", true);
+    b->no_pauth = !opt_take_bool(l, "pauth", true);
+    b->no_lpa2 = !opt_take_bool(l, "lpa2", true);
     for (unsigned k = 0; known[k]; k++) {
         opt_take_bool(l, known[k], true);
     }
@@ -252,7 +254,8 @@ static void cpus_new(Machine *m, const Virt *b, unsigned n)
     if (!model) {
         die("no memory for CPUs");
     }
-    a64_machine_model(m->model, (A64Options){.el2 = m->el2, .el3 = m->el3, .gicv3 = b->gic_version == 3, .pmu = b->pmu}, model);
+    a64_machine_model(m->model, (A64Options){.el2 = m->el2, .el3 = m->el3, .gicv3 = b->gic_version == 3, .pmu = b->pmu,
+                                             .no_pauth = b->no_pauth, .no_lpa2 = b->no_lpa2}, model);
     m->model = model;
     EngineConfig cfg = {.fe = &a64_system_frontend, .cpu_model = m->model, .interp = m->options->interp, .soft = &space_soft};
     accel_take(m->options, &cfg);
@@ -643,11 +646,17 @@ void board_new(Machine *m)
         const VirtDev *d = &virt_devs[k];
         if (d->when & b->present) {
             d->make(m, d, gic_spi(m->gic, (unsigned)d->spi));
+            if (d->when & b->present & DEV_SECURE) {
+                mem_secure(m->mem, d->base);
+            }
         }
     }
     if (m->el3) {
         mem_add_ram(m->mem, "secure-ram", (Gpa){VIRT_SECURE_RAM}, VIRT_SECURE_RAM_SIZE, memory(b, VIRT_SECURE_RAM_SIZE), false);
         pl061_new(m, "secure-gpio", (Gpa){VIRT_SECURE_GPIO}, gic_spi(m->gic, 0), secure_gpio, m);
+        mem_secure(m->mem, (Gpa){VIRT_FLASH});
+        mem_secure(m->mem, (Gpa){VIRT_SECURE_RAM});
+        mem_secure(m->mem, (Gpa){VIRT_SECURE_GPIO});
     }
     console_monitors(m, b->serial);
     fw_cfg_fill(m);

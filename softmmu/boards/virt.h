@@ -34,7 +34,7 @@ typedef struct VirtDev {
 struct Virt {
     VirtProps props;
     unsigned gic_version, sockets, clusters, cores, threads;
-    bool its, v2m, pmu;
+    bool its, v2m, pmu, no_pauth, no_lpa2;
     uint64_t ram_size;
     unsigned present; /* DEV_* of the devices there are */
     FwCfg *fw_cfg;

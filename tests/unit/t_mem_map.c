@@ -176,7 +176,7 @@ Test(mem_map, copies)
     cr_expect_null(mem_ptr(m, (Gpa){0x12000}, 4, true));
     cr_expect_not_null(mem_ptr(m, (Gpa){0x12000}, 4, false));
     uint8_t *flags;
-    cr_expect_eq(mem_direct(m, 0x11008, true, &flags), ram + 0x3008);
+    cr_expect_eq(mem_direct(m, 0x11008, true, false, &flags), ram + 0x3008);
     *flags = PAGE_CODE;
     cr_expect_eq(mem_flags(m, ram + 0x3ff0), flags);
     unsigned before = codes;
@@ -184,6 +184,27 @@ Test(mem_map, copies)
     cr_expect_eq(codes, before);
     mem_wrote(m, (Gpa){0x10ff0}, 32);
     cr_expect_eq(codes, before + 1);
+}
+
+/* Secure memory and Secure devices: external aborts, or nothing, for others. */
+Test(mem_map, secure)
+{
+    PhysMem *m = mem_new();
+    uint64_t v = 7;
+    uint8_t *flags;
+    mem_add_ram(m, "ram", (Gpa){0x10000}, 0x2000, ram, false);
+    mem_add_mmio(m, "dev", (Gpa){0x20000}, 0x1000, &ops, (void *)6);
+    mem_secure(m, (Gpa){0x10000});
+    mem_secure(m, (Gpa){0x20000});
+    cr_expect_not_null(mem_direct(m, 0x10000, true, false, &flags));
+    cr_expect_null(mem_direct(m, 0x10000, false, true, &flags));
+    for (uint64_t at = 0x10000; at <= 0x20000; at += 0x10000) {
+        cr_expect(mem_access(m, (Gpa){at}, 4, true, &v, (MemAttrs){true, 0}));
+        cr_expect_not(mem_access(m, (Gpa){at}, 4, true, &v, (MemAttrs){false, 0}));
+        cr_expect_not(mem_access(m, (Gpa){at}, 4, false, &v, (MemAttrs){false, 0}));
+    }
+    cr_expect_null(mem_ptr(m, (Gpa){0x10000}, 4, false));
+    cr_expect_eq(mem_read(m, (Gpa){0x10000}, &v, 4), -EFAULT);
 }
 
 Test(mem_map, flash)

@@ -20,7 +20,7 @@ enum { PLAIN, HYP, SECURE };
 static CpuA64 *cpu_new(int kind)
 {
     memset(&machine, 0, sizeof machine);
-    a64_machine_model(a64_model("max"), (A64Options){kind >= HYP, kind >= SECURE, true, true}, &model);
+    a64_machine_model(a64_model("max"), (A64Options){.el2 = kind >= HYP, .el3 = kind >= SECURE, .gicv3 = true, .pmu = true}, &model);
     CpuA64 *cpu = &machine.cpu;
     cpu->sys = &machine.sys;
     cpu->model = &model;
