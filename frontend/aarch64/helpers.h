@@ -37,6 +37,7 @@ void h_sys_dsb(CpuA64 *cpu);
 void h_sys_svc(CpuA64 *cpu, uint32_t imm, uint64_t next);
 void h_sys_eret(CpuA64 *cpu);
 void h_sys_vm(CpuA64 *cpu, uint32_t sr, uint64_t value);
+void h_sys_count(CpuA64 *cpu);
 void h_sys_pan(CpuA64 *cpu, uint32_t pan);
 
 #endif

@@ -48,8 +48,9 @@ enum {
     KEY_PAC_LOW0_SHIFT = 35, KEY_PAC_LOW1_SHIFT = 41 /* six bits each: lowest bit of a PAC in the lower, in the upper half of addresses */
 };
 #define KEY_COUNT ((uint64_t)1 << 49)    /* a performance counter counts instructions at this level: A64Sys.pmu.insns does */
+#define KEY_LIMIT ((uint64_t)1 << 51)    /* such a counter interrupts when it overflows: A64Sys.pmu.limit */
 #define KEY_D_ACTS ((uint64_t)1 << 47)   /* MDSCR_EL1.SS or MDE: PSTATE.D counts */
-#define KEY_PAC_ANY ((uint64_t)1 << 49)  /* pointers may be of either half, not canonical, or wrong (tr_pac.c) */
+#define KEY_PAC_ANY ((uint64_t)1 << 50)  /* pointers may be of either half, not canonical, or wrong (tr_pac.c) */
 #define KEY_PAC_KEYS ((uint64_t)1 << 48) /* the keys of pointer authentication can be accessed at this level */
 
 /* pc without the tag that branches drop under this key (AArch64.BranchAddr). */
@@ -144,6 +145,7 @@ typedef struct A64Sys {
         uint64_t last;         /* thread time up to which counters are right */
         uint64_t insns;        /* instructions executed under KEY_COUNT; how many of them counters have */
         uint64_t counted;
+        uint64_t limit;        /* insns at which a counter overflows whose interrupt is on */
         uint32_t running;      /* counters that run in the current state, bit 31 = cycles */
         bool line;
     } pmu;

@@ -73,7 +73,7 @@ uint64_t sys_hook_read(CpuA64 *cpu, A64Sr sr);
 void sys_hook_write(CpuA64 *cpu, A64Sr sr, uint64_t v);
 bool sys_pmu_read(CpuA64 *cpu, A64Sr sr, uint64_t *v);
 bool sys_pmu_write(CpuA64 *cpu, A64Sr sr, uint64_t v);
-/* Levels at which a counter counts instructions, one bit each. */
+/* Levels at which a counter counts instructions, one bit each; from bit 4 on those at which one does that interrupts. */
 unsigned sys_pmu_levels(const CpuA64 *cpu);
 
 /* Value of an ID register (sys_id.c). */

@@ -81,7 +81,7 @@ static uint64_t level_key(const CpuA64 *cpu)
     key |= sys_check(cpu, &sys_rows[SR_CNTVCT_EL0], false).level ? 0 : KEY_EL0_COUNTER;
     key |= sys_check(cpu, &sys_op_rows[SO_DC_ZVA], true).level ? 0 : KEY_ZVA;
     key |= sys_debug_watches(cpu) ? KEY_WATCH : 0;
-    key |= sys_pmu_levels(cpu) >> el & 1 ? KEY_COUNT : 0;
+    key |= (sys_pmu_levels(cpu) >> el & 1 ? KEY_COUNT : 0) | (sys_pmu_levels(cpu) >> (4 + el) & 1 ? KEY_LIMIT : 0);
     key |= s->reg[SR_MDSCR_EL1] & (1 | 1 << MDSCR_MDE) ? KEY_D_ACTS : 0;
     return key;
 }

@@ -2,16 +2,17 @@
  *
  * Events: SW_INCR (0), INST_RETIRED (8), CPU_CYCLES (0x11), CHAIN (0x1e). A cycle is a nanosecond in which the CPU does not wait.
  * Instructions are counted by translated code under KEY_COUNT, where they cost what an addition to memory does, and only there; one
- * that faults counts, too. Counters are brought up to date where levels change and registers are read. The interrupt follows overflow flags that are enabled; who calls a64_pmu_poll before the time
- * that a64_pmu_next gives finds overflows in time.
+ * that faults counts, too. Counters are brought up to date where levels change and registers are read. The interrupt follows overflow
+ * flags that are enabled. Who calls a64_pmu_poll before the time that a64_pmu_next gives finds overflows of cycles in time; those of
+ * instructions end translated code at its next poll (KEY_LIMIT).
  */
-#include "sys_int.h"
-
 #include <time.h>
+
+#include "helpers.h"
+#include "sys_int.h"
 
 enum { COUNTERS = 6, CYCLES = 31, PMCR_E = 1, PMCR_P = 2, PMCR_C = 4, PMCR_DP = 32, PMCR_LC = 64, PMCR_LP = 128 };
 enum { MDCR_HPME = 7, MDCR_HPMD = 17, MDCR_HCCD = 23, MDCR_HLP = 26, MDCR3_SPME = 17, MDCR3_SCCD = 23 };
-enum { INSNS_PER_NS = 4, SHORTEST = 20000 };
 enum { EV_SW_INCR = 0, EV_INSTRUCTIONS = 8, EV_CYCLES = 0x11, EV_CHAIN = 0x1e };
 
 static uint64_t clock_now(void)
@@ -92,7 +93,7 @@ unsigned sys_pmu_levels(const CpuA64 *cpu)
     unsigned levels = 0;
     for (unsigned n = 0; cpu->sys->reg[SR_PMCNTENSET_EL0] & bits_mask(COUNTERS) && n < COUNTERS; n++) {
         for (unsigned el = 0; el < 4 && event_of(cpu, n) == EV_INSTRUCTIONS; el++) {
-            levels |= (unsigned)runs(cpu, n, el) << el;
+            levels |= (cpu->sys->reg[SR_PMINTENSET_EL1] >> n & 1 ? 0x11u : 1u) * (unsigned)runs(cpu, n, el) << el;
         }
     }
     return levels;
@@ -161,7 +162,34 @@ void a64_pmu_poll(CpuA64 *cpu)
     update_line(cpu);
 }
 
-/* Which counters run from now on: level or configuration changed. */
+/* Instructions or nanoseconds until a counter carries. */
+static uint64_t left_of(const CpuA64 *cpu, unsigned n)
+{
+    uint64_t c = cpu->sys->reg[n == CYCLES ? SR_PMCCNTR_EL0 : SR_PMEVCNTR0_EL0 + n];
+    return is_wide(cpu, n) ? 0 - c : ((uint64_t)1 << 32) - (uint32_t)c;
+}
+
+static uint64_t limit(const CpuA64 *cpu)
+{
+    const A64Sys *s = cpu->sys;
+    uint64_t least = ~(uint64_t)0;
+    for (unsigned n = 0; n < COUNTERS; n++) {
+        if (s->pmu.running >> n & 1 && s->reg[SR_PMINTENSET_EL1] >> n & 1 && event_of(cpu, n) == EV_INSTRUCTIONS) {
+            uint64_t at = s->pmu.counted + left_of(cpu, n);
+            least = at < least ? at : least;
+        }
+    }
+    return least;
+}
+
+void h_sys_count(CpuA64 *cpu)
+{
+    if (cpu->sys->pmu.insns >= cpu->sys->pmu.limit) {
+        engine_kick(&cpu->h);
+    }
+}
+
+/* Which counters run from now on, and up to where: level, configuration or values changed. */
 void a64_pmu_state(CpuA64 *cpu)
 {
     uint32_t running = 0;
@@ -173,6 +201,7 @@ void a64_pmu_state(CpuA64 *cpu)
         running |= (uint32_t)runs(cpu, CYCLES, el) << CYCLES;
     }
     cpu->sys->pmu.running = running;
+    cpu->sys->pmu.limit = limit(cpu);
 }
 
 uint64_t a64_pmu_next(const CpuA64 *cpu)
@@ -180,13 +209,8 @@ uint64_t a64_pmu_next(const CpuA64 *cpu)
     const A64Sys *s = cpu->sys;
     uint64_t least = ~(uint64_t)0;
     for (unsigned n = 0; n <= CYCLES; n = n == COUNTERS - 1 ? CYCLES : n + 1) {
-        if (s->pmu.running >> n & 1 && s->reg[SR_PMINTENSET_EL1] >> n & 1) {
-            uint64_t c = s->reg[n == CYCLES ? SR_PMCCNTR_EL0 : SR_PMEVCNTR0_EL0 + n];
-            uint64_t left = is_wide(cpu, n) ? 0 - c : ((uint64_t)1 << 32) - (uint32_t)c;
-            if (event_of(cpu, n) == EV_INSTRUCTIONS) { /* as long as they take at least */
-                left = left / INSNS_PER_NS < SHORTEST ? SHORTEST : left / INSNS_PER_NS;
-            }
-            least = left < least ? left : least;
+        if (s->pmu.running >> n & 1 && s->reg[SR_PMINTENSET_EL1] >> n & 1 && event_of(cpu, n) == EV_CYCLES) {
+            least = left_of(cpu, n) < least ? left_of(cpu, n) : least;
         }
     }
     return least;

@@ -343,6 +343,9 @@ static void one(Tr *t)
     if (t->ninsns == 0 && tr_has(t, A64_FEAT_bti)) {
         tr_landing(t, word);
     }
+    if (UNLIKELY(t->key & KEY_LIMIT) && t->ninsns == 0) {
+        ir_call(t->b, H_sys_count, 0, 0, 0);
+    }
     if (UNLIKELY(t->key & KEY_COUNT)) {
         ir_set(t->b, SYSLOT_insns, ir_add(t->b, I64, ir_get(t->b, SYSLOT_insns, I64), ir_iconst(t->b, I64, 1)));
     }

@@ -208,6 +208,14 @@ Test(mem_soft, instructions_are_counted)
         g.cpu->x[0] = UNMAPPED;
         cr_assert_eq(run(&g, CODE + 0x34), EXC_DATA);
         cr_expect_eq(a64_sysreg(g.cpu, SR_PMEVCNTR0_EL0), 1 + 7 * 1000 + 1 + 3, "the one that faults counts");
+        a64_set_sysreg(g.cpu, SR_PMINTENSET_EL1, 1);
+        a64_set_sysreg(g.cpu, SR_PMEVCNTR0_EL0, 0xffffffff - 3500);
+        g.cpu->x[0] = RAM + 0x200000;
+        g.cpu->x[5] = 1000;
+        cr_assert_eq(run(&g, CODE + 0x10), EXC_PENDING, "the overflow");
+        uint64_t late = a64_sysreg(g.cpu, SR_PMEVCNTR0_EL0) - ((uint64_t)1 << 32);
+        cr_expect_lt(late, 100, "%lu instructions late", late);
+        cr_expect_eq(a64_sysreg(g.cpu, SR_PMOVSCLR_EL0), 1);
     }
 }
 
