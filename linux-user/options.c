@@ -11,6 +11,8 @@
 #include "log.h"
 #include "user.h"
 
+enum { TIER_DEFAULT = 2 };
+
 typedef enum OptKind { STR, NUM, SIZE, FLAG, ENVSET, ENVUNSET, HELP, VERSION } OptKind;
 
 typedef struct OptRow {
@@ -218,7 +220,7 @@ static const OptRow *row_by_name(const char *name, size_t n)
 int options_parse(Options *o, int argc, char **argv, char **envp)
 {
     int k = 1;
-    o->tier = 1;
+    o->tier = TIER_DEFAULT;
     if (!getauxval(AT_SECURE)) {
         from_environment(o, envp);
     }
@@ -255,7 +257,7 @@ int options_parse(Options *o, int argc, char **argv, char **envp)
 
 void options_again(const Options *o, const char **argv, unsigned *n, unsigned max, char *buf, size_t size)
 {
-    static Options defaults = {.tier = 1};
+    static Options defaults = {.tier = TIER_DEFAULT};
     for (unsigned k = 0; k < LEN(rows) && *n + 2 < max; k++) {
         const OptRow *r = &rows[k];
         const char *field = (const char *)o + r->offset, *def = (const char *)&defaults + r->offset;
