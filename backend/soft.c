@@ -230,6 +230,28 @@ bool engine_code_written(Engine *e, const void *host, uint64_t len)
     return !left;
 }
 
+/* Misses cost more than what hits save: an access that misses often is translated anew without. */
+void *soft_near_missed(CpuHead *cpu)
+{
+    Engine *e = cpu->engine;
+    uint64_t now = __builtin_ia32_rdtsc();
+    NearEntry *n = &cpu->near[cpu->scratch[1] & ACC_WRITE ? 1 : 0][cpu->near_slot % NEAR_ENTRIES];
+    bool often = now - n->since < (uint64_t)NEAR_MISSES * NEAR_CYCLES;
+    n->since = now;
+    n->left = NEAR_MISSES;
+    if (often) {
+        const uint8_t *ret = *(const uint8_t **)cpu->ret_sp;
+        const Tb *tb = tb_of_host(e, ret);
+        const Fault *f = tb ? tb_fault(tb, (uint32_t)(ret - tb->entry)) : NULL;
+        ASSERT(f);
+        int64_t at = (int64_t)f->pc * 2;
+        unsigned bit = far_bit(tb->pc + (uint64_t)at);
+        __atomic_or_fetch(&e->far[bit / 64], (uint64_t)1 << bit % 64, __ATOMIC_RELAXED);
+        engine_invalidate(e, gva(tb->at + (uint64_t)at), 4);
+    }
+    return cpu->soft->access(cpu, cpu->scratch[0], (uint32_t)cpu->scratch[1]);
+}
+
 const Tb *soft_find(CpuHead *cpu, uint64_t pc)
 {
     const TlbEntry *t = tlb_entry(cpu->tlb, TLB_EXEC, pc);

@@ -169,6 +169,8 @@ typedef struct TbTable {
     Tb *lists[];
 } TbTable;
 
+enum { FAR_BITS = 1 << 16 };
+
 struct Engine {
     EngineConfig cfg;
     const Frontend *fe;
@@ -187,6 +189,7 @@ struct Engine {
     bool threads;           /* there has been a second thread */
     unsigned nmarks;
     Mark marks[MARKS];
+    uint64_t far[FAR_BITS / 64]; /* system mode: accesses that find another page too often for CpuHead.near, by pc */
     TbCache *cache;         /* on disk, or NULL */
     void *target;           /* the target's own: stubs, pins, rule index */
     void *loop_work;        /* LOOP_WORK_BYTES, or NULL until the first hot loop */
@@ -327,6 +330,15 @@ bool target_ret_resync(Engine *e, CpuHead *cpu, uint64_t pc);
 
 /* soft.c: system mode */
 enum { IN_SOFT = 2 /* CpuHead.in_helper */ };
+static inline unsigned far_bit(uint64_t pc)
+{
+    return (unsigned)(pc >> 2) % FAR_BITS;
+}
+static inline bool soft_is_far(const Engine *e, uint64_t pc)
+{
+    return __atomic_load_n(&e->far[far_bit(pc) / 64], __ATOMIC_RELAXED) >> far_bit(pc) % 64 & 1;
+}
+void *soft_near_missed(CpuHead *cpu);                /* a slow access after NEAR_MISSES */
 enum { JUMP_CACHES = 16, JUMP_PAGE_WORDS = 16, JUMP_LISTED = 1024 };
 typedef struct JumpCache {
     uint64_t context, key;

@@ -30,6 +30,8 @@ static const struct {
 } rows[] = {
     {"load (LDR)", false, 4, {0xf9400003, 0xf9400403, 0xf9400803, 0xf9400c03}},
     {"store (STR)", false, 4, {0xf9000003, 0xf9000403, 0xf9000803, 0xf9000c03}},
+    {"load in a loop of EL0", true, 4, {0xf9400003, 0xf9400403, 0xf9400803, 0xf9400c03}},
+    {"store in a loop of EL0", true, 4, {0xf9000003, 0xf9000403, 0xf9000803, 0xf9000c03}},
     {"load of a pair (LDP)", false, 2, {0xa9400c04, 0xa9410c04}},
     {"load as EL0 (LDTR)", false, 2, {0xf8400883, 0xf8408883}},
     {"64 zero bytes (DC ZVA)", false, 1, {0xd50b7420}},

@@ -94,6 +94,24 @@ static inline bool tlb_hit(uint64_t tag, uint64_t address, unsigned bytes)
     return (address ^ tag) <= (1u << TLB_PAGE_BITS) - bytes;
 }
 
+/* The page that an access in a loop found last, by where the access is in the code (near_index): the lowest privilege's own short way,
+ * in front of the TLB. `tag` = the page's address, `add` + guest address = host address. A thread's entries are of
+ * one table, and go when that one, or something of it, does. */
+typedef struct NearEntry {
+    uint64_t tag, add;
+    uint64_t since; /* when misses were counted out last, in cycles */
+    int64_t left;   /* until they are again */
+} NearEntry;
+enum { NEAR_ENTRIES = 64, NEAR_MISSES = 128, NEAR_CYCLES = 2048 };
+/* What of an address is compared when n bytes are accessed: the page, and the bits that are 0 when the access is aligned. Bit 11 is
+ * none of them: an entry with it is empty. */
+#define NEAR_TAG_MASK(n) (-4096 | ((n) - 1))
+enum { NEAR_EMPTY = 1 << 11 };
+static inline unsigned near_index(uint64_t pc)
+{
+    return (unsigned)(pc >> 2) % NEAR_ENTRIES;
+}
+
 /* What of an address tells pages apart; the rest may be a tag. Bit 55 says which half of the address space. */
 #define ADDRESS_MASK bits_mask(56)
 enum { ADDRESS_LOWER = 1, ADDRESS_UPPER = 2 };
@@ -132,6 +150,9 @@ struct CpuHead {
     V128 spill[48];      /* temporaries of a region that found no register */
     V128 ev[4];          /* operands and result of evaluation functions and helpers */
     uint64_t stat[8];    /* the back end's counters (-d stats) */
+    NearEntry near[2][NEAR_ENTRIES]; /* to read, to write */
+    uint64_t near_address; /* of an access that missed there */
+    uint64_t near_slot;  /* and its entry */
     uint64_t pad;
     volatile uint64_t pending; /* nonzero: leave translated code at the next poll */
 } __attribute__((aligned(16)));
@@ -200,6 +221,7 @@ typedef struct Frontend {
     unsigned cpu_size;
     uint16_t pc_slot, nzcv_slot; /* slot numbers */
     uint64_t watch_key;          /* key bits under which no access of memory may go unseen by SoftMmu.access */
+    uint64_t level_key;          /* key bits that are 0 at the lowest level of privilege; 0: there are none */
     uint16_t sp_slot;            /* a multiple of 16 whenever it is the base of an access */
     /* Translates from pc under key into r (buffers inside are given), at most max_insns guest instructions.
      * cpu_model is the front end's own. Never fails: what cannot be fetched or decoded becomes an exit. */

@@ -59,6 +59,21 @@ void tlb_clear(Tlb *t)
     t->own_code = t->large.any = t->global = false;
 }
 
+static void empty_near(CpuHead *h)
+{
+    for (unsigned k = 0; k < NEAR_ENTRIES; k++) {
+        h->near[0][k].tag = h->near[1][k].tag = NEAR_EMPTY;
+    }
+}
+
+/* Something in t may be wrong from now on, or all of it. */
+static void touch(Mmu *m, const Tlb *t)
+{
+    if (t == m->near_of) {
+        empty_near(&m->cpu->h);
+    }
+}
+
 static uint64_t table_tag(const Mmu *m, const MmuRegime *r, unsigned level)
 {
     uint64_t asid = (level == LEVEL_USER || m->split[r->kind]) && r->two ? r->asid : 0;
@@ -118,6 +133,7 @@ static Tlb *choose(Mmu *m, MmuKind kind, unsigned level)
             m->active[k / LEVELS][k % LEVELS] = NULL;
         }
     }
+    touch(m, oldest);
     tlb_clear(oldest);
     oldest->tag = tag;
     oldest->kind = kind;
@@ -155,6 +171,10 @@ static void select_with(Mmu *m, uint64_t key)
     Tlb *t = active(m, kind, level);
     t->age = ++m->clock;
     cpu->h.tlb = t->e;
+    if (level == LEVEL_USER && m->near_of != t) {
+        m->near_of = t;
+        empty_near(&cpu->h);
+    }
     cpu->h.tlb_unpriv = el && two && unprivileged(cpu, el) ? active(m, kind, LEVEL_USER)->e : t->e;
     uint64_t context = level == LEVEL_PAN ? (t->tag & ~(uint64_t)(3 << 2)) | LEVEL_PRIV << 2 : t->tag; /* PAN is not about code */
     engine_switch(&cpu->h, context, key);
@@ -316,6 +336,7 @@ void tlb_clear_kinds(Mmu *m, unsigned kinds)
     for (unsigned k = 0; k < TLB_TABLES; k++) {
         Tlb *t = &m->tables[k];
         if (t->age && kinds >> t->kind & 1) {
+            touch(m, t);
             tlb_clear(t);
         }
     }
@@ -423,6 +444,13 @@ static bool matches(const Tlb *t, const TlbRequest *r)
 static void forget_writable(Mmu *m, const TlbRequest *r)
 {
     bool had = false;
+    for (unsigned k = 0; k < NEAR_ENTRIES; k++) {
+        NearEntry *n = &m->cpu->h.near[1][k];
+        if ((n->tag & ~(uint64_t)4095) + n->add == r->host) {
+            n->tag = NEAR_EMPTY;
+            had = true;
+        }
+    }
     for (unsigned k = 0; k < TLB_TABLES; k++) {
         Tlb *t = &m->tables[k];
         bool listed = t->nused <= TLB_USED;
@@ -477,6 +505,7 @@ void tlb_forget(Mmu *m, const TlbRequest *r)
         if (!matches(t, r)) {
             continue;
         }
+        touch(m, t);
         if (r->what == FORGET_ALL) {
             tlb_clear(t);
         } else if (r->what == FORGET_ASID) {

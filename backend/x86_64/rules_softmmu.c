@@ -20,23 +20,34 @@ static int32_t table_offset(unsigned acc)
     return (acc & ACC_WRITE ? TLB_WRITE : TLB_READ) << (TLB_BITS + ENTRY_BITS);
 }
 
+static void address_to(Asm *a, Reg t, Mem m)
+{
+    if (m.index == NOREG && !m.disp) {
+        x_mov_rr(a, 1, t, m.base);
+    } else {
+        x_lea(a, 1, t, m);
+    }
+}
+
+/* Of an address only what was made of its registers (but keep) counts from here on. */
+static void unlock(Lower *l, Mem m, Reg keep)
+{
+    for (unsigned k = 0; k < 2; k++) {
+        Reg r = k ? m.index : m.base;
+        if (r < 16 && r != keep) {
+            l->lock &= ~((uint64_t)1 << r);
+        }
+    }
+}
+
 /* The check for an access at m, whose registers (but keep) may be given up afterwards: the host address. *s: the slow path, linked to go on
  * right after the check. */
 static Reg host_address(Lower *l, Mem m, unsigned acc, Reg t1, Reg keep, Stub **stub)
 {
     Asm *a = &l->a;
     t1 = t1 == NOREG ? l_temp(l) : t1;
-    if (m.index == NOREG && !m.disp) {
-        x_mov_rr(a, 1, t1, m.base);
-    } else {
-        x_lea(a, 1, t1, m);
-    }
-    for (unsigned k = 0; k < 2; k++) { /* of the address only t1 counts from here on */
-        Reg r = k ? m.index : m.base;
-        if (r < 16 && r != keep) {
-            l->lock &= ~((uint64_t)1 << r);
-        }
-    }
+    address_to(a, t1, m);
+    unlock(l, m, keep);
     uint64_t lock = l->lock;
     Reg t2 = l_temp(l);
     x_rorx_rri(a, 1, t2, t1, TLB_PAGE_BITS - ENTRY_BITS);
@@ -56,6 +67,77 @@ static Reg host_address(Lower *l, Mem m, unsigned acc, Reg t1, Reg keep, Stub **
     l->lock = lock; /* t2 is free again */
     *stub = s;
     return t1;
+}
+
+/* Does a branch in the region go back, not far? */
+static bool in_loop(Lower *l)
+{
+    enum { FAR_BACK = 512 };
+    for (IrRef i = 1; i < l->r->n && l->loops < 0; i++) {
+        const IrIns *in = l_ins(l, i);
+        if ((in->op == OP_exit_if || in->op == OP_exit_pc) && in->x & EXIT_POLL &&
+            ir_imm64(in) - (l->r->pc.v - FAR_BACK) < FAR_BACK + l->r->nbytes) {
+            l->loops = 1;
+        }
+    }
+    l->loops = l->loops > 0;
+    return l->loops;
+}
+
+/* Should an access that the program may make often, and in one page, look at CpuHead.near first? Loops of the lowest level of privilege:
+ * elsewhere it would miss too often. */
+static bool is_near(Lower *l, const IrIns *in, unsigned acc)
+{
+    const Frontend *fe = l->e->fe;
+    return fe->level_key && !(l->r->key & (fe->level_key | fe->watch_key)) && (acc & ACC_SIZE) <= M128 && !(acc & ACC_UNPRIV) &&
+           in->ty != F16 && in_loop(l) && !soft_is_far(l->e, l->guest_pc);
+}
+
+static Mem near_field(const Lower *l, unsigned acc, unsigned k, size_t field)
+{
+    return l_head(l, offsetof(CpuHead, near) + sizeof(NearEntry) * ((acc & ACC_WRITE ? NEAR_ENTRIES : 0) + k) + field);
+}
+
+/* The check by an entry of CpuHead.near: where the bytes are. */
+static Mem near_address(Lower *l, Mem m, unsigned acc, Reg keep, Stub **stub)
+{
+    Asm *a = &l->a;
+    Reg t = l_temp(l);
+    bool indexed = m.index != NOREG;
+    address_to(a, t, m);
+    if (indexed) {
+        unlock(l, m, keep);
+    }
+    uint64_t lock = l->lock;
+    Reg t2 = l_temp(l);
+    if (indexed) {
+        x_mov_rr(a, 1, t2, t);
+    }
+    x_alu_ri(a, 1, ALU_AND, indexed ? t2 : t, NEAR_TAG_MASK(1 << (acc & ACC_SIZE)));
+    x_cmp_rm(a, 1, indexed ? t2 : t, near_field(l, acc, near_index(l->guest_pc), offsetof(NearEntry, tag)));
+    l_fault(l);
+    Stub *s = l_stub(l, STUB_SOFT);
+    s->from = x_jcc(a, CC_NE);
+    s->near = true;
+    s->reg = t;
+    s->reg2 = t2;
+    s->m = m;
+    s->imm = (int32_t)acc;
+    s->k = (int32_t)near_index(l->guest_pc);
+    s->fault = l->faults[--l->nfaults];
+    Mem add = near_field(l, acc, near_index(l->guest_pc), offsetof(NearEntry, add));
+    if (indexed) {
+        x_add_rm(a, 1, t, add);
+        m = mem(t, 0);
+    } else {
+        x_mov_rm(a, 1, t, add);
+        m.index = t;
+        m.scale = 0;
+    }
+    s->access = s->back = a->p;
+    l->lock = lock; /* t2 is free again */
+    *stub = s;
+    return m;
 }
 
 static unsigned access_of(const IrIns *in, unsigned what)
@@ -80,8 +162,15 @@ static void soft_load(Lower *l, IrRef i)
     begin(l);
     Stub *s;
     Mem m = l_addr(l, in);
-    Reg t = host_address(l, m, access_of(in, ACC_READ), NOREG, NOREG, &s);
     IrType ty = (IrType)in->ty;
+    if (is_near(l, in, access_of(in, ACC_READ))) {
+        m = near_address(l, m, access_of(in, ACC_READ), NOREG, &s);
+        Reg d = l_dst(l, i, false);
+        mem_load_from(l, in, d, m);
+        l_def(l, i, d, true);
+        return;
+    }
+    Reg t = host_address(l, m, access_of(in, ACC_READ), NOREG, NOREG, &s);
     if (ty == F16) {
         Reg d = l_dst(l, i, true);
         x_movzx16_rm(a, 0, t, mem(t, 0));
@@ -124,14 +213,14 @@ static void store_to(Asm *a, unsigned size, Reg r, int32_t k, Mem m)
     }
 }
 
-static void store_at(Lower *l, Mem m, unsigned acc, Reg r, int32_t k)
+static void store_at(Lower *l, Mem m, unsigned acc, Reg r, int32_t k, bool near)
 {
     Stub *s;
-    Reg t = host_address(l, m, acc, NOREG, r, &s);
+    Mem to = near ? near_address(l, m, acc, r, &s) : mem(host_address(l, m, acc, NOREG, r, &s), 0);
     s->store = true;
     s->data = r;
-    s->k = k;
-    store_to(&l->a, acc & ACC_SIZE, r, k, mem(t, 0));
+    s->value = k;
+    store_to(&l->a, acc & ACC_SIZE, r, k, to);
     s->back = l->a.p; /* the slow path has its own store */
 }
 
@@ -159,7 +248,8 @@ static void soft_store(Lower *l, IrRef i)
         x_vpextrw_rri(a, r, t, 0);
         r = t;
     }
-    store_at(l, l_addr(l, in), access_of(in, ACC_WRITE), r, k);
+    unsigned acc = access_of(in, ACC_WRITE);
+    store_at(l, l_addr(l, in), acc, r, k, is_near(l, in, acc));
     if (in->y & MEM_RELEASE) {
         mem_fence(l);
     }
@@ -217,7 +307,7 @@ static void soft_store128(Lower *l, IrRef i)
     const IrIns *in = l_ins(l, i);
     begin(l);
     Reg r = l_reg(l, in->b);
-    store_at(l, mem(l_reg(l, in->a), 0), M128 | ACC_WRITE, r, 0);
+    store_at(l, mem(l_reg(l, in->a), 0), M128 | ACC_WRITE, r, 0, false);
 }
 
 const Rule rules_softmmu[] = {
@@ -246,21 +336,88 @@ static void call_slow(Lower *l, const Stub *s, const void *thunk)
     f->off = (uint32_t)(l->a.p - l->a.base);
 }
 
+static void tell_access(Lower *l, const Stub *s, unsigned more)
+{
+    x_store_rm(&l->a, 1, s->reg, l_head(l, offsetof(CpuHead, scratch)));
+    x_mov_mi(&l->a, 0, l_head(l, offsetof(CpuHead, scratch) + 8), (int32_t)((unsigned)s->imm | more));
+}
+
+/* The slow path of a check by CpuHead.near: fills the entry by the TLB's first way and goes on, or leaves scratch as the thunks do. */
+static void near_stub(Lower *l, const Stub *s)
+{
+    Asm *a = &l->a;
+    unsigned acc = (unsigned)s->imm, k = (unsigned)s->k;
+    int32_t bytes = 1 << (acc & ACC_SIZE);
+    Reg t = s->reg, t2 = s->reg2;
+    Mem va = l_head(l, offsetof(CpuHead, near_address));
+    Mem tag = mem(t2, table_offset(acc) + (int32_t)offsetof(TlbEntry, tag)), host = tag;
+    host.disp += (int32_t)offsetof(TlbEntry, host) - (int32_t)offsetof(TlbEntry, tag);
+    bool indexed = s->m.index != NOREG;
+    if (!indexed) {
+        address_to(a, t, s->m);
+    }
+    x_store_rm(a, 1, t, va);
+    x_alu_mi(a, 1, ALU_SUB, near_field(l, acc, k, offsetof(NearEntry, left)), 1);
+    uint8_t *many = x_jcc(a, CC_S);
+    x_rorx_rri(a, 1, t2, t, TLB_PAGE_BITS - ENTRY_BITS);
+    x_alu_ri(a, 0, ALU_AND, t2, ((1 << TLB_BITS) - 1) << ENTRY_BITS);
+    x_add_rm(a, 1, t2, l_head(l, offsetof(CpuHead, tlb)));
+    x_xor_rm(a, 1, t, tag);
+    x_alu_ri(a, 1, ALU_CMP, t, (1 << TLB_PAGE_BITS) - bytes);
+    uint8_t *other = x_jcc(a, CC_A), *unaligned = NULL;
+    if (bytes > 1) {
+        x_test_ri(a, 0, t, bytes - 1);
+        unaligned = x_jcc8(a, CC_NE);
+    }
+    x_mov_rm(a, 1, t, tag);
+    x_store_rm(a, 1, t, near_field(l, acc, k, offsetof(NearEntry, tag)));
+    x_mov_rm(a, 1, t2, host);
+    x_sub_rr(a, 1, t2, t);
+    x_store_rm(a, 1, t2, near_field(l, acc, k, offsetof(NearEntry, add)));
+    x_mov_rr(a, 1, t, t2);
+    if (indexed) {
+        x_add_rm(a, 1, t, va);
+    }
+    asm_link(x_jmp(a), s->access);
+    if (unaligned) { /* no hit, but in the page */
+        asm_link8(unaligned, a->p);
+        x_add_rm(a, 1, t, host);
+        if (!indexed) {
+            x_sub_rm(a, 1, t, va);
+        }
+        asm_link(x_jmp(a), s->access);
+    }
+    asm_link(many, a->p);
+    tell_access(l, s, 0);
+    x_mov_mi(a, 0, l_head(l, offsetof(CpuHead, near_slot)), s->k);
+    call_slow(l, s, l->t->soft_missed);
+    uint8_t *join = x_jmp8(a);
+    asm_link(other, a->p);
+    x_xor_rm(a, 1, t, tag);
+    tell_access(l, s, 0);
+    call_slow(l, s, l->t->soft_second[0][!!(acc & ACC_WRITE)]);
+    asm_link8(join, a->p);
+}
+
 void soft_stub(Lower *l, const Stub *s)
 {
     Asm *a = &l->a;
-    Mem address = l_head(l, offsetof(CpuHead, scratch)), kind = l_head(l, offsetof(CpuHead, scratch) + 8);
-    x_xor_rm(a, 1, s->reg, mem(s->reg2, table_offset((unsigned)s->imm) + (int32_t)offsetof(TlbEntry, tag)));
-    x_store_rm(a, 1, s->reg, address);
-    x_mov_mi(a, 0, kind, s->imm | (s->imm & ACC_WRITE && !s->store ? ACC_DEFER : 0));
-    bool watched = l->r->key & l->e->fe->watch_key;
-    call_slow(l, s, watched ? l->t->soft_slow : l->t->soft_second[!!(s->imm & ACC_UNPRIV)][!!(s->imm & ACC_WRITE)]);
-    x_mov_rm(a, 1, s->reg, address);
+    if (s->near) {
+        near_stub(l, s);
+    } else {
+        x_xor_rm(a, 1, s->reg, mem(s->reg2, table_offset((unsigned)s->imm) + (int32_t)offsetof(TlbEntry, tag)));
+        tell_access(l, s, s->imm & ACC_WRITE && !s->store ? ACC_DEFER : 0);
+        bool watched = l->r->key & l->e->fe->watch_key;
+        call_slow(l, s, watched ? l->t->soft_slow : l->t->soft_second[!!(s->imm & ACC_UNPRIV)][!!(s->imm & ACC_WRITE)]);
+    }
+    x_mov_rm(a, 1, s->reg, l_head(l, offsetof(CpuHead, scratch)));
     if (s->store) {
-        store_to(a, (unsigned)s->imm & ACC_SIZE, s->data, s->k, mem(s->reg, 0));
-        x_alu_mi(a, 0, ALU_CMP, kind, 0);
+        store_to(a, (unsigned)s->imm & ACC_SIZE, s->data, s->value, mem(s->reg, 0));
+        x_alu_mi(a, 0, ALU_CMP, l_head(l, offsetof(CpuHead, scratch) + 8), 0);
         asm_link(x_jcc(a, CC_E), s->back);
         call_slow(l, s, l->t->soft_commit);
+    } else if (s->near && s->m.index == NOREG) {
+        x_sub_rm(a, 1, s->reg, l_head(l, offsetof(CpuHead, near_address)));
     }
     asm_link(x_jmp(a), s->back);
 }
@@ -269,6 +426,13 @@ void soft_stub(Lower *l, const Stub *s)
 static void *slow(CpuHead *cpu)
 {
     void *p = cpu->soft->access(cpu, cpu->scratch[0], (uint32_t)cpu->scratch[1]);
+    cpu->scratch[1] = 1;
+    return p;
+}
+
+static void *near_missed(CpuHead *cpu)
+{
+    void *p = soft_near_missed(cpu);
     cpu->scratch[1] = 1;
     return p;
 }
@@ -414,6 +578,8 @@ void soft_thunks(Asm *a, Target *t, const SoftMmu *soft)
     }
     t->soft_commit = here(a);
     full_call(a, t, commit);
+    t->soft_missed = here(a);
+    full_call(a, t, near_missed);
     t->soft_far = here(a);
     exit_probe_jump(a, t);
 }

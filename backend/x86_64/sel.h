@@ -70,6 +70,7 @@ typedef struct Target {
         *ret_bottom, *helper, *helper_plain, *helper_general, *eval, *resume;
     uint8_t *soft_slow, *soft_commit, *soft_far; /* system mode */
     uint8_t *soft_second[2][2];                  /* by privilege and use: the TLB's second way, then soft_slow */
+    uint8_t *soft_missed;                        /* an access that missed in CpuHead.near too often, perhaps */
     size_t stub_bytes;
     const uint8_t *consts; /* rx copy of simd_consts (simd_consts.h) */
     JumpEntry *miss_entry; /* an entry whose host is indirect_miss */
@@ -98,9 +99,11 @@ typedef struct Stub {
     int32_t imm;
     uint64_t pc;
     /* STUB_SOFT: reg is t1, imm the access */
-    Reg reg2, data; /* t2; what is stored, or NOREG: k */
-    bool store;
-    int32_t k;
+    Reg reg2, data; /* t2; what is stored, or NOREG: `value` */
+    bool store, near;
+    int32_t value, k; /* k: which near entry */
+    Mem m;          /* near: the address; where the access is, once it has what to add in reg */
+    uint8_t *access;
     Fault fault;    /* to be entered at the call */
 } Stub;
 
@@ -141,6 +144,7 @@ typedef struct Lower {
     unsigned nfix;
     unsigned block;
     bool too_big;
+    int loops;      /* is the region part of a loop? -1: nobody asked yet */
     unsigned bound; /* BOUND_*, besides the region's own */
     uint32_t notes[NOTES];
     /* Tier 2: general registers that hold a slot at the region's edges, and are temporaries inside. */

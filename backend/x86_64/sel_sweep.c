@@ -57,6 +57,12 @@ static bool clobbers(const Lower *l, const IrIns *i)
     }
 }
 
+/* Does op i change EFLAGS before it shows the flags, by a fault? */
+static inline unsigned shows_after(const Lower *l, IrRef i)
+{
+    return l->e->cfg.soft && (l->ins[i].op == OP_load || l->ins[i].op == OP_store);
+}
+
 static inline bool can_reissue(unsigned op)
 {
     return op == OP_fl_sub || op == OP_fl_add || op == OP_fl_logic || op == OP_fl_fcmp;
@@ -247,7 +253,7 @@ void sel_sweep(Lower *l)
         if (is_lazy(l, in, v) || (on_demand && in->op == OP_add)) {
             v->attr |= A_LAZY;
             pos = v->sets && in->op == OP_add ? v->next : v->last; /* a set computes it */
-        } else if (can_reissue(in->op) && (on_demand || s->clob < v->last || (v->fuse && v->uses == 1) || in->op == OP_fl_fcmp)) {
+        } else if (can_reissue(in->op) && (on_demand || s->clob < v->last + shows_after(l, v->last) || (v->fuse && v->uses == 1) || in->op == OP_fl_fcmp)) {
             v->attr |= A_REISSUE;
             pos = v->last > i ? v->last : i;
         }

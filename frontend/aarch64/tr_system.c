@@ -388,6 +388,7 @@ const Frontend a64_system_frontend = {
     .nzcv_slot = SLOT_nzcv,
     .sp_slot = SLOT_sp,
     .watch_key = KEY_WATCH,
+    .level_key = 3 << KEY_EL_SHIFT,
     .translate = translate,
     .key = sys_key,
     .disas = a64_disas,

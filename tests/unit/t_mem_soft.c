@@ -264,3 +264,171 @@ Test(mem_soft, maintenance_of_one_space)
         cr_expect_eq(kind, rows[k / 2].gone ? EXC_FETCH : EXC_HINT, "%s: %u", rows[k / 2].what, kind);
     }
 }
+
+/* -- loops of EL0, whose accesses look at CpuHead.near first ---------------------------------------------------------- */
+
+enum { USER = 0x80000000, PAGES = 32, TABLE2 = TABLE + 0x1000, TABLE3 = TABLE + 0x2000, OTHER3 = TABLE + 0x3000, FRAMES = RAM + 0x300000,
+       ASID_OF_OTHER = 7, WALK = USER + 0x100, SWAP = USER + 0x140 };
+
+static const uint32_t walk[] = { /* again: ldr x3,[x0],#8; str x3,[x1,#8]!; ldrb w4,[x0,x2]; add x6,x6,x3; add x6,x6,x4; subs x5,x5,#1 */
+    0xf8408403, 0xf8008c23, 0x38626804, 0x8b0300c6, 0x8b0400c6, 0xf10004a5, 0x54ffff41, 0xd4400000}; /* b.ne again; hlt #0 */
+static const uint32_t swap[] = { /* again: ldr x3,[x0]; str x5,[x0]; eor x0,x0,x2; add x6,x6,x3; subs x5,x5,#1; b.ne again; hlt #0 */
+    0xf9400003, 0xf9000005, 0xca020000, 0x8b0300c6, 0xf10004a5, 0x54ffff61, 0xd4400000};
+
+/* Page k of EL0 is a frame far from its neighbours' ones. */
+static uint64_t frame_of(unsigned k, bool other)
+{
+    return FRAMES + 4096 * ((k * 11 + (other ? 5 : 0)) % PAGES);
+}
+
+static void user_pages(Guest *g)
+{
+    enum { OWN = 1 << 11 | 1 << 10 | 1 << 6 | 3 }; /* not global, of EL0 */
+    mmu_on(g);
+    uint64_t *table = (uint64_t *)(ram + (TABLE - RAM));
+    table[2] = TABLE2 | 3;
+    table[512] = TABLE3 | 3;
+    for (unsigned k = 0; k < PAGES; k++) {
+        table[1024 + k] = frame_of(k, false) | OWN;
+        table[1536 + k] = frame_of(k, true) | OWN;
+    }
+    for (unsigned k = 0; k < PAGES * 512; k++) {
+        uint64_t v = k * 0x9e3779b97f4a7c15;
+        memcpy(ram + (FRAMES - RAM) + 8 * k, &v, 8);
+    }
+    for (unsigned other = 0; other < 2; other++) {
+        uint8_t *page = ram + (frame_of(0, other) - RAM);
+        memcpy(page + (WALK - USER), walk, sizeof walk);
+        memcpy(page + (SWAP - USER), swap, sizeof swap);
+    }
+    a64_set_el(g->cpu, 0, false);
+}
+
+/* What walk does, by bytes. */
+static uint64_t walked(uint64_t from, uint64_t to, uint64_t index, unsigned n, bool other)
+{
+    uint64_t sum = 0;
+    for (unsigned k = 0; k < n; k++) {
+        uint64_t v = 0;
+        for (unsigned b = 0; b < 8; b++) {
+            uint64_t at = from - USER + b;
+            v |= (uint64_t)ram[frame_of((unsigned)(at >> 12), other) - RAM + (at & 4095)] << 8 * b;
+        }
+        from += 8;
+        to += 8;
+        for (unsigned b = 0; b < 8; b++) {
+            uint64_t at = to - USER + b;
+            ram[frame_of((unsigned)(at >> 12), other) - RAM + (at & 4095)] = (uint8_t)(v >> 8 * b);
+        }
+        uint64_t at = from + index - USER;
+        sum += v + ram[frame_of((unsigned)(at >> 12), other) - RAM + (at & 4095)];
+    }
+    return sum;
+}
+
+static void walks(Guest *g, uint64_t from, uint64_t to, uint64_t index, unsigned n, bool other)
+{
+    static uint8_t before[RAM_BYTES], after[RAM_BYTES];
+    memcpy(before, ram, RAM_BYTES);
+    uint64_t sum = walked(from, to, index, n, other);
+    memcpy(after, ram, RAM_BYTES);
+    memcpy(ram, before, RAM_BYTES);
+    g->cpu->x[0] = from;
+    g->cpu->x[1] = to;
+    g->cpu->x[2] = index;
+    g->cpu->x[5] = n;
+    g->cpu->x[6] = 0;
+    cr_assert_eq(run(g, WALK), EXC_UNDEF);
+    cr_expect_eq(g->cpu->x[6], sum);
+    cr_expect(memcmp(ram, after, RAM_BYTES) == 0);
+}
+
+static void map(Guest *g, unsigned k, uint64_t descriptor)
+{
+    ((uint64_t *)(ram + (TABLE3 - RAM)))[k] = descriptor;
+    a64_set_el(g->cpu, 1, true);
+    g->cpu->sys->hooks->tlbi(g->cpu, SO_TLBI_VAE1, (USER >> 12) + k);
+    a64_set_el(g->cpu, 0, false);
+}
+
+Test(mem_soft, loops_of_el0)
+{
+    for (unsigned k = 0; k < 2; k++) {
+        Guest g = make(k);
+        user_pages(&g);
+        for (unsigned turn = 0; turn < 5; turn++) { /* another address space at the same addresses, and back */
+            a64_set_sysreg(g.cpu, SR_TTBR0_EL1, TABLE | (uint64_t)(turn & 1 ? ASID_OF_OTHER : 0) << 48);
+            ((uint64_t *)(ram + (TABLE2 - RAM)))[0] = (turn & 1 ? OTHER3 : TABLE3) | 3;
+            walks(&g, USER + 0x2000, USER + 0x8ee0, 0x10, 16, turn & 1);
+        }
+        for (unsigned odd = 0; odd < 16; odd += 3) {
+            walks(&g, USER + 0x1f00 + odd, USER + 0x8ee0 + odd * 5, 0x3004, 1500, false);
+        }
+    }
+}
+
+Test(mem_soft, loops_after_maintenance)
+{
+    for (unsigned k = 0; k < 2; k++) {
+        Guest g = make(k);
+        user_pages(&g);
+        walks(&g, USER + 0x2000, USER + 0x4000, 0, 100, false);
+        uint64_t old = ((uint64_t *)(ram + (TABLE3 - RAM)))[2];
+        map(&g, 2, 0);
+        g.cpu->x[0] = USER + 0x2000;
+        g.cpu->x[3] = 1;
+        g.cpu->x[5] = 4;
+        cr_expect_eq(run(&g, WALK), EXC_DATA);
+        cr_expect_eq(g.cpu->sys->fault.va, USER + 0x2000);
+        cr_expect(g.cpu->pc == WALK && g.cpu->x[0] == USER + 0x2000 && g.cpu->x[3] == 1, "precise");
+        map(&g, 2, old);
+        walks(&g, USER + 0x2000, USER + 0x4000, 0, 100, false);
+        map(&g, 4, ((uint64_t *)(ram + (TABLE3 - RAM)))[4] | 1 << 7); /* read-only */
+        g.cpu->x[0] = USER + 0x2000;
+        g.cpu->x[1] = USER + 0x4000;
+        g.cpu->x[5] = 4;
+        cr_expect_eq(run(&g, WALK), EXC_DATA);
+        cr_expect(g.cpu->pc == WALK + 4 && g.cpu->x[1] == USER + 0x4000 && g.cpu->sys->fault.write);
+    }
+}
+
+/* Pages in turns: the loop is translated anew, by the TLB alone. */
+Test(mem_soft, loops_between_pages)
+{
+    for (unsigned k = 0; k < 2; k++) {
+        Guest g = make(k);
+        user_pages(&g);
+        g.cpu->x[0] = USER + 0x6010;
+        g.cpu->x[2] = 0x1000;
+        g.cpu->x[5] = 5000;
+        g.cpu->x[6] = 0;
+        uint64_t sum = 0, v;
+        for (unsigned page = 6; page < 8; page++) {
+            memcpy(&v, ram + (frame_of(page, false) - RAM) + 0x10, 8);
+            sum += v;
+        }
+        for (unsigned n = 5000; n > 2; n--) {
+            sum += n;
+        }
+        cr_assert_eq(run(&g, SWAP), EXC_UNDEF);
+        cr_expect_eq(g.cpu->x[6], sum);
+    }
+}
+
+/* A loop writes into a page, which becomes code, and into that. */
+Test(mem_soft, loops_write_code)
+{
+    static const uint32_t first[] = {0xd2800027, 0xd4400000}, second[] = {0xd2800047, 0xd4400000}; /* mov x7, #1 or #2; hlt #0 */
+    for (unsigned k = 0; k < 2; k++) {
+        Guest g = make(k);
+        user_pages(&g);
+        memcpy(ram + (frame_of(9, false) - RAM), first, sizeof first);
+        memcpy(ram + (frame_of(10, false) - RAM), second, sizeof second);
+        walks(&g, USER + 0x2000, USER + 0x9100, 0, 8, false);
+        cr_assert_eq(run(&g, USER + 0x9000), EXC_UNDEF);
+        cr_expect_eq(g.cpu->x[7], 1);
+        walks(&g, USER + 0xa000, USER + 0x9000 - 8, 0, 1, false);
+        cr_assert_eq(run(&g, USER + 0x9000), EXC_UNDEF);
+        cr_expect_eq(g.cpu->x[7], 2);
+    }
+}
