@@ -178,7 +178,7 @@ static Marks lock_marks(Space *s, uint64_t address)
 static void unlock_marks(const Marks *m)
 {
     if (m->breaks) {
-        __atomic_store_n(m->own, 0, __ATOMIC_SEQ_CST);
+        __atomic_store_n(m->own, 0, __ATOMIC_RELEASE);
     }
     unlock(m->lock[1]);
     unlock(m->lock[0]);
@@ -197,7 +197,7 @@ void h_excl_open(CpuA64 *cpu, uint64_t address, uint64_t space)
     Marks m = lock_marks(s, address);
     cpu->excl_ticket = __atomic_add_fetch(&s->last_ticket, 1, __ATOMIC_SEQ_CST);
     cpu->excl_writes = __atomic_load_n(&s->kernel_writes, __ATOMIC_SEQ_CST) - !engine_key_everywhere(cpu->h.engine, KEY_STRICT);
-    __atomic_store_n(m.own, cpu->excl_ticket, __ATOMIC_SEQ_CST);
+    __atomic_store_n(m.own, cpu->excl_ticket, __ATOMIC_RELAXED);
     __atomic_store_n(m.before, cpu->excl_ticket, __ATOMIC_SEQ_CST);
     unlock_marks(&m);
 }
@@ -208,7 +208,7 @@ void h_excl_break(CpuA64 *cpu, uint64_t address, uint64_t space)
     uint64_t granule = granule_of(s, address), *mark = &s->store_marks[granule];
     uint32_t *l = lock_granule(s, granule);
     if (cpu->excl_addr == ~(uint64_t)0 || *mark != cpu->excl_ticket) {
-        __atomic_store_n(mark, 0, __ATOMIC_SEQ_CST);
+        __atomic_store_n(mark, 0, __ATOMIC_RELEASE);
     }
     unlock(l);
 }
