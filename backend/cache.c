@@ -27,10 +27,9 @@
 #include <unistd.h>
 
 #include "log.h"
-#include "tb.h"
+#include "record.h"
 
 enum {
-    UNIT = 16,               /* records begin at multiples of it */
     SLOT_BITS = 18,
     PROBES = 64,             /* slots from its first one on, in one of which a record is */
     NUMBER_BITS = 24,        /* of a record, in units; above it are bits of its hash */
@@ -40,7 +39,6 @@ enum {
     AHEAD = 64 * 1024,       /* pages for new records come in runs */
     CACHE_BYTES = 128 << 20  /* of address space, and at most on disk */
 };
-#define MOVABLE ((uint64_t)1 << 34) /* addresses above have the same form in code, wherever it is */
 
 typedef struct Head {
     char magic[16];
@@ -48,24 +46,7 @@ typedef struct Head {
     uint64_t used, limit;    /* bytes; records fit below limit */
     uint32_t slots[1 << SLOT_BITS] __attribute__((aligned(4096))); /* by hash; 0 = none */
 } Head;
-static const char magic[16] = "armx-cache-0004";
-
-typedef struct Record {
-    uint32_t bytes, zero;
-    uint64_t sum;            /* of all that follows */
-    uint64_t hash, key, pc, image; /* image: where armx was */
-    uint32_t code, data;     /* where the region was, from the begin of the code buffer; of data */
-    uint32_t size, nbytes;
-    uint16_t before, ninsns, nexits, nfaults, nrecipes, nnotes;
-    uint8_t ndescribed, page, bound, one_thread;
-} __attribute__((aligned(16))) Record;
-
-typedef struct KeptExit {
-    int64_t pc;              /* from the region's */
-    uint32_t at, stub;       /* from the begin of the code; 0 = none */
-    int32_t via;
-    uint32_t zero;
-} KeptExit;
+static const char magic[16] = "armx-cache-0005";
 
 struct TbCache {
     Head *head;
@@ -80,38 +61,6 @@ extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 
 /* -- records ------------------------------------------------------------------------------------------------ */
 
-/* The parts behind a record, in this order. */
-typedef struct Parts {
-    uint8_t *guest, *code;
-    KeptExit *exits;
-    Fault *faults;
-    Recipe *recipes;
-    uint32_t *notes;
-    uint64_t *described;
-    uint8_t *end;
-} Parts;
-
-static Parts parts_of(Record *r)
-{
-    Parts p;
-    p.guest = (uint8_t *)(r + 1);
-    p.code = (uint8_t *)ALIGN_UP((uintptr_t)(p.guest + r->before + r->nbytes), 16);
-    p.exits = (KeptExit *)ALIGN_UP((uintptr_t)(p.code + r->size), 8);
-    p.faults = (Fault *)(p.exits + r->nexits);
-    p.recipes = (Recipe *)(p.faults + r->nfaults);
-    p.notes = (uint32_t *)(p.recipes + r->nrecipes);
-    p.described = (uint64_t *)ALIGN_UP((uintptr_t)(p.notes + r->nnotes), 8);
-    p.end = (uint8_t *)ALIGN_UP((uintptr_t)(p.described + r->ndescribed), UNIT);
-    return p;
-}
-_Static_assert(sizeof(Record) % 16 == 0 && sizeof(Fault) == 8 && sizeof(Recipe) % 8 == 0, "parts are aligned");
-
-static uint64_t mix(uint64_t h, uint64_t v)
-{
-    h = (h ^ v) * 0x9e3779b97f4a7c15u;
-    return h ^ h >> 32;
-}
-
 /* Four sums side by side, because a multiplication takes long. */
 static uint64_t sum_of(const Record *r)
 {
@@ -124,9 +73,9 @@ static uint64_t sum_of(const Record *r)
         }
     }
     for (; p < end; p++) {
-        s[0] = mix(s[0], *p);
+        s[0] = record_mix(s[0], *p);
     }
-    return mix(mix(mix(s[0], s[1]), s[2]), s[3]);
+    return record_mix(record_mix(record_mix(s[0], s[1]), s[2]), s[3]);
 }
 
 /* What a region is found by: its first instructions, where in the page they are, the state. */
@@ -134,7 +83,7 @@ static uint64_t hash_of(uint64_t pc, uint64_t key, const uint8_t *code)
 {
     uint64_t first = 0;
     memcpy(&first, code, pc % 4096 == 4092 ? 4 : 8);
-    return mix(mix(mix(0, pc % 4096), key), first);
+    return record_mix(record_mix(record_mix(0, pc % 4096), key), first);
 }
 
 static uint32_t *slot_of(Head *h, uint64_t hash, unsigned n)
@@ -152,20 +101,6 @@ static bool may_keep(const Engine *e, uint64_t pc, uint64_t key)
 {
     const Space *s = e->cfg.space;
     return s->kept && !s->stop_at && !s->critical && !(pc & 3) && !(key & KEY_ONE_INSN);
-}
-
-/* KEY_THREADS is no part of a Tb's key, but of what its code depends on. */
-static uint64_t whole_key(const Engine *e, uint64_t key)
-{
-    return key | (__atomic_load_n(&e->threads, __ATOMIC_RELAXED) ? KEY_THREADS : 0);
-}
-
-/* What the page is, for translation. */
-enum { PAGE_GUARDED = 1, PAGE_CALLS = 2 /* Space.call_page */ };
-static uint8_t page_kind(const Engine *e, uint64_t pc)
-{
-    Space *s = e->cfg.space;
-    return (s->guarded && s->guarded(s, gva(pc)) ? PAGE_GUARDED : 0) | (s->call && ALIGN_DOWN(pc, 4096) == s->call_page ? PAGE_CALLS : 0);
 }
 
 /* Something at that place of the file will be touched. Pages are given back soon, for they count as this process's memory. Threads
@@ -209,46 +144,24 @@ static Record *take_room(TbCache *c, size_t bytes)
     return (Record *)r;
 }
 
-void *cache_record(Engine *e, const CodeChunk *ch, const Tb *tb, const IrRegion *ir, unsigned bound, unsigned nrecipes, const uint32_t *notes,
-                   unsigned nnotes)
+void *cache_record(Engine *e, const CodeChunk *ch, Made *m)
 {
     TbCache *c = e->cache;
-    uint64_t key = whole_key(e, ir->key);
-    bound |= tb->pc < MOVABLE ? BOUND_PC : 0;
-    if (!c->writable || !notes || nnotes > NOTES || bound & BOUND_HOST || (bound && tb->pc >= MOVABLE) || !may_keep(e, tb->pc, key)) {
+    const Tb *tb = m->tb;
+    if (!c->writable || m->nnotes > NOTES || m->bound & BOUND_HOST || (m->bound && tb->pc >= MOVABLE) || !may_keep(e, tb->pc, m->key)) {
         return NULL;
     }
-    const uint8_t *guest = ch->kept == tb->pc ? e->cfg.space->kept(e->cfg.space, ir->pc) : NULL;
-    if (!guest) {
+    m->guest = ch->kept == tb->pc ? e->cfg.space->kept(e->cfg.space, gva(tb->pc)) : NULL;
+    if (!m->guest) {
         return NULL;
     }
-    Record r = {.hash = hash_of(tb->pc, key, guest), .key = key, .pc = tb->pc, .image = (uintptr_t)__ehdr_start,
-                .code = (uint32_t)(tb->entry - e->code.rx), .data = (uint32_t)((const uint8_t *)tb - e->code.data), .size = tb->size,
-                .nbytes = tb->nbytes, .before = tb->before, .ninsns = tb->ninsns, .nexits = tb->nexits, .nfaults = tb->nfaults,
-                .nrecipes = (uint16_t)nrecipes, .nnotes = (uint16_t)nnotes, .ndescribed = ir->ndescribed, .page = page_kind(e, tb->pc),
-                .bound = (uint8_t)bound, .one_thread = tb->one_thread};
-    r.bytes = (uint32_t)(parts_of(&r).end - (uint8_t *)&r);
+    Record r = record_head(e, m);
+    r.hash = hash_of(tb->pc, m->key, m->guest);
     Record *to = take_room(c, r.bytes);
-    if (!to) {
-        return NULL;
+    if (to) {
+        record_fill(e, to, &r, m);
+        to->sum = sum_of(to);
     }
-    *to = r;
-    Parts p = parts_of(to);
-    const uint8_t *code = e->code.rw + r.code;
-    memcpy(p.guest, guest - r.before, r.before + r.nbytes);
-    memcpy(p.code, code, r.size);
-    for (unsigned k = 0; k < r.nexits; k++) {
-        const Exit *x = &tb->exits[k];
-        p.exits[k] = (KeptExit){(int64_t)(x->pc - tb->pc), x->at ? (uint32_t)(x->at - code) : 0, x->at ? (uint32_t)(x->stub - code) : 0,
-                                x->via, 0};
-    }
-    memcpy(p.faults, tb->faults, sizeof(Fault) * r.nfaults);
-    memcpy(p.recipes, tb->recipes, sizeof(Recipe) * r.nrecipes);
-    memcpy(p.notes, notes, sizeof(uint32_t) * r.nnotes);
-    for (unsigned k = 0; k < r.ndescribed; k++) {
-        p.described[k] = ir->described[k] - tb->pc;
-    }
-    to->sum = sum_of(to);
     return to;
 }
 
@@ -256,7 +169,7 @@ void cache_commit(Engine *e, void *record)
 {
     const Record *r = record;
     Head *h = e->cache->head;
-    uint32_t value = (uint32_t)(((const uint8_t *)r - (const uint8_t *)h) / UNIT) | tag_of(r->hash);
+    uint32_t value = (uint32_t)(((const uint8_t *)r - (const uint8_t *)h) / RECORD_UNIT) | tag_of(r->hash);
     for (unsigned n = 0; n < PROBES; n++) {
         uint32_t *slot = slot_of(h, r->hash, n), none = 0;
         if (!__atomic_load_n(slot, __ATOMIC_RELAXED) &&
@@ -283,7 +196,7 @@ static bool same(Record *r, uint64_t pc, uint64_t key, const uint8_t *guest, uin
 {
     uint64_t in_page = pc % 4096;
     if (r->key != key || r->pc % 4096 != in_page || r->page != page || (r->bound && r->pc != pc) || (!r->bound && pc < MOVABLE) ||
-        r->before > in_page || r->nbytes > 4096 - in_page || parts_of(r).end != (uint8_t *)r + r->bytes) {
+        r->before > in_page || r->nbytes > 4096 - in_page || record_parts(r).end != (uint8_t *)r + r->bytes) {
         return false;
     }
     return memcmp(r + 1, guest - r->before, r->before + r->nbytes) == 0 && sum_of(r) == r->sum;
@@ -295,7 +208,7 @@ static Record *find(Engine *e, uint64_t pc, uint64_t key, const uint8_t *guest)
     uint64_t h = hash_of(pc, key, guest), limit = c->head->limit < CACHE_BYTES ? c->head->limit : CACHE_BYTES;
     uint64_t at = __atomic_load_n(&c->next, __ATOMIC_RELAXED);
     Record *r = record_at(c, at, limit);
-    uint8_t page = page_kind(e, pc);
+    uint8_t page = record_page(e, pc);
     bool found = r && r->hash == h && same(r, pc, key, guest, page);
     for (unsigned n = 0; !found && n < PROBES; n++) {
         uint32_t value = __atomic_load_n(slot_of(c->head, h, n), __ATOMIC_ACQUIRE);
@@ -303,7 +216,7 @@ static Record *find(Engine *e, uint64_t pc, uint64_t key, const uint8_t *guest)
             break;
         }
         if ((value ^ tag_of(h)) >> NUMBER_BITS == 0) {
-            at = (uint64_t)(value & ((1u << NUMBER_BITS) - 1)) * UNIT;
+            at = (uint64_t)(value & ((1u << NUMBER_BITS) - 1)) * RECORD_UNIT;
             r = record_at(c, at, limit);
             found = r && r->hash == h && same(r, pc, key, guest, page);
         }
@@ -315,110 +228,21 @@ static Record *find(Engine *e, uint64_t pc, uint64_t key, const uint8_t *guest)
     return r;
 }
 
-/* Distances that are patched must lie within a line of the host's: those of exits, and of what counts them. */
-static bool lines_fit(const Parts *p, unsigned nexits, const uint8_t *rx)
-{
-    for (unsigned k = 0; k < nexits; k++) {
-        const KeptExit *x = &p->exits[k];
-        uintptr_t at = (uintptr_t)rx + x->at, counter = at + (uintptr_t)(intptr_t)x->via + COUNTER_JUMP;
-        if ((x->at && (at & 63) > 60) || (x->via && (counter & 63) > 60)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* False: the notes make no sense. */
-static bool move(uint8_t *code, const Record *r, const Parts *p, const Engine *e, const Tb *tb)
-{
-    uint32_t by = r->code - (uint32_t)(tb->entry - e->code.rx); /* for what has stayed */
-    uint32_t to_data = (uint32_t)((const uint8_t *)tb - e->code.data) - r->data;
-    uint64_t pc = tb->pc - r->pc, image = (uintptr_t)__ehdr_start - r->image;
-    for (unsigned k = 0; k < r->nnotes; k++) {
-        uint32_t off = p->notes[k] >> NOTE_BITS, kind = p->notes[k] & ((1 << NOTE_BITS) - 1), v;
-        if (off + (kind == NOTE_NEAR ? 4 : 8) > r->size) {
-            return false;
-        }
-        if (kind == NOTE_NEAR) {
-            memcpy(&v, code + off, 4);
-            /* its own data, or the engine's stubs and constants, which are at the begin of code and of data */
-            uint64_t target = r->code + off + (uint64_t)(int64_t)(int32_t)v + 4;
-            v += by + (target >= e->code.size + STUB_BYTES ? to_data : 0);
-            memcpy(code + off, &v, 4);
-        } else {
-            uint64_t w;
-            memcpy(&w, code + off, 8);
-            w += kind == NOTE_PC ? pc : image;
-            memcpy(code + off, &w, 8);
-        }
-    }
-    return true;
-}
-
-static Tb *place(Engine *e, CodeChunk *ch, Record *r, uint64_t pc, uint64_t key)
-{
-    Parts p = parts_of(r);
-    uint8_t *code = (uint8_t *)ALIGN_UP((uintptr_t)ch->code, 16), *data = (uint8_t *)ALIGN_UP((uintptr_t)ch->data, 16);
-    unsigned n = 0;
-    for (; n < 4 && !lines_fit(&p, r->nexits, codebuf_rx(&e->code, code)); n++) {
-        code += 16;
-    }
-    if (n == 4 || data + sizeof(Tb) + sizeof(Exit) * r->nexits + r->bytes + 64 > (uint8_t *)(ch->tbs - ch->ntbs - 1) ||
-        code + r->size + 64 > ch->code_end) {
-        return NULL;
-    }
-    codebuf_ahead(ch);
-    Tb *tb = (Tb *)data;
-    *tb = (Tb){.pc = pc, .key = key, .at = pc, .entry = codebuf_rx(&e->code, code), .size = r->size, .nbytes = r->nbytes, .before = r->before,
-               .ninsns = r->ninsns, .one_thread = r->one_thread, .nexits = r->nexits, .nfaults = r->nfaults, .tier = 1,
-               .exits = (Exit *)(tb + 1)};
-    tb->faults = (Fault *)(tb->exits + r->nexits);
-    tb->recipes = (Recipe *)(tb->faults + r->nfaults);
-    memcpy(code, p.code, r->size);
-    if (!move(code, r, &p, e, tb)) {
-        return NULL;
-    }
-    for (unsigned k = 0; k < r->nexits; k++) {
-        const KeptExit *x = &p.exits[k];
-        tb->exits[k] = (Exit){.pc = pc + (uint64_t)x->pc, .at = x->at ? code + x->at : NULL, .stub = x->at ? code + x->stub : NULL,
-                              .via = x->via, .count = x->via ? engine_first_count(e) : 0};
-    }
-    memcpy(tb->faults, p.faults, sizeof(Fault) * r->nfaults);
-    memcpy(tb->recipes, p.recipes, sizeof(Recipe) * r->nrecipes);
-    for (unsigned k = 0; k < 2u * r->nrecipes; k++) {
-        Recipe *how = &tb->recipes[k / 2];
-        how->k[k % 2] += how->kind[k % 2] == RECIPE_ADDRESS ? pc - r->pc : 0;
-    }
-    ch->code = code + r->size;
-    ch->data = (uint8_t *)(tb->recipes + r->nrecipes);
-    return tb;
-}
-
-static bool marked(Engine *e, const Record *r, uint64_t pc)
-{
-    for (uint64_t at = pc - r->before; e->nmarks && at < pc + r->nbytes; at += 4) {
-        if (engine_marks(e, at)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 Tb *cache_load(Engine *e, CodeChunk *ch, uint64_t pc, uint64_t key)
 {
     Space *s = e->cfg.space;
-    uint64_t whole = whole_key(e, key);
+    uint64_t whole = record_key(e, key);
     const uint8_t *guest = may_keep(e, pc, whole) ? s->kept(s, gva(pc)) : NULL;
     Record *r = guest ? find(e, pc, whole, guest) : NULL;
     ch->kept = guest ? pc : 0;
-    if (!r || marked(e, r, pc)) {
+    if (!r || record_marked(e, r, pc)) {
         return NULL;
     }
-    const uint64_t *described = parts_of(r).described;
+    const uint64_t *described = record_parts(r).described;
     for (unsigned k = 0; k < r->ndescribed && s->described; k++) {
         s->described(s, gva(pc + described[k]));
     }
-    return s->critical ? NULL : place(e, ch, r, pc, key);
+    return s->critical ? NULL : record_place(e, ch, r, pc, key);
 }
 
 /* -- the file -------------------------------------------------------------------------------------------------- */
@@ -435,7 +259,7 @@ static uint64_t build_id(uint64_t h)
             const uint8_t *desc = p + sizeof *n + ALIGN_UP(n->n_namesz, 4);
             if (n->n_type == NT_GNU_BUILD_ID && n->n_namesz == 4 && n->n_descsz >= 16) {
                 for (unsigned b = 0; b < n->n_descsz; b++) {
-                    h = mix(h, desc[b]);
+                    h = record_mix(h, desc[b]);
                 }
                 return h ? h : 1;
             }
@@ -448,7 +272,7 @@ static uint64_t build_id(uint64_t h)
 static uint64_t name_of(const Engine *e)
 {
     uint64_t h = build_id(0);
-    return h ? mix(mix(mix(mix(mix(h, e->cfg.cache_model), e->cfg.no_opt), e->cfg.loops), e->code.size), target_kind(e)) : 0;
+    return h ? record_mix(record_mix(record_mix(record_mix(record_mix(h, e->cfg.cache_model), e->cfg.no_opt), e->cfg.loops), e->code.size), target_kind(e)) : 0;
 }
 
 /* This user's, and nobody else writes there. */
@@ -492,7 +316,7 @@ static int create(int dir, const char *name, uint64_t id)
     if (fd < 0) {
         return -1;
     }
-    Head h = {.name = id, .used = ALIGN_UP(sizeof h, UNIT), .limit = ALIGN_UP(sizeof h, STEP)};
+    Head h = {.name = id, .used = ALIGN_UP(sizeof h, RECORD_UNIT), .limit = ALIGN_UP(sizeof h, STEP)};
     memcpy(h.magic, magic, sizeof magic);
     if (!extend(fd, 0, h.limit) || pwrite(fd, &h, offsetof(Head, slots), 0) != (ssize_t)offsetof(Head, slots) ||
         renameat(dir, temporary, dir, name) < 0) {

@@ -108,7 +108,11 @@ CodeChunk *codebuf_take(Engine *e)
                           .code_ready = c->rw + off, .data_ready = c->data + off};
         __atomic_store_n(&c->used, c->used + 1, __ATOMIC_RELEASE);
     }
-    __atomic_store_n(&c->taken, c->taken + (ch != NULL), __ATOMIC_SEQ_CST);
+    if (engine_alone(e)) {
+        c->taken += ch != NULL;
+    } else {
+        __atomic_store_n(&c->taken, c->taken + (ch != NULL), __ATOMIC_SEQ_CST);
+    }
     if (ch && UNLIKELY(c->shared)) {
         ch->code = new_block(c, ch->code);
         take_blocks(c, ch->code, (size_t)(ch->code_end - ch->code), false);

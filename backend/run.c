@@ -25,7 +25,7 @@
 void engine_lock(Engine *e)
 {
     uint32_t zero = 0;
-    if (__atomic_compare_exchange_n(&e->lock.v, &zero, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+    if (engine_alone(e) || __atomic_compare_exchange_n(&e->lock.v, &zero, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
         return;
     }
     while (__atomic_exchange_n(&e->lock.v, 2, __ATOMIC_ACQUIRE)) {
@@ -35,7 +35,7 @@ void engine_lock(Engine *e)
 
 void engine_unlock(Engine *e)
 {
-    if (__atomic_exchange_n(&e->lock.v, 0, __ATOMIC_RELEASE) == 2) {
+    if (!engine_alone(e) && __atomic_exchange_n(&e->lock.v, 0, __ATOMIC_RELEASE) == 2) {
         syscall(SYS_futex, &e->lock.v, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
     }
 }
@@ -58,6 +58,7 @@ Engine *engine_new(const EngineConfig *cfg)
     e->fe = cfg->fe;
     e->cfg.loops = cfg->loops && !cfg->one_insn && !cfg->max_insns;
     e->loops_first = cfg->loop_hot != 0;
+    e->alone = !cfg->soft;
     e->cfg.loop_hot = cfg->loop_hot && cfg->loop_hot < INT32_MAX ? cfg->loop_hot : LOOP_LOOK;
     if (tb_init(e) < 0) {
         return NULL;
@@ -79,10 +80,12 @@ typedef struct Thread {
     void *ret_map;
 } Thread;
 
-/* A new cache is zero: that is empty (jump_none), except in entry 0. */
+enum { JUMPS_BYTES = sizeof(JumpEntry) * ((1 << JUMP_CACHE_BITS) + (1 << FAR_JUMP_BITS)) };
+
+/* A new cache is zero: that is empty (jump_none), except in entry 0, and 0 of the far ones. */
 static void first_jumps(CpuHead *cpu)
 {
-    cpu->jumps[0].pc = jump_none(0);
+    cpu->jumps[0].pc = cpu->jumps[1 << JUMP_CACHE_BITS].pc = jump_none(0);
 }
 
 static void clear_jumps(CpuHead *cpu)
@@ -91,13 +94,13 @@ static void clear_jumps(CpuHead *cpu)
         soft_clear_jumps(cpu);
         return;
     }
-    madvise(cpu->jumps, sizeof(JumpEntry) << JUMP_CACHE_BITS, MADV_DONTNEED); /* few of its pages were ever touched */
+    madvise(cpu->jumps, JUMPS_BYTES, MADV_DONTNEED); /* few of its pages were ever touched */
     first_jumps(cpu);
 }
 
 int engine_cpu_init(Engine *e, CpuHead *cpu)
 {
-    size_t jumps = sizeof(JumpEntry) << JUMP_CACHE_BITS, page = 4096;
+    size_t jumps = JUMPS_BYTES, page = 4096;
     size_t total = page + RET_STACK + jumps + WORK_BYTES + page;
     uint8_t *p = pages_of_zero(total);
     if (!p) {
@@ -141,6 +144,9 @@ int engine_cpu_init(Engine *e, CpuHead *cpu)
         e->cpus_cap = cap;
     }
     e->cpus[e->ncpus++] = cpu;
+    if (e->ncpus > 1) {
+        __atomic_store_n(&e->alone, false, __ATOMIC_RELEASE);
+    }
     engine_unlock(e);
     return 0;
 }
@@ -157,11 +163,10 @@ void engine_cpu_free(CpuHead *cpu)
     }
     engine_unlock(e);
     Thread *t = cpu->code_chunk;
-    size_t jumps = sizeof(JumpEntry) << JUMP_CACHE_BITS;
     if (e->cfg.soft) {
         soft_cpu_free(cpu);
     }
-    munmap(t->ret_map, 4096 + RET_STACK + jumps + WORK_BYTES + 4096);
+    munmap(t->ret_map, 4096 + RET_STACK + JUMPS_BYTES + WORK_BYTES + 4096);
     cpu->code_chunk = NULL;
 }
 
@@ -227,7 +232,7 @@ CodeChunk *engine_take_chunk(Engine *e, CpuHead *cpu)
     }
 }
 
-/* Publishes tb, made from r or, r being NULL, taken from the cache on disk, unless the code changed meanwhile (NULL: again) or another thread was faster. */
+/* Publishes tb, made from r or, r being NULL, taken from the cache on disk or the pool, unless the code changed meanwhile (NULL: again) or another thread was faster. */
 static Tb *publish(Engine *e, CodeChunk *ch, Tb *tb, uint32_t seq, const IrRegion *r, const uint64_t times[3])
 {
     engine_lock(e);
@@ -281,8 +286,12 @@ Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key, uint64_
     CodeChunk *ch = engine_take_chunk(e, cpu);
     for (;;) {
         uint32_t seq = __atomic_load_n(&e->seq, __ATOMIC_ACQUIRE);
-        bool kept = e->cache && !(log_mask & (LOG_in | LOG_ir | LOG_out));
-        Tb *tb = kept ? cache_load(e, ch, pc, key) : NULL;
+        bool kept = !(log_mask & (LOG_in | LOG_ir | LOG_out));
+        TbPool *pool = engine_pool(e);
+        Tb *tb = kept && e->cache ? cache_load(e, ch, pc, key) : NULL;
+        if (!tb && kept && pool) {
+            tb = pool_load(e, pool, ch, pc, key);
+        }
         if (tb) {
             Tb *mine = tb;
             tb = publish(e, ch, tb, seq, NULL, NULL);
@@ -461,18 +470,22 @@ static IrFlagsUse flags_use(const Engine *e, const IrRegion *r)
 }
 
 /* A jump to where the flags are overwritten unread has not stored them. For who looks at a thread that left translated code for that,
- * it goes on until they are written, or somebody could look at them, who would find them. Tier 1 leaves out what four instructions overwrite. */
+ * it goes on until they are written, or somebody could look at them, who would find them. Tier 1 leaves out what four instructions overwrite,
+ * tier 2 what is overwritten on all ways, so not where a loop never does. */
 static void settle_flags(Engine *e, CpuHead *cpu)
 {
     Thread *t = cpu->code_chunk;
     IrFlagsUse use = FLAGS_UNTOUCHED;
-    for (unsigned n = e->cfg.loops ? LOOP_INSNS : 4; n && use != FLAGS_WRITTEN; n--) {
+    const uint64_t *pc = pc_of(cpu);
+    uint64_t before = 0; /* the pc after the last power of two of instructions */
+    for (unsigned n = 0, most = e->cfg.loops ? LOOP_INSNS : 4; n < most && use != FLAGS_WRITTEN && *pc != before; n++) {
+        before = n & (n - 1) ? before : *pc;
         IrRegion r;
         uint64_t at;
-        if (!code_at(e, cpu, *pc_of(cpu), &at)) {
+        if (!code_at(e, cpu, *pc, &at)) {
             break;
         }
-        make_ir(e, t->work, *pc_of(cpu), cpu->key | KEY_ONE_INSN, 1, &r);
+        make_ir(e, t->work, *pc, cpu->key | KEY_ONE_INSN, 1, &r);
         use = flags_use(e, &r);
         if (use == FLAGS_LOOKED_AT) {
             break;
@@ -614,6 +627,15 @@ static void change_key(Engine *e, CpuHead *cpu, uint64_t key)
     }
 }
 
+static void enter(const Engine *e, CpuHead *cpu)
+{
+    if (engine_alone(e)) {
+        __atomic_store_n(&cpu->host_sp, ENTERING, __ATOMIC_RELAXED);
+    } else {
+        (void)__atomic_exchange_n(&cpu->host_sp, ENTERING, __ATOMIC_SEQ_CST);
+    }
+}
+
 ExcKind engine_run(CpuHead *cpu)
 {
     Engine *e = cpu->engine;
@@ -630,7 +652,7 @@ ExcKind engine_run(CpuHead *cpu)
     bool resync = false; /* a return went to an unexpected place */
     for (bool ran = false;; ran = true) {
         /* From here on a flush waits for this thread. */
-        (void)__atomic_exchange_n(&cpu->host_sp, ENTERING, __ATOMIC_SEQ_CST);
+        enter(e, cpu);
         if (UNLIKELY(engine_pending(cpu) || __atomic_load_n(&e->flushing, __ATOMIC_SEQ_CST))) {
             __atomic_store_n(&cpu->host_sp, NULL, __ATOMIC_RELEASE);
             bool out = serve_pending(cpu);
@@ -741,6 +763,7 @@ static void invalidate_list(Engine *e, Tb *tb, uint64_t start, uint64_t last)
         Tb *next = tb->place_next;
         if (overlaps(tb, start, last)) {
             tb_remove(e, tb);
+            e->rewritten++;
         }
         tb = next;
     }
@@ -762,6 +785,10 @@ void engine_invalidate(Engine *e, Gva start, uint64_t len)
     bool all = n > 1u << e->places->bits;
     for (uint64_t k = 0; k < (all ? 1u << e->places->bits : n); k++) {
         invalidate_list(e, all ? e->places->lists[k] : *place_list(e->places, (first + k) << PLACE_BITS), start.v, last);
+    }
+    if (UNLIKELY(!e->pool && e->rewritten >= POOL_AFTER)) {
+        __atomic_store_n(&e->pool, pool_open(e), __ATOMIC_RELEASE);
+        e->rewritten = 0;
     }
     engine_unlock(e);
 }
@@ -871,6 +898,7 @@ void engine_second_thread(Engine *e)
 {
     engine_lock(e);
     __atomic_store_n(&e->threads, true, __ATOMIC_RELEASE);
+    __atomic_store_n(&e->alone, false, __ATOMIC_RELEASE);
     __atomic_add_fetch(&e->seq, 1, __ATOMIC_RELEASE);
     for (unsigned k = 0; k < 1u << e->places->bits; k++) {
         for (Tb *tb = e->places->lists[k], *next; tb; tb = next) {
@@ -892,9 +920,9 @@ void engine_log_stats(const Engine *e)
     double insns = s->guest_insns ? (double)s->guest_insns : 1;
     log_printf("regions %llu, guest instructions %llu, IR ops %.2f and host bytes %.1f each\n", (unsigned long long)s->tbs,
                (unsigned long long)s->guest_insns, (double)s->ir_ops / insns, (double)s->host_bytes / insns);
-    if (e->cache) {
-        log_printf("from the cache: regions %llu, guest instructions %llu\n", (unsigned long long)s->kept,
-                   (unsigned long long)s->kept_insns);
+    if (e->cache || e->pool) {
+        log_printf("from the cache: regions %llu, guest instructions %llu; of the regions, %llu from the pool\n", (unsigned long long)s->kept,
+                   (unsigned long long)s->kept_insns, (unsigned long long)s->again);
     }
     log_printf("translation %.3f ms: front end %.3f, back end %.3f us per guest instruction\n",
                (double)(s->frontend_ns + s->backend_ns) / 1e6, (double)s->frontend_ns / 1e3 / insns,

@@ -252,7 +252,7 @@ void *soft_near_missed(CpuHead *cpu)
     return cpu->soft->access(cpu, cpu->scratch[0], (uint32_t)cpu->scratch[1]);
 }
 
-const Tb *soft_find(CpuHead *cpu, uint64_t pc)
+Tb *soft_find(CpuHead *cpu, uint64_t pc)
 {
     const TlbEntry *t = tlb_entry(cpu->tlb, TLB_EXEC, pc);
     if (!tlb_hit(t->tag, pc, 4)) {

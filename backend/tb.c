@@ -46,7 +46,9 @@ static void count_lines(Engine *e, const Tb *tb, int n)
 bool tb_is_near(Engine *e, uint64_t start, uint64_t last)
 {
     /* A thread that compiles has taken its chunk before it read the code, and gives it back after the region was counted. */
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (!engine_alone(e)) {
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    }
     if (__atomic_load_n(&e->code.taken, __ATOMIC_SEQ_CST)) {
         return true;
     }
@@ -102,16 +104,43 @@ Tb *tb_find(Engine *e, uint64_t pc, uint64_t key, uint64_t at)
     return tb;
 }
 
-void tb_remember(CpuHead *cpu, const Tb *tb)
+/* Entry n of a thread's own jump cache. */
+static void fill(const Engine *e, JumpEntry *j, unsigned n, const Tb *tb)
 {
-    unsigned n = jump_hash(tb->pc);
-    JumpEntry *j = &cpu->jumps[n];
     __atomic_store_n(&j->pc, jump_none(n), __ATOMIC_RELAXED);
     __atomic_store_n(&j->host, tb->entry, __ATOMIC_RELEASE);
+    if (engine_alone(e)) {
+        __atomic_store_n(&j->pc, tb->pc, __ATOMIC_RELEASE);
+        return;
+    }
     __atomic_store_n(&j->pc, tb->pc, __ATOMIC_SEQ_CST);
     if (UNLIKELY(__atomic_load_n(&tb->dead, __ATOMIC_SEQ_CST))) { /* removed since it was found (tb_remove) */
         __atomic_store_n(&j->pc, jump_none(n), __ATOMIC_RELEASE);
     }
+}
+
+static void drop_jump(JumpEntry *j, unsigned n, uint64_t pc)
+{
+    if (__atomic_load_n(&j->pc, __ATOMIC_SEQ_CST) == pc) {
+        __atomic_store_n(&j->pc, jump_none(n), __ATOMIC_RELEASE);
+    }
+}
+
+static inline JumpEntry *far_jumps(const CpuHead *cpu)
+{
+    return cpu->jumps + (1u << JUMP_CACHE_BITS);
+}
+
+void tb_remember(CpuHead *cpu, Tb *tb)
+{
+    const Engine *e = cpu->engine;
+    unsigned n = jump_hash(tb->pc), far = jump_far(tb->pc);
+    uint64_t there = cpu->jumps[n].pc;
+    if (!cpu->soft && there != jump_none(n) && there != tb->pc) {
+        __atomic_store_n(&tb->far, true, __ATOMIC_RELAXED);
+        fill(e, &far_jumps(cpu)[far], far, tb);
+    }
+    fill(e, &cpu->jumps[n], n, tb);
     if (cpu->soft) {
         soft_remembered(cpu, tb->pc);
     }
@@ -123,7 +152,7 @@ const void *tb_lookup(CpuHead *cpu, uint64_t pc)
     if (engine_pending(cpu) || (log_mask & (LOG_exec | LOG_cpu)) || (cpu->key & KEY_ONE_INSN) || (~cpu->key & engine_added_key(e))) {
         return NULL;
     }
-    const Tb *tb = cpu->soft ? soft_find(cpu, pc) : tb_find(e, pc, cpu->key, pc);
+    Tb *tb = cpu->soft ? soft_find(cpu, pc) : tb_find(e, pc, cpu->key, pc);
     if (!tb) {
         return NULL;
     }
@@ -166,7 +195,7 @@ void tb_remove(Engine *e, Tb *tb)
     CodeChunk *ch = codebuf_chunk(&e->code, tb->entry);
     e->code.dead += --ch->live == 0 && ch->full;
     count_lines(e, tb, -1);
-    __atomic_store_n(&tb->dead, true, __ATOMIC_SEQ_CST); /* before the jump caches are looked at: engine_run */
+    __atomic_store_n(&tb->dead, true, engine_alone(e) ? __ATOMIC_RELAXED : __ATOMIC_SEQ_CST); /* before the jump caches are looked at: engine_run */
     tb_unlink_in(e, tb);
     if (tb->tier == 2) { /* its own loops end at their next poll */
         for (unsigned k = 0; k < e->ncpus; k++) {
@@ -178,9 +207,9 @@ void tb_remove(Engine *e, Tb *tb)
             soft_drop_jump(e->cpus[k], tb->pc);
             continue;
         }
-        JumpEntry *j = &e->cpus[k]->jumps[jump_hash(tb->pc)];
-        if (__atomic_load_n(&j->pc, __ATOMIC_SEQ_CST) == tb->pc) {
-            __atomic_store_n(&j->pc, jump_none(jump_hash(tb->pc)), __ATOMIC_RELEASE);
+        drop_jump(&e->cpus[k]->jumps[jump_hash(tb->pc)], jump_hash(tb->pc), tb->pc);
+        if (__atomic_load_n(&tb->far, __ATOMIC_RELAXED)) {
+            drop_jump(&far_jumps(e->cpus[k])[jump_far(tb->pc)], jump_far(tb->pc), tb->pc);
         }
     }
 }

@@ -49,27 +49,30 @@ typedef struct Recipe {
 enum { RECIPE_CONST, RECIPE_ADDRESS /* a constant that moves with the region's pc */, RECIPE_REG, RECIPE_SLOT, RECIPE_SPILL };
 
 struct Tb {
+    /* what look-up, publishing and invalidation touch: one line of the host's caches (TB_ALIGN) */
     uint64_t pc, key;
     uint64_t at;          /* where the code at pc is: pc, or in system mode its host address */
-    Tb *hash_next;        /* what look-up and invalidation read comes first */
+    Tb *hash_next, *place_next;
     uint8_t *entry;       /* rx */
-    Tb *place_next;
-    uint32_t nbytes;      /* guest bytes [pc - before, pc + nbytes) */
+    Exit *in;             /* exits linked to this Tb */
+    uint16_t before, nbytes; /* guest bytes [pc - before, pc + nbytes) */
+    bool dead;            /* invalidated: in no list any more */
+    bool far;             /* has been in a thread's table for far jumps */
+    uint8_t tier;
+    /* the rest */
     uint32_t size;        /* bytes of host code */
     uint16_t ninsns, nexits, nfaults;
-    uint16_t before;
-    bool dead;            /* invalidated: in no list any more */
     bool one_thread;      /* goes when the second thread comes */
     bool no_loop;         /* tier 2 can do nothing for it */
-    uint8_t tier;
     uint8_t stage, entries; /* how near tier 2 is (LOOP_*), and how often the loop was entered while watched */
     uint64_t since;         /* CPU time of the process when the stage began, in ns */
     const uint8_t *slots; /* tier 2: slot of each general register; NULL: as everywhere */
     Exit *exits;
     Fault *faults;
     Recipe *recipes;
-    Exit *in;             /* exits linked to this Tb */
 };
+enum { TB_ALIGN = 64 };
+_Static_assert(offsetof(Tb, size) == TB_ALIGN, "see Tb");
 
 /* A futex lock: threads of the guest are raw clones, so nothing of libpthread is used. */
 typedef struct EngineLock {
@@ -110,17 +113,19 @@ enum {
     LOOP_LOOK = 500,         /* jumps back until a loop's shape is looked at; then as many and more in each LOOP_COUNTED */
     LOOP_REGIONS = 4096,     /* as long as there are no more of tier 1, loops are looked for */
     LOOP_SHARE = 64,         /* what takes less of the time than 1 / that is not hot */
+    LOOP_WORTH = 250000,     /* ns in the last of these stages: what the translation takes should come back */
     WATCH_ENTRIES = 32,      /* a loop that is entered that often within so many rounds stays in tier 1: what a region's */
     WATCH_ROUNDS = 8 * WATCH_ENTRIES, /* edges cost would not come back */
     RET_STACK = 256 * 1024,  /* bytes of a host return stack */
     RESYNC_DEPTH = 64,       /* entries looked at after a return to an unexpected place */
     WORK_BYTES = 512 * 1024, /* IR and tables of one compilation */
     LOOP_WORK_BYTES = 1024 * 1024,
+    POOL_AFTER = 64,         /* regions invalidated until rewritten code is expected to come again */
     PENDING_ENGINE = 2       /* bit of CpuHead.pending: the engine itself wants the thread out */
 };
 
 /* Tb.stage */
-enum { LOOP_NEW, LOOP_COUNTED /* its shape is good */, LOOP_WATCHED = LOOP_COUNTED + 4, LOOP_NOW };
+enum { LOOP_NEW, LOOP_COUNTED /* its shape is good */, LOOP_WATCHED = LOOP_COUNTED + 8, LOOP_NOW };
 
 typedef struct CodeBuf {
     int fd;
@@ -142,7 +147,8 @@ typedef struct CodeBuf {
 
 typedef struct EngineStats {
     uint64_t tbs, guest_insns, host_bytes, ir_ops, frontend_ns, backend_ns, flushes, links, lookups, fp_traps;
-    uint64_t kept, kept_insns;   /* taken from the cache on disk */
+    uint64_t kept, kept_insns;   /* taken from the cache on disk, or from the pool */
+    uint64_t again;              /* found in the pool */
     uint64_t loops, loop_insns, loop_bytes, loop_ns, not_loops; /* tier 2 */
 } EngineStats;
 
@@ -166,7 +172,7 @@ enum { EXIT_RET_MISMATCH = EXC_COUNT, EXIT_REDO_FP, EXIT_REDO_TBI };
  * where it is, for those who still stand on it: they can miss a Tb, never meet a wrong one. */
 typedef struct TbTable {
     unsigned bits;
-    Tb *lists[];
+    Tb *lists[] __attribute__((aligned(64)));
 } TbTable;
 
 enum { FAR_BITS = 1 << 16 };
@@ -187,10 +193,13 @@ struct Engine {
     uint64_t add_key;       /* key bits that all threads run under */
     uint64_t key_everywhere; /* those of them that no thread is without any more */
     bool threads;           /* there has been a second thread */
+    bool alone;             /* nor a second CPU structure, in user mode: engine_alone */
     unsigned nmarks;
     Mark marks[MARKS];
     uint64_t far[FAR_BITS / 64]; /* system mode: accesses that find another page too often for CpuHead.near, by pc */
     TbCache *cache;         /* on disk, or NULL */
+    TbPool *pool;           /* or NULL, until code was rewritten POOL_AFTER times */
+    uint64_t rewritten;     /* regions that were invalidated */
     void *target;           /* the target's own: stubs, pins, rule index */
     void *loop_work;        /* LOOP_WORK_BYTES, or NULL until the first hot loop */
     bool loop_busy;         /* a thread translates a loop there */
@@ -198,9 +207,14 @@ struct Engine {
     EngineStats stats;
 };
 
+/* Eight places that are STRIDE bytes apart share a line of the host's caches: functions that a JIT makes one after the other, and
+ * that it invalidates so. */
 static inline Tb **tb_list(TbTable *h, uint64_t at, uint64_t key)
 {
-    return &h->lists[((at >> 2) * 0x9e3779b97f4a7c15u + key * 0x85ebca6bu) >> (64 - h->bits)];
+    enum { STRIDE_BITS = 7, LISTS_BITS = 3 /* in a line */ };
+    uint64_t line = (at >> (STRIDE_BITS + LISTS_BITS)) << STRIDE_BITS | (at & bits_mask(STRIDE_BITS));
+    line = (line * 0x9e3779b97f4a7c15u + key * 0x85ebca6bu) >> (64 - h->bits + LISTS_BITS);
+    return &h->lists[line << LISTS_BITS | (at >> STRIDE_BITS & bits_mask(LISTS_BITS))];
 }
 
 /* First and last byte of a region's guest code. */
@@ -216,7 +230,8 @@ static inline uint64_t tb_last(const Tb *tb)
 /* The list of the regions whose first byte is near pc. */
 static inline Tb **place_list(TbTable *h, uint64_t pc)
 {
-    return &h->lists[((pc >> PLACE_BITS) * 0x9e3779b97f4a7c15u) >> (64 - h->bits)];
+    uint64_t place = pc >> PLACE_BITS; /* neighbours' lists are neighbours: code is made, and forgotten, in order of addresses */
+    return &h->lists[(place ^ place >> h->bits) & bits_mask(h->bits)];
 }
 
 /* What changes under the lock and is read without it. */
@@ -235,6 +250,15 @@ static inline int32_t engine_first_count(const Engine *e)
 {
     return e->loops_first ? (int32_t)e->cfg.loop_hot : LOOP_LOOK;
 }
+/* Has there been no other thread so far? Then nothing of the engine's needs to be atomic. Who makes the second one says so first. */
+static inline bool engine_alone(const Engine *e)
+{
+    return __atomic_load_n(&e->alone, __ATOMIC_RELAXED);
+}
+static inline TbPool *engine_pool(const Engine *e)
+{
+    return __atomic_load_n(&e->pool, __ATOMIC_ACQUIRE);
+}
 static inline uint64_t engine_flushes(const Engine *e)
 {
     return __atomic_load_n(&e->stats.flushes, __ATOMIC_RELAXED) + __atomic_load_n(&e->code.reused, __ATOMIC_RELAXED);
@@ -247,7 +271,7 @@ Tb *tb_find(Engine *e, uint64_t pc, uint64_t key, uint64_t at); /* lock-free */
 /* What an indirect jump that missed its caches calls from translated code: the entry to go on at, now in the jump cache
  * too, or NULL: leave. Uses general registers only. */
 const void *tb_lookup(CpuHead *cpu, uint64_t pc);
-void tb_remember(CpuHead *cpu, const Tb *tb);               /* puts it into the thread's jump cache */
+void tb_remember(CpuHead *cpu, Tb *tb);                    /* puts it into the thread's jump cache */
 void tb_publish(Engine *e, Tb *tb);                         /* lock held */
 /* May there be a region of guest code at [start, last], or one be made from what stood there before the caller's
  * last store? Lock-free. */
@@ -364,7 +388,7 @@ void soft_jumps(CpuHead *cpu);                       /* the jump cache for the C
 void soft_remembered(CpuHead *cpu, uint64_t pc);     /* an entry was made */
 void soft_clear_jumps(CpuHead *cpu);                 /* lock held, or its own thread: all caches */
 void soft_drop_jump(CpuHead *cpu, uint64_t pc);      /* lock held: from all caches */
-const Tb *soft_find(CpuHead *cpu, uint64_t pc);      /* by the TLB alone */
+Tb *soft_find(CpuHead *cpu, uint64_t pc);      /* by the TLB alone */
 bool soft_may_link(Engine *e, const Exit *x, const Tb *to); /* in one page? */
 
 /* run.c */

@@ -15,6 +15,7 @@ static bool depend_on(Tr *t, uint64_t first, uint64_t last)
     if (((first ^ t->start) & -(uint64_t)TR_PAGE) != 0 || first + TR_LOOK_BYTES < t->low || last >= t->top + TR_LOOK_BYTES) {
         return false;
     }
+    tr_looked(t);
     t->low = first < t->low ? first : t->low;
     t->top = last >= t->top ? last + 1 : t->top;
     return true;

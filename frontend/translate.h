@@ -75,6 +75,12 @@ bool tr_region_loop(const Frontend *fe, const TrGuest *g, const void *model, Spa
 /* Is there a loop? Its memory is what tr_region_loop has for ops. */
 bool tr_is_loop(const TrGuest *g, Space *s, Gva pc, unsigned max_insns, IrIns *ins, uint32_t cap);
 
+/* Code was read that is no instruction of the region's: IrRegion.words is not all. */
+static inline void tr_looked(const Tr *t)
+{
+    t->b->r->nwords = IR_WORDS + 1;
+}
+
 /* At a jump to target: true when its code follows in the same block of the tier-2 region. */
 bool tr_shape_joins(const TrShape *s, uint64_t target);
 /* Does the block end before pc: another block begins there, or the code is not in the region? */

@@ -45,7 +45,7 @@ void ir_begin(IrBuild *b, IrRegion *r, IrIns *ins, uint32_t cap, const IrSlot *s
     r->entry = 0;
     r->before = 0;
     r->one_thread = false;
-    r->bound = r->ndescribed = 0;
+    r->bound = r->ndescribed = r->nwords = 0;
     append(b, (IrIns){.op = OP_nop});
     ir_new_block(b);
 }

@@ -38,7 +38,15 @@ static inline unsigned jump_hash(uint64_t pc)
 {
     return (unsigned)(pc >> 2) & ((1u << JUMP_CACHE_BITS) - 1);
 }
-/* An address that is never looked up in entry n. */
+/* The entry for what has to share its place in the jump cache: one of those behind it. What lies at the same place of neighbouring
+ * blocks of code is in neighbouring entries, as functions that a JIT makes are. */
+enum { FAR_JUMP_BITS = 14, FAR_BLOCK_BITS = 7, FAR_LOW_BITS = FAR_BLOCK_BITS - 2 };
+static inline unsigned jump_far(uint64_t pc)
+{
+    unsigned low = (unsigned)pc >> 2 & ((1u << FAR_LOW_BITS) - 1);
+    return ((unsigned)(pc >> FAR_BLOCK_BITS) ^ low << (FAR_JUMP_BITS - FAR_LOW_BITS)) & ((1u << FAR_JUMP_BITS) - 1);
+}
+/* An address that is never looked up in entry n of either. */
 static inline uint64_t jump_none(unsigned n)
 {
     return n ? 0 : ~(uint64_t)0;
@@ -131,7 +139,8 @@ struct CpuHead {
     uint64_t context;    /* translations of guest addresses of code are the same while it is (engine_switch) */
     Engine *engine;
     void *user;          /* the caller's per-thread structure */
-    JumpEntry *jumps;    /* this thread's jump cache, 1 << JUMP_CACHE_BITS entries, owned by the engine */
+    JumpEntry *jumps;    /* this thread's jump cache, 1 << JUMP_CACHE_BITS entries, owned by the engine; in user mode, behind it
+                          * 1 << FAR_JUMP_BITS more (jump_far) */
     void *code_chunk;    /* this thread's piece of code memory, owned by the engine */
     void *host_sp;       /* C stack of engine_run while translated code runs; 0 outside */
     void *ret_sp;        /* host return stack, when not running */

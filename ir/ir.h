@@ -53,7 +53,7 @@ typedef enum Cond { C_EQ, C_NE, C_CS, C_CC, C_MI, C_PL, C_VS, C_VC, C_HI, C_LS, 
 /* .x bits of exit_pc, exit_if, exit_call */
 enum { EXIT_FLAGS_DEAD = 1, /* the target overwrites nzcv before it reads it */
        EXIT_POLL = 2,       /* look at `pending` first (backward branches) */
-       EXIT_SYNC = 4 };     /* not chainable: leave to the engine's look-up (state key or code may have changed) */
+       EXIT_SYNC = 4 };     /* not chainable: look the target up (state key or code may have changed) */
 
 /* Effects (ops.def, helpers.def). */
 enum { GENERAL = 1 /* of a helper: it and what it calls use general registers only */, EVAL = 1, FPX = 2, QC = 4, READS = 8, WRITES = 16, FAULTS = 32, EXITS = 64, STATE = 128 };
@@ -128,7 +128,7 @@ enum { CONST_PLAIN, CONST_PC /* the region's pc */, CONST_HOST /* armx itself */
 /* IrRegion.bound */
 enum { BOUND_PC = 1, BOUND_HOST = 2 };
 
-enum { IR_BLOCKS = 64, IR_BLOCK_ROOM = 6 /* nops at the begin of a tier-2 block, for passes */, IR_DESCRIBED = 16 };
+enum { IR_BLOCKS = 64, IR_BLOCK_ROOM = 6 /* nops at the begin of a tier-2 block, for passes */, IR_DESCRIBED = 16, IR_WORDS = 16 };
 
 typedef struct IrRegion {
     IrIns *ins; /* [0] is a nop */
@@ -146,6 +146,8 @@ typedef struct IrRegion {
     bool one_thread; /* right only while the process has one thread */
     uint8_t bound;   /* a constant was made of one that moves: right only at this pc, in this process */
     uint8_t ndescribed;
+    uint8_t nwords;  /* how many there are of the following; more than IR_WORDS: that is not all that was looked at */
+    uint32_t words[IR_WORDS]; /* the guest instructions, as they were read */
     uint64_t described[IR_DESCRIBED]; /* addresses that Space.described is to be told of, whoever translates this code */
 } IrRegion;
 

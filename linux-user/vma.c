@@ -894,40 +894,56 @@ void mm_code_changed(CpuHead *cpu, Gva where)
     }
 }
 
+/* The mapping of code that is about to be translated; each thread keeps the last one. Not in signal handlers. */
+static const VmaInfo *code_mapping(uint64_t pc)
+{
+    static __thread uint64_t version;
+    static __thread VmaInfo last;
+    uint64_t now = __atomic_load_n(&tree_version, __ATOMIC_ACQUIRE);
+    if (UNLIKELY(version != now + 1 || pc - last.start >= last.end - last.start)) {
+        version = 0;
+        if (!vma_find(pc, &last)) {
+            return NULL;
+        }
+        version = now + 1;
+    }
+    return &last;
+}
+
 bool space_guarded(Space *s, Gva pc)
 {
-    VmaInfo v;
+    const VmaInfo *v = code_mapping(pc.v);
     (void)s;
-    return vma_find(pc.v, &v) && v.prot & G_BTI;
+    return v && v->prot & G_BTI;
 }
 
 const uint8_t *space_kept(Space *s, Gva pc)
 {
-    VmaInfo v;
+    const VmaInfo *v = code_mapping(pc.v);
     uint8_t byte;
     (void)s;
-    bool is = vma_find(pc.v, &v) && (v.prot & (G_EXEC | G_WRITE)) == G_EXEC && v.flags & (VMA_FILE | VMA_VDSO);
+    bool is = v && (v->prot & (G_EXEC | G_WRITE)) == G_EXEC && v->flags & (VMA_FILE | VMA_VDSO);
     return is && get_user(&byte, pc.v, 1) == 0 ? (const uint8_t *)pc.v : NULL;
 }
 
 const uint8_t *space_fetch(Space *s, Gva pc, uint32_t *avail)
 {
-    VmaInfo v;
+    const VmaInfo *v = code_mapping(pc.v);
     uint8_t byte;
     (void)s;
     *avail = 0;
-    if (!vma_find(pc.v, &v)) {
+    if (!v) {
         return NULL;
     }
     *avail = 1;
-    if (!(v.prot & G_EXEC)) {
+    if (!(v->prot & G_EXEC)) {
         return NULL;
     }
     if (get_user(&byte, pc.v, 1) < 0) {
         *avail = 0; /* beyond the end of the file */
         return NULL;
     }
-    if (process.opt.smc && v.prot & G_WRITE && !(v.flags & VMA_WATCHED)) {
+    if (process.opt.smc && v->prot & G_WRITE && !(v->flags & VMA_WATCHED)) {
         mm_watch_page(PAGE_DOWN(pc.v), true);
     }
     *avail = PAGE - (uint32_t)(pc.v % PAGE);

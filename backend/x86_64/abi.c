@@ -249,11 +249,27 @@ static void make_eval(Asm *a, Target *t)
 }
 
 /* An indirect jump to RTARGET that missed its cache: goes on at once when there is a translation. */
-static void make_indirect(Asm *a, Target *t, const Frontend *fe)
+static void make_indirect(Asm *a, Target *t, const Frontend *fe, bool soft)
 {
     uint8_t *leave = here(a);
     set_exit(a, t, fe, RTARGET, EXC_NONE);
     t->indirect_miss = here(a);
+    if (!soft) { /* jump_far */
+        int32_t far = (int32_t)sizeof(JumpEntry) << JUMP_CACHE_BITS;
+        x_mov_rr(a, 0, RDX, RTARGET);
+        x_alu_ri(a, 0, ALU_AND, RDX, ((1 << FAR_LOW_BITS) - 1) << 2);
+        x_shl_ri(a, 0, RDX, FAR_JUMP_BITS - FAR_LOW_BITS - 2);
+        x_mov_rr(a, 0, RAX, RTARGET);
+        x_shr_ri(a, 0, RAX, FAR_BLOCK_BITS);
+        x_xor_rr(a, 0, RAX, RDX);
+        x_alu_ri(a, 0, ALU_AND, RAX, (1 << FAR_JUMP_BITS) - 1);
+        x_shl_ri(a, 0, RAX, 4);
+        x_add_rm(a, 1, RAX, HEAD(jumps));
+        x_cmp_rm(a, 1, RTARGET, mem(RAX, far + (int32_t)offsetof(JumpEntry, pc)));
+        uint8_t *miss = x_jcc8(a, CC_NE);
+        x_jmp_m(a, 0, mem(RAX, far + (int32_t)offsetof(JumpEntry, host)));
+        asm_link8(miss, a->p);
+    }
     enter_c(a, t, RTARGET, true);
     x_lea(a, 1, RDI, head(0));
     x_mov_rr(a, 1, RSI, RTARGET);
@@ -277,7 +293,7 @@ int abi_init(Engine *e, Target *t)
     Asm *a = &asm_;
     make_leave(a, t);
     make_enter(a, t);
-    make_indirect(a, t, e->fe);
+    make_indirect(a, t, e->fe, e->cfg.soft);
     make_exits(a, t, e->fe);
     t->helper = make_helper(a, t, HELPER_FP);
     t->helper_plain = make_helper(a, t, HELPER_PLAIN);

@@ -95,12 +95,16 @@ static void own_exit_pc(Lower *l, IrRef i)
     if (in->x & EXIT_SYNC) {
         loop_leave(l);
         l_address(l, RTARGET, pc, CONST_PC);
-        if (l->e->cfg.soft && !(l->r->key & KEY_ONE_INSN)) { /* another key has another jump cache there */
-            poll(l);
-            x_jcc_abs(&l->a, CC_NE, l->t->pending_indirect);
-            x_jmp_abs(&l->a, l->t->soft_far);
-        } else {
+        if (l->r->key & KEY_ONE_INSN) {
             x_jmp_abs(&l->a, l->t->indirect_miss);
+            return;
+        }
+        poll(l);
+        x_jcc_abs(&l->a, CC_NE, l->t->pending_indirect);
+        if (l->e->cfg.soft) { /* another key has another jump cache there */
+            x_jmp_abs(&l->a, l->t->soft_far);
+        } else { /* what is no longer right is in none: tb_remove, change_key */
+            exit_probe_jump(&l->a, l->t);
         }
         return;
     }

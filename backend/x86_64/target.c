@@ -6,6 +6,7 @@
 #include <ucontext.h>
 
 #include "log.h"
+#include "record.h"
 #include "sel.h"
 #include "softfloat.h"
 
@@ -107,7 +108,7 @@ static bool lower(Lower *l, Engine *e, CodeChunk *ch, const IrRegion *r, uint8_t
     start(l, code);
     l->a.end = ch->code_end;
     l->a.rx = e->code.rx - e->code.rw;
-    l->a.notes = e->cache && r->tier == 1 ? l->notes : NULL;
+    l->a.notes = (e->cache || engine_pool(e)) && r->tier == 1 ? l->notes : NULL;
     l->e = e;
     l->t = e->target;
     l->r = r;
@@ -144,10 +145,23 @@ static bool lower_loop(Lower *l, Engine *e, CodeChunk *ch, const IrRegion *r, ui
     return true;
 }
 
+/* The region may come again: in another run, or in this one. */
+static void keep(Lower *l, const Tb *tb)
+{
+    Engine *e = l->e;
+    TbPool *pool = engine_pool(e);
+    Made m = {.tb = tb, .ir = l->r, .key = record_key(e, tb->key), .bound = l->r->bound | l->bound, .nrecipes = l->nrecipes,
+              .nnotes = l->a.nnotes, .notes = l->a.notes};
+    l->ch->record = e->cache ? cache_record(e, l->ch, &m) : NULL;
+    if (pool && !l->ch->record) {
+        pool_keep(e, pool, &m);
+    }
+}
+
 Tb *target_compile(Engine *e, CodeChunk *ch, const IrRegion *r, void *work, size_t bytes)
 {
     uint8_t *code = (uint8_t *)ALIGN_UP((uintptr_t)ch->code, 16);
-    uint8_t *data = (uint8_t *)ALIGN_UP((uintptr_t)ch->data, 16), *data_end = (uint8_t *)(ch->tbs - ch->ntbs - 1);
+    uint8_t *data = (uint8_t *)ALIGN_UP((uintptr_t)ch->data, TB_ALIGN), *data_end = (uint8_t *)(ch->tbs - ch->ntbs - 1);
     if (data + sizeof(Tb) + 64 * 1024 > data_end || code + 2 * ASM_MARGIN > ch->code_end) {
         return NULL;
     }
@@ -160,7 +174,7 @@ Tb *target_compile(Engine *e, CodeChunk *ch, const IrRegion *r, void *work, size
         return l->too_big ? TB_TOO_BIG : NULL;
     }
     *tb = (Tb){.pc = r->pc.v, .key = r->key, .entry = codebuf_rx(&e->code, code), .size = (uint32_t)(l->a.p - code),
-               .nbytes = r->nbytes, .before = (uint16_t)r->before, .ninsns = (uint16_t)r->ninsns, .one_thread = r->one_thread,
+               .nbytes = (uint16_t)r->nbytes, .before = (uint16_t)r->before, .ninsns = (uint16_t)r->ninsns, .one_thread = r->one_thread,
                .nexits = (uint16_t)l->nexits, .nfaults = (uint16_t)l->nfaults, .exits = l->exits, .tier = (uint8_t)r->tier};
     tb->faults = (Fault *)(l->exits + l->nexits);
     memcpy(tb->faults, l->faults, sizeof(Fault) * l->nfaults);
@@ -172,8 +186,8 @@ Tb *target_compile(Engine *e, CodeChunk *ch, const IrRegion *r, void *work, size
         tb->slots = memcpy(ch->data, l->t->slot_of, 16);
         ch->data += 16;
     }
-    if (e->cache) {
-        ch->record = cache_record(e, ch, tb, r, r->bound | l->bound, l->nrecipes, l->a.notes, l->a.nnotes);
+    if (l->a.notes) {
+        keep(l, tb);
     }
     return tb;
 }

@@ -39,6 +39,7 @@ void tr_branch(Tr *t, uint64_t target)
 /* Does straight-line code of at most n instructions at pc reach BR? With `fork`, by a forward branch on the way, too. */
 static bool reaches_br(const Tr *t, uint64_t pc, unsigned n, bool fork)
 {
+    tr_looked(t);
     for (; n && ((pc ^ t->pc) & -(uint64_t)TR_PAGE) == 0; n--, pc += 4) {
         uint32_t w;
         memcpy(&w, t->code + (int64_t)(pc - t->pc), 4);
@@ -155,6 +156,12 @@ static void one(Tr *t)
     const CpuModel *m = t->model;
     uint32_t word;
     memcpy(&word, t->code, 4);
+    IrRegion *r = t->b->r;
+    if (r->nwords < IR_WORDS) {
+        r->words[r->nwords++] = word;
+    } else {
+        tr_looked(t);
+    }
     A64 a;
     if (t->ninsns == 0 && tr_has(t, A64_FEAT_bti)) {
         tr_landing(t, word);

@@ -169,6 +169,7 @@ static bool code_at(const Tr *t, uint64_t pc, uint32_t *word)
 {
     uint32_t avail;
     const uint8_t *code = t->code + (int64_t)(pc - t->pc);
+    tr_looked(t);
     if ((pc ^ t->pc) & -(uint64_t)TR_PAGE) {
         code = t->space->fetch(t->space, gva(pc), &avail);
         if (!code || avail < 4) {

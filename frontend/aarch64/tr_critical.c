@@ -38,6 +38,7 @@ void tr_critical_address(Tr *t, int rd, uint64_t address, bool page)
 {
     uint32_t avail = t->avail, word;
     const uint8_t *code = t->code + 4;
+    tr_looked(t);
     if (avail < 8) {
         code = t->space->fetch(t->space, gva(t->pc + 4), &avail);
         if (!code || avail < 4) {

@@ -226,6 +226,7 @@ static bool run_case(const Case *c)
     engine = engine_new(&(EngineConfig){.fe = &a64_frontend, .cpu_model = a64_model("max"), .space = &space,
                                         .cache_bytes = c->cache_bytes, .interp = c->interp});
     ASSERT(engine);
+    engine->alone = false; /* each thread makes its own CPU structure */
     for (unsigned k = 0; k < RUNNERS; k++) {
         memset(&cpus[k], 0, sizeof cpus[k]);
         cpus[k].model = a64_model("max");
