@@ -528,6 +528,13 @@ static void fw_cfg_fill(Machine *m)
         fw_cfg_u32(f, FW_CMDLINE_SIZE, (uint32_t)strlen(cmdline) + 1);
         fw_cfg_item(f, FW_CMDLINE_DATA, cmdline, strlen(cmdline) + 1);
     }
+    const char *acpi = b->props.acpi ? b->props.acpi : "auto";
+    if (strcmp(acpi, "auto") && strcmp(acpi, "on") && strcmp(acpi, "off")) {
+        die("-M acpi=%s: on, auto or off", acpi);
+    }
+    if (strcmp(acpi, "off")) {
+        virt_acpi(m, b);
+    }
     fw_cfg_options(f, m->options);
 }
 

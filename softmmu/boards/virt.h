@@ -14,7 +14,7 @@ enum { REDIST_SIZE = 0x20000 };
 enum { DEV_ALWAYS = 1, DEV_SECURE = 2, DEV_UART2 = 4 };
 
 typedef struct VirtProps {
-    const char *gic_version, *msi, *accel, *dumpdtb, *kernel, *initrd, *append, *dtb, *firmware, *pflash[2], *ignored;
+    const char *gic_version, *msi, *accel, *dumpdtb, *kernel, *initrd, *append, *dtb, *firmware, *pflash[2], *acpi, *ignored;
     bool its, virtualization, secure, highmem, highmem_ecam, highmem_mmio, dtb_randomness, dump_core, merge, dropped;
 } VirtProps;
 
@@ -55,6 +55,8 @@ enum VirtPpi {
 #define AREA(id, base, size) static const uint64_t VIRT_##id = base, VIRT_##id##_SIZE = size;
 #include "boards/virt.def"
 
+/* The machine's ACPI tables, into fw_cfg. */
+void virt_acpi(Machine *m, const Virt *b);
 /* The machine's device tree. */
 void virt_tree(Machine *m, const Virt *b, DevTree *t);
 
