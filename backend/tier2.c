@@ -170,10 +170,11 @@ static void next_stage(Engine *e, Exit *x, Tb *tb)
         return;
     }
     tb->since = now;
-    if (++tb->stage < LOOP_WATCHED) {
-        x->count = rounds_of(tb->stage);
+    if (work < LOOP_WORTH && tb->stage + 1 < LOOP_WATCHED) {
+        x->count = rounds_of(++tb->stage);
         return;
     }
+    tb->stage = LOOP_WATCHED;
     tb_unlink_in(e, tb);
     tb->entries = 0;
     x->count = WATCH_ROUNDS;
