@@ -35,7 +35,7 @@ typedef struct Options {
     OptLists device, drive, blockdev, netdev, nic, net, chardev, object, mon, fw_cfg, virtfs, fsdev, smbios, overcommit, sandbox, msg, audiodev;
     OptLists serial, monitor, qmp;
     const char *display, *vga;
-    bool nographic, no_reboot, no_shutdown, stopped, gdb_default, snapshot, no_defaults, interp, one_insn;
+    bool nographic, no_reboot, no_shutdown, stopped, gdb_default, snapshot, no_defaults, interp, one_insn, no_acpi;
     uint64_t tb_size;
     bool virt_help;
 } Options;

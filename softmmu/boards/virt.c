@@ -532,7 +532,7 @@ static void fw_cfg_fill(Machine *m)
     if (strcmp(acpi, "auto") && strcmp(acpi, "on") && strcmp(acpi, "off")) {
         die("-M acpi=%s: on, auto or off", acpi);
     }
-    if (strcmp(acpi, "off")) {
+    if (strcmp(acpi, "off") && !m->options->no_acpi) {
         virt_acpi(m, b);
     }
     fw_cfg_options(f, m->options);
