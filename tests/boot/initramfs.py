@@ -75,11 +75,9 @@ where = "lib/modules/%s/kernel" % os.path.basename(os.path.normpath(modules))
 
 
 def needed(name):
-    """The files of all that a module needs, what is to be loaded last first."""
-    found = []
-    for other in reversed([n for n in depends(loaded[name]) if n in loaded]):
-        found += [f for f in ["kernel/%s.ko" % other] + needed(other) if f not in found]
-    return found
+    """All modules that this one needs."""
+    own = [n for n in depends(loaded[name]) if n in loaded]
+    return set(own).union(*[needed(n) for n in own])
 
 
 for folder in ("bin dev etc lib lib/modules mnt proc root run sbin sys tmp usr usr/bin usr/sbin " + where[:-7] + " " + where).split():
@@ -94,7 +92,8 @@ with open(os.path.join(here, "init.sh"), "rb") as f:
 for name in order:
     entry("%s/%s.ko" % (where, name), 0o100644, loaded[name])
 tables = {
-    "dep": ["kernel/%s.ko: %s" % (name, " ".join(needed(name))) for name in order],
+    # what is to be loaded first stands last
+    "dep": ["kernel/%s.ko: %s" % (name, " ".join("kernel/%s.ko" % n for n in reversed(order) if n in needed(name))) for name in order],
     "alias": ["alias %s %s" % (alias, name) for name in order for alias in info(loaded[name], b"alias")],
     "symbols": [],
 }
