@@ -8,6 +8,7 @@
  * and t1 is the host address. `slow` makes va anew and calls a thunk, which finds or makes the address in another way (the second way of the TLB,
  * SoftMmu.fill, then .access), or leaves with the guest's exception; the fault table has an entry at its return address. Every register survives it.
  * After a slow store, soft_commit is called. Flags are never in EFLAGS here, because the check destroys them.
+ * Loops of the lowest level of privilege look at CpuHead.near first (near_address), and do all this out of line.
  */
 #include "rules_mem.h"
 
