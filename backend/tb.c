@@ -81,7 +81,7 @@ static void grow(Engine *e)
     }
     for (unsigned k = 0; k < 1u << old->bits; k++) {
         for (Tb *tb = old->lists[k], *next; tb; tb = next) {
-            Tb **l = tb_list(h, tb->at, tb->key), **q = place_list(p, tb_first(tb));
+            Tb **l = tb_list(h, tb->pc, tb->at, tb->key), **q = place_list(p, tb_first(tb));
             next = tb->hash_next;
             tb->place_next = *q;
             *q = tb;
@@ -97,7 +97,7 @@ static void grow(Engine *e)
 Tb *tb_find(Engine *e, uint64_t pc, uint64_t key, uint64_t at)
 {
     TbTable *h = __atomic_load_n(&e->hash, __ATOMIC_ACQUIRE);
-    Tb *tb = __atomic_load_n(tb_list(h, at, key), __ATOMIC_ACQUIRE);
+    Tb *tb = __atomic_load_n(tb_list(h, pc, at, key), __ATOMIC_ACQUIRE);
     while (tb && (tb->pc != pc || tb->key != key || tb->at != at)) {
         tb = __atomic_load_n(&tb->hash_next, __ATOMIC_ACQUIRE);
     }
@@ -165,7 +165,7 @@ void tb_publish(Engine *e, Tb *tb)
     if (++e->ntbs > 1u << e->hash->bits) {
         grow(e);
     }
-    Tb **h = tb_list(e->hash, tb->at, tb->key), **p = place_list(e->places, tb_first(tb));
+    Tb **h = tb_list(e->hash, tb->pc, tb->at, tb->key), **p = place_list(e->places, tb_first(tb));
     uint32_t length = tb->before + tb->nbytes;
     codebuf_chunk(&e->code, tb->entry)->live++;
     tb->no_loop |= !engine_counts(e);
@@ -189,7 +189,7 @@ static void drop(Tb **list, Tb *tb, size_t next)
 
 void tb_remove(Engine *e, Tb *tb)
 {
-    drop(tb_list(e->hash, tb->at, tb->key), tb, offsetof(Tb, hash_next));
+    drop(tb_list(e->hash, tb->pc, tb->at, tb->key), tb, offsetof(Tb, hash_next));
     drop(place_list(e->places, tb_first(tb)), tb, offsetof(Tb, place_next));
     e->ntbs--;
     CodeChunk *ch = codebuf_chunk(&e->code, tb->entry);
