@@ -218,7 +218,7 @@ static void note_large(TlbHull *h, uint64_t va, unsigned log2size)
         h->mask = mask;
     } else { /* one that holds both */
         mask &= h->mask;
-        while ((h->base ^ va) & mask) {
+        while ((h->base ^ va) & mask & ADDRESS_MASK) {
             mask <<= 1;
         }
         h->mask = mask & ADDRESS_MASK;
@@ -277,7 +277,7 @@ static void remember(Mmu *m, Tlb *t, uint64_t va, unsigned access, const MmuPage
     if (p->log2size > m->regime[t->kind].range[0].granule && p->log2size > 12) {
         note_large(&t->large, va, p->log2size);
         if (access & MMU_FETCH) {
-            note_large(&m->code[t->kind], va, p->log2size);
+            note_large(&m->code[t->kind][va >> 55 & 1], va, p->log2size);
         }
     }
     m->stat_fills++;
@@ -343,7 +343,7 @@ void tlb_clear_kinds(Mmu *m, unsigned kinds)
     for (unsigned k = 0; k < MMU_KINDS; k++) {
         if (kinds >> k & 1) {
             __atomic_store_n(&m->global_halves[k], 0, __ATOMIC_SEQ_CST);
-            m->code[k].any = false;
+            m->code[k][0].any = m->code[k][1].any = false;
             engine_forget_context(&m->cpu->h, k, 3);
         }
     }
@@ -475,7 +475,7 @@ static bool touches_code(const Mmu *m, const TlbRequest *r)
 {
     bool touches = false;
     for (unsigned k = 0; k < MMU_KINDS; k++) {
-        touches |= r->kinds >> k & 1 && touches_large(&m->code[k], r);
+        touches |= r->kinds >> k & 1 && (touches_large(&m->code[k][0], r) || touches_large(&m->code[k][1], r));
     }
     return touches;
 }

@@ -68,7 +68,7 @@ typedef struct Mmu {
     bool split[MMU_KINDS];           /* privileged tables belong to one ASID each */
     Tlb *active[MMU_KINDS][LEVELS];  /* for the current ASIDs and VMID, or NULL */
     Tlb *tables;                     /* TLB_TABLES */
-    TlbHull code[MMU_KINDS];         /* large pieces with code, of which jump caches may know any page */
+    TlbHull code[MMU_KINDS][2];      /* by half: large pieces with code, of which jump caches may know any page */
     const Tlb *near_of;              /* whose entries CpuHead.near has copies of */
     uint64_t clock;
     /* the access under way (space.c) */
