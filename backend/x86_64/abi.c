@@ -46,7 +46,7 @@ static void pin(Target *t, const Frontend *fe, const char *name, Reg r)
     if (s >= 0) {
         t->pin[s] = r;
         t->slot_of[r] = (uint8_t)s;
-        t->pins |= (uint64_t)1 << r;
+        t->pins |= bit(r);
     }
 }
 

@@ -16,6 +16,11 @@ static inline bool reg_is_xmm(Reg r)
     return r >= XMM0 && r < REG_COUNT;
 }
 
+static inline uint64_t bit(Reg r) /* r's bit in a set of registers */
+{
+    return (uint64_t)1 << r;
+}
+
 /* Condition codes as in jcc, setcc, cmovcc. */
 typedef enum X86Cond { CC_O, CC_NO, CC_B, CC_AE, CC_E, CC_NE, CC_BE, CC_A, CC_S, CC_NS, CC_P, CC_NP, CC_L, CC_GE, CC_LE, CC_G } X86Cond;
 

@@ -32,7 +32,7 @@ static Reg low_temp(Lower *l)
 /* What the op needs no more may leave its register. */
 static void unlock(Lower *l, Reg r)
 {
-    l->lock &= ~((uint64_t)1 << r);
+    l->lock &= ~bit(r);
 }
 
 /* v in a low register that is only read. */

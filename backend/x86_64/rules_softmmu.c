@@ -36,7 +36,7 @@ static void unlock(Lower *l, Mem m, Reg keep)
     for (unsigned k = 0; k < 2; k++) {
         Reg r = k ? m.index : m.base;
         if (r < 16 && r != keep) {
-            l->lock &= ~((uint64_t)1 << r);
+            l->lock &= ~bit(r);
         }
     }
 }

@@ -231,6 +231,8 @@ Mem l_head(const Lower *l, size_t offset);    /* a field of the CPU head */
 bool l_in_memory(const Lower *l, IrRef v, Mem *m); /* only in memory: where */
 void l_fault(Lower *l);                       /* the next instruction may fault */
 void l_clobber(Lower *l);                     /* EFLAGS are about to change: saves them if needed */
+bool l_shows_flags(const Lower *l, IrRef i);  /* may op i raise something, so that the guest's flags must be found there? */
+bool l_recipe(const Lower *l, IrRef f, Recipe *r); /* how to compute flags f again at the op being lowered; false: no way */
 void l_evict(Lower *l, uint64_t regs);        /* empties these temporaries */
 void l_evict_slot(Lower *l, unsigned slot, IrRef keep); /* moves live residents elsewhere */
 void l_spill(Lower *l, IrRef v);              /* makes sure that v has a copy in its spill place */
