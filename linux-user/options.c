@@ -188,6 +188,12 @@ static void check(Options *o)
     if (o->page_size && o->page_size != PAGE) {
         die(126, "-p: only 4096 is possible");
     }
+    if (o->trace) {
+        die(126, "-trace %s: armx has no trace events; see -strace and -d help", o->trace);
+    }
+    if (o->plugin) {
+        die(126, "-plugin %s: armx loads no TCG plugins; see -d help, -perfmap and -g", o->plugin);
+    }
     if (o->smc && strcmp(o->smc, "protect")) {
         die(126, "--smc %s: expected \"protect\"", o->smc);
     }

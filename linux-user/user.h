@@ -31,7 +31,8 @@ typedef struct Options {
     const char *log_filter; /* -dfilter */
     const char *release;    /* -r */
     const char *gdb;        /* -g */
-    const char *trace;      /* -trace, -plugin: accepted, named in a warning */
+    const char *trace, *plugin; /* QEMU's own ways of looking on: refused, with what to use instead */
+    const char *rtsig_map;  /* -t: nothing to do */
     const char *exec_name;  /* AT_EXECFN of a followed exec */
     const char *smc;        /* --smc */
     const char *report;     /* file of crash reports (crash.c) */
