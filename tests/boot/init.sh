@@ -1,6 +1,7 @@
 #!/bin/sh
 # init - the first program of the guests of tests/boot: mounts, loads the modules there are, gives a shell on the console.
-# When the shell ends the machine is switched off. With root=DEVICE, the system there is started instead.
+# When the shell ends the machine is switched off. With root=DEVICE, the system there is started instead;
+# load=MODULE,... loads more of what the initial RAM disk has.
 export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root PS1='guest# '
 /bin/busybox --install -s
 mount -t proc proc /proc
@@ -16,6 +17,7 @@ for word in $(cat /proc/cmdline); do
     case $word in
     root=*) root=${word#root=} ;;
     init=*) next=${word#init=} ;;
+    load=*) modprobe -a $(echo "${word#load=}" | tr , ' ') ;;
     esac
 done
 if [ -n "$root" ]; then
