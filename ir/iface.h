@@ -257,7 +257,7 @@ typedef struct EngineConfig {
     const void *cpu_model;
     Space *space;
     const SoftMmu *soft;  /* system mode: guest addresses are translated; else NULL. Space.fetch then only knows the page of the
-                           * last call of soft->code on that thread. */
+                           * last call of soft->code on that thread, and the next. */
     size_t cache_bytes;   /* code memory, 0 = default */
     const char *cache_dir;/* translations are kept there (backend/cache.c), or NULL */
     uint64_t cache_model; /* a number for what the front end's CPU model is */

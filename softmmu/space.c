@@ -172,21 +172,12 @@ static void soft_requests(CpuHead *h)
 
 /* -- code ------------------------------------------------------------------------------------------------------ */
 
-static const uint8_t *soft_code(CpuHead *h, Gva pc)
+/* The entry of the page of code at pc, or NULL: *f. */
+static const TlbEntry *code_entry(Mmu *m, Tlb *t, Gva pc, A64Fault *f)
 {
-    static uint8_t nothing[4096] __attribute__((aligned(4096)));
-    Mmu *m = mmu_of(h);
-    Tlb *t = tlb_table(m, false);
     const TlbEntry *e = tlb_entry(t->e, TLB_EXEC, pc.v);
-    self = m;
-    if (pc.v & 3) { /* the translator sees that first */
-        fetched.page = pc.v >> 12;
-        fetched.host = nothing;
-        return nothing + (pc.v & 4095);
-    }
     if (!tlb_hit(e->tag, pc.v, 4)) {
         MmuPage page;
-        A64Fault *f = &m->cpu->sys->fault;
         if (!tlb_walk(m, t, pc.v, MMU_FETCH, &page, f)) {
             return NULL;
         }
@@ -195,21 +186,48 @@ static const uint8_t *soft_code(CpuHead *h, Gva pc)
             return NULL;
         }
     }
+    return e;
+}
+
+static const uint8_t *soft_code(CpuHead *h, Gva pc)
+{
+    static uint8_t nothing[4096] __attribute__((aligned(4096)));
+    Mmu *m = mmu_of(h);
+    Tlb *t = tlb_table(m, false);
+    self = m;
+    if (pc.v & 3) { /* the translator sees that first */
+        fetched.page = pc.v >> 12;
+        fetched.host = nothing;
+        return nothing + (pc.v & 4095);
+    }
+    const TlbEntry *e = code_entry(m, t, pc, &m->cpu->sys->fault);
+    if (!e) {
+        return NULL;
+    }
     fetched.page = pc.v >> 12;
     fetched.host = (const uint8_t *)(uintptr_t)e->host;
     fetched.guarded = t->guarded[tlb_index(pc.v)];
     return fetched.host + (pc.v & 4095);
 }
 
+/* Translators look into the next page too, for what follows a load-exclusive. */
 static const uint8_t *space_fetch(Space *s, Gva pc, uint32_t *avail)
 {
     (void)s;
     *avail = 0;
-    if (!fetched.host || pc.v >> 12 != fetched.page) {
+    const uint8_t *host = fetched.host;
+    if (host && self && pc.v >> 12 == fetched.page + 1 && !(pc.v & 3)) {
+        A64Fault ignored;
+        const TlbEntry *e = code_entry(self, tlb_table(self, false), pc, &ignored);
+        host = e ? (const uint8_t *)(uintptr_t)e->host : NULL;
+    } else if (pc.v >> 12 != fetched.page) {
+        return NULL;
+    }
+    if (!host) {
         return NULL;
     }
     *avail = 4096 - (uint32_t)(pc.v & 4095);
-    return fetched.host + (pc.v & 4095);
+    return host + (pc.v & 4095);
 }
 
 static bool space_guarded(Space *s, Gva pc)

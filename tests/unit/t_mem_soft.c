@@ -117,6 +117,29 @@ Test(mem_soft, two_pages)
     }
 }
 
+/* What follows a load-exclusive is seen in the next page, too: no need for a strict monitor, which would cost all stores of all CPUs. */
+Test(mem_soft, exclusive_pair_in_two_pages)
+{
+    /* ldxr x1,[x0]; add x2,x1,#1; stxr w3,x2,[x0]; wfi */
+    static const uint32_t pair[] = {0xc85f7c01, 0x91000422, 0xc8037c02, 0xd503207f};
+    for (unsigned k = 0; k < 2; k++) {
+        for (unsigned words = 1; words < 3; words++) {
+            Guest g = make(k);
+            uint64_t at = CODE + 0x2000 - 4 * words;
+            memcpy(ram + (at - RAM), pair, sizeof pair);
+            engine_second_thread(g.cpu->h.engine);
+            mmu_on(&g);
+            g.cpu->x[0] = RAM + 0x200000;
+            g.cpu->x[3] = 7;
+            cr_assert_eq(run(&g, at), EXC_HINT);
+            cr_expect_eq(g.cpu->x[3], 0);
+            cr_expect_eq(ram[0x200000], 1);
+            cr_expect_eq(run(&g, CODE + 0x48), EXC_HINT);
+            cr_expect(!(g.cpu->h.key & KEY_STRICT));
+        }
+    }
+}
+
 Test(mem_soft, aligned_while_off)
 {
     for (unsigned k = 0; k < 2; k++) {
