@@ -16,7 +16,13 @@
 #include "sys.h"
 
 enum { AT_FDCWD_ = -100, AT_EMPTY = 0x1000, NOFOLLOW = 0x100, EACCESS = 0x200, X_OK_ = 1, O_CLOEXEC_ = 02000000,
-       O_NOFOLLOW_ = 0400000, F_SETFD_ = 2, FD_CLOEXEC_ = 1, F_DUPFD_CLOEXEC_ = 1030, S_IFMT_ = 0170000, S_IFREG_ = 0100000, MAX_WORDS = 96, ST_NOEXEC_ = 8 };
+       O_NOFOLLOW_ = 0400000, F_SETFD_ = 2, FD_CLOEXEC_ = 1, F_DUPFD_CLOEXEC_ = 1030, O_PATH_CLOEXEC = 012000000, S_IFMT_ = 0170000, S_IFREG_ = 0100000, MAX_WORDS = 96, ST_NOEXEC_ = 8 };
+
+static bool is_program(int fd)
+{
+    uint64_t st[18];
+    return raw_call(__NR_fstat, fd, st) == 0 && st[0] == process.exe_dev && st[1] == process.exe_ino;
+}
 
 void exec_keep_self(void)
 {
@@ -29,11 +35,37 @@ void exec_keep_self(void)
         }
         process.self_fd = fd >= 0 ? fd_hide((int)fd) : -1;
     }
+    if (process.exe_fd < 0) {
+        int64_t fd = raw_call(__NR_open, process.exe_path, O_PATH_CLOEXEC, 0);
+        if (fd >= 0 && is_program((int)fd)) {
+            process.exe_fd = fd_hide((int)fd);
+        } else if (fd >= 0) {
+            raw_call(__NR_close, fd);
+        }
+    }
     mutex_unlock(&lock);
+}
+
+void exec_note_program(int fd)
+{
+    char link[64];
+    uint64_t st[18];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    int64_t n = raw_call(__NR_readlink, link, process.exe_path, sizeof process.exe_path - 1);
+    process.exe_path[n > 0 ? n : 0] = 0;
+    if (raw_call(__NR_fstat, fd, st) == 0) {
+        process.exe_dev = st[0];
+        process.exe_ino = st[1];
+    }
+    if (raw_call(__NR_stat, process.exe_path, st) < 0 || st[0] != process.exe_dev || st[1] != process.exe_ino) {
+        fd = (int)raw_call(__NR_fcntl, fd, F_DUPFD_CLOEXEC_, 0); /* in memory, deleted, of another mount */
+        process.exe_fd = fd < 0 ? -1 : fd_hide(fd);
+    }
 }
 
 void exec_find_self(void)
 {
+    process.exe_fd = -1;
     if (process.opt.exec_self) {
         process.self_fd = fd_hide((int)process.opt.exec_self - 1);
         process.opt.exec_self = 0;

@@ -24,5 +24,7 @@ int exec_allowed(int fd);
 void exec_keep_self(void);
 /* At start: takes over the descriptor that a followed exec hands on, or keeps the file when there is no /proc. */
 void exec_find_self(void);
+/* Notes the guest program, open as fd, as what /proc/self/exe leads to: by its name while that is the same file. */
+void exec_note_program(int fd);
 
 #endif

@@ -146,19 +146,6 @@ static void tell_kernel(void)
     process.mm_known = raw_call(__NR_prctl, PR_SET_MM_, PR_SET_MM_MAP_, &m, sizeof m, 0) == 0;
 }
 
-static void note_exe(int fd)
-{
-    char link[64];
-    uint64_t st[18];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    int64_t n = raw_call(__NR_readlink, link, process.exe_path, sizeof process.exe_path - 1);
-    process.exe_path[n > 0 ? n : 0] = 0;
-    if (raw_call(__NR_fstat, fd, st) == 0) {
-        process.exe_dev = st[0];
-        process.exe_ino = st[1];
-    }
-}
-
 /* -- start --------------------------------------------------------------------------------------------------------- */
 
 /* As a shell: 127 when it is not there, 126 when it is but cannot be run. */
@@ -247,7 +234,7 @@ static void load_program(Thread *t, ExecPlan *plan, const char *name)
     if (r < 0) {
         die(exit_status(r), "%s: %s", plan->path, why);
     }
-    note_exe(plan->fd);
+    exec_note_program(plan->fd);
     process.opt.exec_name = process.opt.exec_name ? process.opt.exec_name : name;
     start_engine(t);
 }

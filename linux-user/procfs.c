@@ -353,10 +353,20 @@ static const char *exe_target(int dirfd, const char *path, char buf[PATH_SIZE])
     return w == PROC_OTHER && other_exe(pid, buf) ? buf : NULL;
 }
 
+/* A name that leads to the file of that target. */
+static const char *exe_file(const char *target, char buf[PATH_SIZE])
+{
+    if (target == process.exe_path && process.exe_fd >= 0) {
+        snprintf(buf, PATH_SIZE, "/proc/self/fd/%d", process.exe_fd);
+        return buf;
+    }
+    return target;
+}
+
 const char *proc_follow(int dirfd, const char *path, char buf[4096])
 {
     const char *target = exe_target(dirfd, path, buf);
-    return target ? target : path;
+    return target ? exe_file(target, buf) : path;
 }
 
 bool proc_readlink(Thread *t, int dirfd, const char *path, uint64_t to, uint64_t size, int64_t *ret)
@@ -381,7 +391,7 @@ bool proc_open(Thread *t, int dirfd, const char *path, uint64_t flags, int64_t *
     if (!strcmp(base, "exe")) {
         const char *target = flags & O_NOFOLLOW_ ? NULL : exe_target(dirfd, path, buf);
         if (target) {
-            *ret = sys_host(t, __NR_openat, (uint64_t)AT_FDCWD_, (uint64_t)target, flags, 0);
+            *ret = sys_host(t, __NR_openat, (uint64_t)AT_FDCWD_, (uint64_t)exe_file(target, buf), flags, 0);
         }
         return target != NULL;
     }

@@ -206,6 +206,7 @@ static void put_arg(Text *o, char letter, uint64_t v, uint64_t next)
         (int)v == -100 ? put(o, "AT_FDCWD") : put(o, "%d", (int)v);
         break;
     case 's':
+    case 'L':
     case 'n':
         put_memory(o, v, ~0ull, true);
         break;

@@ -63,15 +63,32 @@ int sys_path(uint64_t *arg, char buf[4096])
     return 0;
 }
 
+void sys_path_followed(uint64_t *arg, int dirfd, char buf[4096])
+{
+    char name[4096];
+    if (get_user_string(name, *arg, sizeof name) > 0 && proc_maybe(name)) {
+        const char *p = proc_follow(dirfd, name, buf);
+        if (p != name) {
+            *arg = (uint64_t)p;
+            return;
+        }
+    }
+    sys_path(arg, buf);
+}
+
+/* With paths: redirected by -L, and of those that are followed, what /proc/self/exe means. */
 static int64_t pass(Thread *t, const SysRow *r, uint64_t a[6])
 {
+    enum { AT_FDCWD_ = -100, NOFOLLOW = 0x100 };
     char buf[2][4096];
     unsigned used = 0;
-    if (prefix_on()) {
-        for (unsigned k = 0; r->args[k] && k < 6; k++) {
-            if (r->args[k] == 's' && used < 2) {
-                sys_path(&a[k], buf[used++]);
-            }
+    const char *at = strchr(r->args, 'a');
+    bool follow = !at || !(a[at - r->args] & NOFOLLOW);
+    for (unsigned k = 0; r->args[k] && k < 6; k++) {
+        if (r->args[k] == 's' && follow && used < 2) {
+            sys_path_followed(&a[k], k && r->args[k - 1] == 'D' ? (int)a[k - 1] : AT_FDCWD_, buf[used++]);
+        } else if ((r->args[k] == 's' || r->args[k] == 'L') && used < 2) {
+            sys_path(&a[k], buf[used++]);
         }
     }
     return sys_host6(t, r->host, a);
@@ -80,7 +97,7 @@ static int64_t pass(Thread *t, const SysRow *r, uint64_t a[6])
 static void untag(const SysRow *r, uint64_t a[6])
 {
     for (unsigned k = 0; r->args[k] && k < 6; k++) {
-        if (strchr("snbpv", r->args[k])) {
+        if (strchr("sLnbpv", r->args[k])) {
             a[k] = (uint64_t)bits_sext(a[k], 56);
         }
     }
@@ -97,7 +114,7 @@ static int64_t call(Thread *t, const SysRow *r, uint64_t nr, uint64_t a[6])
     if (r->fn) {
         return r->fn(t, a);
     }
-    return prefix_on() ? pass(t, r, a) : sys_host6(t, r->host, a);
+    return strpbrk(r->args, "sL") ? pass(t, r, a) : sys_host6(t, r->host, a);
 }
 
 int64_t sys_dispatch(Thread *t, uint64_t nr, const uint64_t args[6])

@@ -36,6 +36,8 @@ static inline int64_t sys_host6(Thread *t, int nr, const uint64_t a[6])
 
 /* Reads the guest path at *arg; when -L redirects it, *arg becomes the host's name in buf. 0 or -errno. */
 int sys_path(uint64_t *arg, char buf[4096]);
+/* The same, and resolves /proc/self/exe, in a call that follows a link at the end of the path. */
+void sys_path_followed(uint64_t *arg, int dirfd, char buf[4096]);
 
 /* open flags between the architectures */
 uint64_t open_flags_to_host(uint64_t flags);

@@ -223,20 +223,6 @@ static int64_t put_stat(uint64_t to, const HostStat *h)
     return put_user(to, &g, sizeof g) < 0 ? -EFAULT : 0;
 }
 
-/* Redirects a path by -L and resolves /proc/self/exe; buf must outlive the call. */
-static void follow(uint64_t *path, int dirfd, char buf[PATH_SIZE])
-{
-    char name[PATH_SIZE];
-    if (get_user_string(name, *path, sizeof name) > 0 && proc_maybe(name)) {
-        const char *p = proc_follow(dirfd, name, buf);
-        if (p != name) {
-            *path = (uint64_t)p;
-            return;
-        }
-    }
-    sys_path(path, buf);
-}
-
 /* The host's folder first: names of files to be made there are the host's, too. */
 int64_t sys_chdir(Thread *t, uint64_t a[6])
 {
@@ -257,7 +243,7 @@ int64_t sys_newfstatat(Thread *t, uint64_t a[6])
     if (a[3] & NOFOLLOW) {
         sys_path(&a[1], buf);
     } else {
-        follow(&a[1], (int)a[0], buf);
+        sys_path_followed(&a[1], (int)a[0], buf);
     }
     int64_t r = sys_host(t, __NR_newfstatat, a[0], a[1], (uint64_t)&st, a[3]);
     return r < 0 ? r : put_stat(a[2], &st);
@@ -275,7 +261,7 @@ int64_t sys_statx(Thread *t, uint64_t a[6])
     enum { NOFOLLOW = 0x100 };
     char buf[PATH_SIZE];
     if (a[1] && !(a[2] & NOFOLLOW)) {
-        follow(&a[1], (int)a[0], buf);
+        sys_path_followed(&a[1], (int)a[0], buf);
     } else {
         sys_path(&a[1], buf);
     }

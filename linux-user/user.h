@@ -158,6 +158,7 @@ typedef struct Process {
     const char *self_path; /* armx's own file, absolute, as opened for a followed exec */
     int self_fd;           /* the same, held open once the guest may lose sight of /proc; -1 before */
     char exe_path[4096];   /* the guest program's, what /proc/self/exe shows */
+    int exe_fd;            /* its file, held open when that name leads elsewhere or may soon; -1 before */
     uint64_t exe_dev, exe_ino;
     char **argv, **envp;   /* the guest's at start */
     int argc;

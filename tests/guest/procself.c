@@ -6,8 +6,12 @@
 #include <link.h>
 #include <pthread.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static char *slurp(const char *path, size_t *n)
@@ -66,8 +70,40 @@ static void *in_thread(void *arg)
     return arg;
 }
 
+/* A copy of the program in memory that runs: only /proc/self/exe still leads to it. */
+static int from_memory(void)
+{
+    struct stat own, given;
+    char name[64] = "";
+    int fd = open("/proc/self/exe", O_RDONLY);
+    CHECK(fd >= 0 && fstat(fd, &own) == 0 && stat("/proc/self/fd/9", &given) == 0 && own.st_ino == given.st_ino);
+    CHECK(stat("/proc/self/exe", &own) == 0 && own.st_ino == given.st_ino && own.st_dev == given.st_dev);
+    CHECK(readlink("/proc/self/exe", name, sizeof name - 1) > 0 && strcmp(name, "/memfd:copy (deleted)") == 0);
+    return done();
+}
+
+static void run_from_memory(void)
+{
+    char *args[] = {(char *)"in memory", NULL}, *env[] = {NULL};
+    struct stat st;
+    int status = -1, from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    CHECK(fstat(from, &st) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        int fd = memfd_create("copy", 0);
+        CHECK(sendfile(fd, from, NULL, (size_t)st.st_size) == st.st_size && dup2(fd, 9) == 9 && close(fd) == 0);
+        fexecve(9, args, env);
+        _exit(99);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    close(from);
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 1) {
+        return from_memory();
+    }
     char exe[4096] = "", name[4200] = "";
     size_t n;
     CHECK(argc == 3);
@@ -86,6 +122,12 @@ int main(int argc, char **argv)
 #ifdef __aarch64__
     CHECK(eh.e_machine == EM_AARCH64);
 #endif
+    struct statfs of_exe, of_file;
+    CHECK(statfs("/proc/self/exe", &of_exe) == 0 && fstatfs(elf, &of_file) == 0 && of_exe.f_type == of_file.f_type);
+    int tree = (int)syscall(SYS_open_tree, -1, "/proc/self/exe", O_CLOEXEC); /* crun begins so */
+    CHECK(tree >= 0 && fstat(tree, &b) == 0 && a.st_ino == b.st_ino);
+    close(tree);
+    run_from_memory();
     ok("exe");
 
     char *text = slurp("/proc/self/cmdline", &n);
