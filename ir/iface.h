@@ -130,8 +130,8 @@ static inline unsigned address_halves(uint64_t address, uint64_t n)
     return n >> 43 ? ADDRESS_LOWER | ADDRESS_UPPER : 1u << (address >> 55 & 1) | 1u << (last >> 55 & 1);
 }
 
-/* Common head of every CPU structure. The guest's general registers follow directly: `pending` and the first
- * 31 words after the head are within a byte's displacement of the state pointer (&head + sizeof head + 120). */
+/* Common head of every CPU structure. The guest's general registers follow directly: `nzcv`, `pending` and the first
+ * 31 words after the head are within a byte's displacement of the state pointer (&head + sizeof head + 116). */
 struct CpuHead {
     const SoftMmu *soft; /* system mode, or NULL */
     TlbEntry *tlb;       /* of the current context */
@@ -162,7 +162,8 @@ struct CpuHead {
     NearEntry near[2][NEAR_ENTRIES]; /* to read, to write */
     uint64_t near_address; /* of an access that missed there */
     uint64_t near_slot;  /* and its entry */
-    uint64_t pad;
+    uint32_t pad;
+    uint32_t nzcv;       /* condition flags, packed form of ir/base.h */
     volatile uint64_t pending; /* nonzero: leave translated code at the next poll */
 } __attribute__((aligned(16)));
 _Static_assert(sizeof(CpuHead) % 16 == 0, "general registers follow directly");

@@ -35,6 +35,12 @@ void exit_jump(Lower *l, Exit *x)
     x->at = x_jmp(&l->a);
 }
 
+/* System mode: never linked, because another page may be elsewhere later? */
+static bool is_far(const Lower *l, const Exit *x)
+{
+    return l->e->cfg.soft && (x->pc ^ l->r->pc.v) >> TLB_PAGE_BITS;
+}
+
 Stub *l_stub(Lower *l, unsigned kind)
 {
     if (l->nstubs >= LEN(l->stubs)) {
@@ -560,17 +566,27 @@ static void store_flags_of(Lower *l, int block)
     fl_store_form(a, in->op == OP_fl_sub ? FF_SUB : FF_ADD, l_slot(l, l->e->fe->nzcv_slot));
 }
 
+/* Something is pending before an exit: the exit's own stub leaves, too, and the dispatcher looks first at what is pending. */
+static void pending_stub(Lower *l, const Stub *s)
+{
+    Asm *a = &l->a;
+    Exit *x = s->exit;
+    if (x->at && s->block < 0 && !l->nfreed && !is_far(l, x)) {
+        asm_link(s->from, x->stub);
+        return;
+    }
+    asm_link(s->from, a->p);
+    store_flags_of(l, s->block);
+    loop_leave(l);
+    x_lea(a, 1, RAX, mem_rip(x));
+    x_jmp_abs(a, l->t->pending);
+}
+
 static void one_stub(Lower *l, const Stub *s)
 {
     Asm *a = &l->a;
     asm_link(s->from, a->p);
     switch (s->kind) {
-    case STUB_PENDING:
-        store_flags_of(l, s->block);
-        loop_leave(l);
-        x_lea(a, 1, RAX, mem_rip(s->exit));
-        x_jmp_abs(a, l->t->pending);
-        break;
     case STUB_FLAGS:
         fl_store_form(a, s->form, l_slot(l, l->e->fe->nzcv_slot));
         /* fall through */
@@ -582,23 +598,14 @@ static void one_stub(Lower *l, const Stub *s)
                 count_jumps(l, x);
             }
         }
-        uint8_t *leave = NULL;
         if (s->poll) {
-            poll(l);
-            leave = x_jcc(a, CC_NE);
+            poll_then(l, x, s->block);
         }
         if (s->block >= 0) {
             exit_goto(l, x_jmp(a), s->block);
         } else {
             loop_leave(l);
             exit_jump(l, x);
-        }
-        if (leave) {
-            asm_link(leave, a->p);
-            store_flags_of(l, s->block);
-            loop_leave(l);
-            x_lea(a, 1, RAX, mem_rip(x));
-            x_jmp_abs(a, l->t->pending);
         }
         break;
     }
@@ -617,17 +624,43 @@ static void one_stub(Lower *l, const Stub *s)
         x_xor_rr(a, 0, RAX, RAX);
         asm_link(x_jmp(a), s->back);
         break;
-    case STUB_EXIT:
+    case STUB_EXIT: case STUB_PENDING:
         break;
     }
+}
+
+static void exit_stub(Lower *l, Exit *x)
+{
+    Asm *a = &l->a;
+    if (x->count) {
+        align_patch(a, COUNTER_JUMP);
+        x->via = (int32_t)(a->p - x->at);
+        x_alu_mi(a, 0, ALU_SUB, mem_rip(&x->count), 1);
+        uint8_t *hot = x_jcc8(a, CC_S), *jump = x_jmp(a);
+        ASSERT(jump == x->at + x->via + COUNTER_JUMP);
+        asm_link8(hot, a->p);
+        asm_link(jump, a->p);
+    }
+    x->stub = a->p;
+    asm_link(x->at, a->p);
+    if (is_far(l, x)) {
+        x_mov_ri(a, RTARGET, x->pc);
+        x_jmp_abs(a, l->t->soft_far);
+        return;
+    }
+    x_lea(a, 1, RAX, mem_rip(x));
+    x_jmp_abs(a, l->t->unlinked);
 }
 
 void exit_stubs(Lower *l)
 {
     Asm *a = &l->a;
-    for (unsigned k = 0; k < l->nstubs; k++) {
+    unsigned n = l->nstubs;
+    for (unsigned k = 0; k < n; k++) {
         asm_room(a);
-        one_stub(l, &l->stubs[k]);
+        if (l->stubs[k].kind != STUB_PENDING) {
+            one_stub(l, &l->stubs[k]);
+        }
         if (a->overflow || l->too_big) {
             return;
         }
@@ -637,28 +670,18 @@ void exit_stubs(Lower *l)
         if (a->overflow) {
             return;
         }
-        Exit *x = &l->exits[k];
-        if (!x->at) { /* only for a poll */
-            continue;
+        if (l->exits[k].at) { /* else it is only for a poll */
+            exit_stub(l, &l->exits[k]);
         }
-        if (x->count) {
-            align_patch(a, COUNTER_JUMP);
-            x->via = (int32_t)(a->p - x->at);
-            x_alu_mi(a, 0, ALU_SUB, mem_rip(&x->count), 1);
-            uint8_t *hot = x_jcc8(a, CC_S), *jump = x_jmp(a);
-            ASSERT(jump == x->at + x->via + COUNTER_JUMP);
-            asm_link8(hot, a->p);
-            asm_link(jump, a->p);
+    }
+    for (unsigned k = 0; k < l->nstubs; k++) {
+        asm_room(a);
+        if (a->overflow) {
+            return;
         }
-        x->stub = a->p;
-        asm_link(x->at, a->p);
-        if (l->e->cfg.soft && (x->pc ^ l->r->pc.v) >> TLB_PAGE_BITS) { /* never linked: another page may be elsewhere later */
-            x_mov_ri(a, RTARGET, x->pc);
-            x_jmp_abs(a, l->t->soft_far);
-            continue;
+        if (l->stubs[k].kind == STUB_PENDING) {
+            pending_stub(l, &l->stubs[k]);
         }
-        x_lea(a, 1, RAX, mem_rip(x));
-        x_jmp_abs(a, l->t->unlinked);
     }
 }
 

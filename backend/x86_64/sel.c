@@ -462,7 +462,7 @@ Reg l_dst(Lower *l, IrRef i, bool early)
             }
         }
     }
-    Reg r = alloc(l, in_gpr(ty) ? GPRS : XMMS);
+    Reg r = (v->attr & A_TARGET) && !((l->busy | l->lock) & bit(RTARGET)) ? RTARGET : alloc(l, in_gpr(ty) ? GPRS : XMMS);
     l->lock |= bit(r);
     return r;
 }

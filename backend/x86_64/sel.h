@@ -34,7 +34,7 @@
 #include "region.h"
 
 enum { NOSLOT = 255, NOSPILL = 255, NSPILLS = 48 };
-enum { A_ZX = 1, A_LAZY = 2, A_DEAD = 4, A_REISSUE = 8, A_DONE = 16, A_ADDR = 32 };
+enum { A_ZX = 1, A_LAZY = 2, A_DEAD = 4, A_REISSUE = 8, A_DONE = 16, A_ADDR = 32, A_TARGET = 64 /* of an indirect jump */ };
 
 typedef struct Val {
     IrRef last;   /* position of the last use */
@@ -285,7 +285,7 @@ void abi_move_pins(Asm *a, const Target *t, bool save);
 void soft_stub(Lower *l, const Stub *s);
 void soft_thunks(Asm *a, Target *t, const SoftMmu *soft);
 uint64_t soft_saved(const CpuHead *cpu, const Target *t, Reg r); /* a temporary's value during a slow access */
-enum { STATE_BIAS = sizeof(CpuHead) + 120, RSTATE = RBP, RTARGET = RCX };
+enum { STATE_BIAS = sizeof(CpuHead) + 116, RSTATE = RBP, RTARGET = RCX };
 
 
 void sel_init(void);

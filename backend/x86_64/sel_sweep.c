@@ -227,7 +227,10 @@ void sel_sweep(Lower *l)
                 s->nz_need = i;
             }
             break;
-        case OP_exit_ind: case OP_exit_ret: case OP_exit_call_ind: case OP_exit_exc: case OP_jump: case OP_branch:
+        case OP_exit_ind: case OP_exit_ret: case OP_exit_call_ind:
+            l->val[in->a].attr |= A_TARGET;
+            /* fall through */
+        case OP_exit_exc: case OP_jump: case OP_branch:
             s->nz_need = i;
             s->clob = l->r->n;
             break;

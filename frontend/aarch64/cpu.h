@@ -88,12 +88,12 @@ static inline uint64_t a64_fp_key(uint32_t fpcr)
 /* NZCV as PSTATE bits 31..28, and back. */
 static inline uint32_t a64_nzcv(const CpuA64 *cpu)
 {
-    return nzcv_nibble(cpu->nzcv) << 28;
+    return nzcv_nibble(cpu->h.nzcv) << 28;
 }
 
 static inline void a64_set_nzcv(CpuA64 *cpu, uint32_t pstate)
 {
-    cpu->nzcv = nzcv_pack(pstate >> 28);
+    cpu->h.nzcv = nzcv_pack(pstate >> 28);
 }
 
 /* PSTATE.BTYPE of the instruction at pc. */

@@ -141,7 +141,7 @@ void a64_reset(CpuA64 *cpu)
     memset(s->reg, 0, sizeof s->reg);
     memset(cpu->x, 0, sizeof cpu->x);
     memset(cpu->v, 0, sizeof cpu->v);
-    cpu->sp = cpu->nzcv = 0;
+    cpu->sp = cpu->h.nzcv = 0;
     cpu->btype = 0;
     cpu->tpidr = cpu->tpidrro = 0;
     cpu->excl_addr = ~(uint64_t)0;

@@ -106,7 +106,7 @@ static void load_state(CpuA64 *cpu, const DiffState *s)
     cpu->sp = s->sp;
     cpu->pc = s->pc;
     cpu->tpidr = s->tpidr;
-    cpu->nzcv = nzcv_pack(s->nzcv >> 28);
+    cpu->h.nzcv = nzcv_pack(s->nzcv >> 28);
     cpu->excl_addr = ~(uint64_t)0;
     cpu->pstate_misc = 0;
     cpu->btype = 0;
@@ -126,7 +126,7 @@ static void save_state(CpuA64 *cpu, DiffState *s)
     s->sp = cpu->sp;
     s->pc = cpu->pc;
     s->tpidr = cpu->tpidr;
-    s->nzcv = nzcv_nibble(cpu->nzcv) << 28;
+    s->nzcv = nzcv_nibble(cpu->h.nzcv) << 28;
     s->fpcr = cpu->h.fp.fpcr;
     s->fpsr = engine_fpsr(&cpu->h);
     s->unused = 0;

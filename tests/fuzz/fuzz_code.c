@@ -177,7 +177,7 @@ static void random_state(uint64_t seed)
         cpu.v[i / 2].d[i % 2] = v & 1 ? v : edges[(v >> 8) % LEN(edges)];
     }
     cpu.sp = (uintptr_t)arena + ARENA / 2;
-    cpu.nzcv = nzcv_pack(fuzz_random(&rng) & 15);
+    cpu.h.nzcv = nzcv_pack(fuzz_random(&rng) & 15);
     cpu.excl_addr = ~(uint64_t)0;
     for (unsigned i = 0; i < ARENA / 8; i++) {
         ((uint64_t *)arena)[i] = fuzz_random(&rng);

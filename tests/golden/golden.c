@@ -105,19 +105,19 @@ static void put_state(int64_t d)
                   {"fp", offsetof(CpuHead, fp), sizeof(FpEnv), 4}, {"scratch", offsetof(CpuHead, scratch), 64, 8},
                   {"spill", offsetof(CpuHead, spill), sizeof engine->cpus[0]->spill, 16},
                   {"ev", offsetof(CpuHead, ev), sizeof engine->cpus[0]->ev, 16}};
-    for (unsigned s = 0; s < a64_frontend.nslots; s++) {
-        const IrSlot *slot = &a64_frontend.slots[s];
-        uint64_t in = (uint64_t)(d - t->slot_disp[s]);
-        if (in < ir_type_bytes((IrType)slot->type) && slot->offset >= sizeof(CpuHead)) {
-            printf(in ? "[%s + %u]" : "[%s]", slot->name, (unsigned)in);
-            return;
-        }
-    }
     for (unsigned k = 0; k < LEN(fields); k++) {
         uint64_t in = (uint64_t)(d + STATE_BIAS - (int64_t)fields[k].at);
         if (in < fields[k].size) {
             printf(in % fields[k].each ? "[%s%u + %u]" : "[%s%u]", fields[k].name, (unsigned)(in / fields[k].each),
                    (unsigned)(in % fields[k].each));
+            return;
+        }
+    }
+    for (unsigned s = 0; s < a64_frontend.nslots; s++) {
+        const IrSlot *slot = &a64_frontend.slots[s];
+        uint64_t in = (uint64_t)(d - t->slot_disp[s]);
+        if (in < ir_type_bytes((IrType)slot->type)) {
+            printf(in ? "[%s + %u]" : "[%s]", slot->name, (unsigned)in);
             return;
         }
     }

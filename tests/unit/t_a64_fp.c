@@ -39,9 +39,9 @@ static void run_rows_in(const Row *rows, unsigned n, unsigned modes)
             bool general = strstr(row->insn, " x0") || strstr(row->insn, " w0");
             uint64_t lo = general ? cpu->x[0] : cpu->v[0].d[0], hi = general ? 0 : cpu->v[0].d[1];
             cr_expect(e == EXC_HLT && lo == row->lo && hi == row->hi && cpu->h.fp.fpsr == row->fpsr &&
-                          nzcv_nibble(cpu->nzcv) == row->nzcv,
+                          nzcv_nibble(cpu->h.nzcv) == row->nzcv,
                       "%s, row %u, %s: %016lx %016lx fpsr %x nzcv %x kind %d", row->insn, i, a64_run_mode_name(mode), lo,
-                      hi, cpu->h.fp.fpsr, nzcv_nibble(cpu->nzcv), e);
+                      hi, cpu->h.fp.fpsr, nzcv_nibble(cpu->h.nzcv), e);
         }
     }
 }

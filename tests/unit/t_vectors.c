@@ -231,7 +231,7 @@ static void set_state(const State *s, unsigned slot)
     memcpy(cpu->x, s->x, sizeof cpu->x);
     memcpy(cpu->v, s->v, sizeof cpu->v);
     cpu->sp = s->sp;
-    cpu->nzcv = nzcv_pack(s->nzcv);
+    cpu->h.nzcv = nzcv_pack(s->nzcv);
     cpu->h.fp.fpcr = s->fpcr;
     engine_fpcr_changed(&cpu->h);
     engine_set_fpsr(&cpu->h, s->fpsr);
@@ -263,7 +263,7 @@ static bool compare(const State *in, const State *want, const Vector *v, bool wa
                 (ull)cpu->v[i].d[1], (ull)cpu->v[i].d[0], (ull)want->v[i].d[1], (ull)want->v[i].d[0], (ull)in->v[i].d[1],
                 (ull)in->v[i].d[0]);
     }
-    DIFFERS(nzcv_nibble(cpu->nzcv) != want->nzcv, "nzcv: got %x, not %x\n", nzcv_nibble(cpu->nzcv), want->nzcv);
+    DIFFERS(nzcv_nibble(cpu->h.nzcv) != want->nzcv, "nzcv: got %x, not %x\n", nzcv_nibble(cpu->h.nzcv), want->nzcv);
     DIFFERS((cpu->h.fp.fpcr ^ want->fpcr) & FPCR_BITS, "fpcr: got %x, not %x\n", cpu->h.fp.fpcr, want->fpcr);
     uint32_t fpsr = engine_fpsr(&cpu->h);
     DIFFERS((fpsr ^ want->fpsr) & FPSR_BITS, "fpsr: got %08x, not %08x (was %08x, fpcr %x)\n", fpsr, want->fpsr, in->fpsr, in->fpcr);
