@@ -673,7 +673,7 @@ ExcKind engine_run(CpuHead *cpu)
         }
         if (e->cfg.soft && !from && LIKELY(!log_mask)) { /* after an exception: where the last one of its kind went */
             const JumpEntry *j = &cpu->jumps[jump_hash(*pc)];
-            if (j->pc == *pc && !(cpu->key & KEY_ONE_INSN)) {
+            if (__atomic_load_n(&j->pc, __ATOMIC_RELAXED) == *pc && !(cpu->key & KEY_ONE_INSN)) {
                 cpu->last_exit = NULL;
                 target_enter(e, cpu, j->host);
                 goto left;

@@ -104,9 +104,16 @@ void __tsan_release(void *p);
 void __tsan_acquire(void *p);
 #define sync_released(p) __tsan_release(p)
 #define sync_acquired(p) __tsan_acquire(p)
+/* The guest's own memory: what its programs do there is their affair, and its barriers are not seen. */
+void AnnotateBenignRaceSized(const char *file, int line, const volatile void *p, size_t size, const char *text);
+#define races_are_the_guests(p, size) AnnotateBenignRaceSized(__FILE__, __LINE__, p, size, "guest memory")
+/* C code changes vector registers anywhere: ThreadSanitizer's runtime, which it calls, does. */
+enum { C_SPOILS_VECTORS = 1 };
 #else
 #define sync_released(p) ((void)(p))
 #define sync_acquired(p) ((void)(p))
+#define races_are_the_guests(p, size) ((void)(p), (void)(size))
+enum { C_SPOILS_VECTORS = 0 };
 #endif
 
 /* Tells AddressSanitizer that a jump has left the frames below the caller's. */

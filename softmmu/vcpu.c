@@ -230,7 +230,7 @@ void vcpu_call(Vcpu *v, void (*fn)(Vcpu *v, void *arg), void *arg, bool wait_don
         *r = (Request){.fn = fn, .arg = arg};
     }
     pthread_mutex_lock(&all->lock);
-    *p->last = r;
+    __atomic_store_n(p->last, r, __ATOMIC_RELEASE); /* attention() looks without the lock */
     p->last = &r->next;
     pthread_mutex_unlock(&all->lock);
     vcpu_kick(v);
@@ -511,7 +511,7 @@ static void run(Vcpu *v)
                 count(v);
             }
         }
-        if (s->lines || s->reg[SR_HCR_EL2] >> HCR_VF & 7) {
+        if (__atomic_load_n(&s->lines, __ATOMIC_ACQUIRE) || s->reg[SR_HCR_EL2] >> HCR_VF & 7) {
             unsigned from = a64_el(cpu);
             uint64_t pc = cpu->pc;
             if (s->el3 && v->gic) {

@@ -175,7 +175,7 @@ enum { HELPER_GENERAL, HELPER_PLAIN, HELPER_FP };
 static uint8_t *make_helper(Asm *a, Target *t, int kind)
 {
     static const Reg args[] = {RSI, RDX, RCX, R8};
-    uint64_t moved = kind == HELPER_GENERAL ? 0xffff : ~(uint64_t)0;
+    uint64_t moved = kind == HELPER_GENERAL && !C_SPOILS_VECTORS ? 0xffff : ~(uint64_t)0;
     uint8_t *stub = here(a);
     move_pins(a, t, moved, true);
     x_store_rm(a, 1, RSP, HEAD(ret_sp));
@@ -270,12 +270,15 @@ static void make_indirect(Asm *a, Target *t, const Frontend *fe, bool soft)
         x_jmp_m(a, 0, mem(RAX, far + (int32_t)offsetof(JumpEntry, host)));
         asm_link8(miss, a->p);
     }
+    uint64_t vectors = C_SPOILS_VECTORS ? ~(uint64_t)0xffff : 0;
+    move_pins(a, t, vectors, true);
     enter_c(a, t, RTARGET, true);
     x_lea(a, 1, RDI, head(0));
     x_mov_rr(a, 1, RSI, RTARGET);
     x_mov_ri(a, RAX, (uint64_t)(uintptr_t)tb_lookup);
     x_call_r(a, 0, RAX);
     enter_c(a, t, RTARGET, false);
+    move_pins(a, t, vectors, false);
     x_test_rr(a, 1, RAX, RAX);
     x_jcc_abs(a, CC_E, leave);
     x_jmp_r(a, 0, RAX);

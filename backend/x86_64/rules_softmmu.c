@@ -493,6 +493,10 @@ static void full_call(Asm *a, const Target *t, void *(*fn)(CpuHead *))
 static void make_slow(Asm *a, Target *t, const SoftMmu *soft)
 {
     static const Reg list[] = {RAX, RCX, RDX, RSI, RDI, R8, R9, R10, R11, RBX}; /* the last one for the stack's alignment */
+    if (C_SPOILS_VECTORS) {
+        full_call(a, t, slow);
+        return;
+    }
     x_store_rm(a, 1, RSP, HEAD(ret_sp));
     x_mov_rm(a, 1, RSP, HEAD(host_sp));
     for (unsigned k = 0; k < LEN(list); k++) {

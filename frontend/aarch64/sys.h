@@ -8,7 +8,7 @@
  * IL 20, SS 21, PAN 22, UAO 23, DIT 24, TCO 25. Whoever changes M, PAN or UAO, or a register that translation or the key depends on,
  * calls a64_context_changed afterwards (all of the functions here do).
  *
- * A CPU belongs to its thread; `lines` alone is written by others (vcpu_set_line).
+ * A CPU belongs to its thread; others write `lines` (vcpu_set_line) and `event` (vcpu_send_event), atomically, as it reads them.
  */
 #ifndef ARMX_FRONTEND_AARCH64_SYS_H
 #define ARMX_FRONTEND_AARCH64_SYS_H

@@ -553,7 +553,7 @@ void h_sys_dsb(CpuA64 *cpu)
 void h_sys_event(CpuA64 *cpu, uint32_t all)
 {
     const A64Hooks *h = cpu->sys->hooks;
-    cpu->sys->event = true;
+    __atomic_store_n(&cpu->sys->event, true, __ATOMIC_SEQ_CST);
     if (all && h->send_event) {
         h->send_event(cpu);
     }

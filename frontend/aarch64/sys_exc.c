@@ -260,7 +260,7 @@ void a64_eret(CpuA64 *cpu)
     set_pstate(cpu, p | (step ? spsr & PS_SS : 0));
     a64_set_nzcv(cpu, (uint32_t)spsr & 0xf0000000);
     cpu->excl_addr = ~(uint64_t)0;
-    s->event = true;
+    __atomic_store_n(&s->event, true, __ATOMIC_RELAXED);
     a64_level_changed(cpu);
     cpu->pc = illegal ? pc : a64_branch_address(pc, cpu->h.key);
     a64_set_btype(cpu, illegal || !a64_has(cpu, A64_FEAT_bti) ? 0 : spsr >> 10 & 3);
@@ -360,7 +360,7 @@ bool a64_wakes(const CpuA64 *cpu)
 static void look_after(CpuA64 *cpu)
 {
     const A64Sys *s = cpu->sys;
-    if (UNLIKELY(s->lines || s->reg[SR_MDSCR_EL1] & 1 || s->hcr >> HCR_VF & 7 || cpu->pstate_misc & PS_IL || cpu->h.key & KEY_WATCH)) {
+    if (UNLIKELY(__atomic_load_n(&s->lines, __ATOMIC_RELAXED) || s->reg[SR_MDSCR_EL1] & 1 || s->hcr >> HCR_VF & 7 || cpu->pstate_misc & PS_IL || cpu->h.key & KEY_WATCH)) {
         engine_kick(&cpu->h);
     }
 }
@@ -533,8 +533,8 @@ static void hint(CpuA64 *cpu, uint32_t imm)
     bool wfe = (imm & 255) == 2;
     unsigned rt = imm >> 16 & 31;
     uint64_t until = imm >> 8 & 1 ? rt == 31 ? 0 : cpu->x[rt] : ~(uint64_t)0;
-    if (wfe && (s->event || cpu->excl_addr != ~(uint64_t)0)) { /* a store that clears the monitor sends no event */
-        s->event = false;
+    if (wfe && (__atomic_load_n(&s->event, __ATOMIC_ACQUIRE) || cpu->excl_addr != ~(uint64_t)0)) { /* a store that clears the monitor sends no event */
+        __atomic_store_n(&s->event, false, __ATOMIC_SEQ_CST);
         sched_yield(); /* whoever ends the wait may need this host CPU */
         return;
     }

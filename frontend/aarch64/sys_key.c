@@ -146,7 +146,8 @@ void a64_reset(CpuA64 *cpu)
     cpu->tpidr = cpu->tpidrro = 0;
     cpu->excl_addr = ~(uint64_t)0;
     s->sp_el3 = 0;
-    s->event = s->os_lock = false;
+    __atomic_store_n(&s->event, false, __ATOMIC_RELAXED);
+    s->os_lock = false;
     s->claim = 0;
     s->secure = s->el3;
     s->reg[SR_SCTLR_EL1] = SCTLR_RES1_EL1;

@@ -27,7 +27,7 @@ static bool virtual_ids(const CpuA64 *cpu)
 static uint64_t isr(const CpuA64 *cpu)
 {
     uint64_t hcr = a64_hcr(cpu);
-    unsigned lines = (unsigned)cpu->sys->lines;
+    unsigned lines = (unsigned)__atomic_load_n(&cpu->sys->lines, __ATOMIC_ACQUIRE);
     bool guest = a64_el(cpu) == 1;
     bool irq = guest && hcr >> HCR_IMO & 1 ? lines & 4 || hcr >> HCR_VI & 1 : lines & 1;
     bool fiq = guest && hcr >> HCR_FMO & 1 ? lines & 8 || hcr >> HCR_VF & 1 : lines & 2;

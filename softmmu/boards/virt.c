@@ -238,6 +238,7 @@ static void *memory(const Virt *b, uint64_t size)
     if (p == MAP_FAILED) {
         die("-m: the host has no %llu MiB: %s", (unsigned long long)(size >> 20), strerror(errno));
     }
+    races_are_the_guests(p, size);
     madvise(p, size, MADV_HUGEPAGE);
     if (!b->props.dump_core) {
         madvise(p, size, MADV_DONTDUMP);
