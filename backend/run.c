@@ -119,7 +119,7 @@ int engine_cpu_init(Engine *e, CpuHead *cpu)
     cpu->in_helper = 0;
     cpu->guest_mxcsr = 0;
     target_fp_control(cpu);
-    cpu->key = e->fe->key(cpu) | engine_added_key(e);
+    cpu->key = e->fe->key(cpu, engine_added_key(e)) | engine_added_key(e);
     first_jumps(cpu);
     if (!e->cfg.interp) {
         target_ret_reset(e, cpu);
@@ -365,10 +365,15 @@ static void dump_entry(const Engine *e, const CpuHead *cpu, uint64_t pc)
 
 /* -- the loop -------------------------------------------------------------------------------------------------- */
 
+enum { REKEYS = 64 /* so many need no key bit of their own: each costs some microseconds */ };
+
 /* The exits that the engine sees to itself; true = go on. */
 static bool engines_own(CpuHead *cpu, ExcKind k)
 {
     if (k == EXC_REKEY) {
+        if (__atomic_fetch_add(&cpu->engine->rekeys, 1, __ATOMIC_RELAXED) == REKEYS) {
+            engine_add_key(cpu->engine, cpu->engine->fe->rekey_often);
+        }
         engine_fpcr_changed(cpu);
         return true;
     }
@@ -842,7 +847,7 @@ void engine_flush(Engine *e, CpuHead *cpu)
 void engine_fpcr_changed(CpuHead *cpu)
 {
     Engine *e = cpu->engine;
-    uint64_t key = e->fe->key(cpu) | engine_added_key(e);
+    uint64_t key = e->fe->key(cpu, engine_added_key(e)) | engine_added_key(e);
     target_fp_control(cpu);
     if (key != cpu->key) {
         change_key(e, cpu, key);

@@ -192,6 +192,7 @@ struct Engine {
     unsigned ncpus, cpus_cap;
     uint64_t add_key;       /* key bits that all threads run under */
     uint64_t key_everywhere; /* those of them that no thread is without any more */
+    unsigned rekeys;        /* EXC_REKEY so far */
     bool threads;           /* there has been a second thread */
     bool alone;             /* nor a second CPU structure, in user mode: engine_alone */
     unsigned nmarks;

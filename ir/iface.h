@@ -242,8 +242,9 @@ typedef struct Frontend {
                            IrRegion *r, IrIns *ins, uint32_t cap);
     /* Is there one, when inner loops belong to it? `ins` is memory for the work. */
     bool (*is_loop)(Space *s, Gva pc, unsigned max_insns, IrIns *ins, uint32_t cap);
-    /* Key from the CPU's state (FPCR etc.). */
-    uint64_t (*key)(const CpuHead *cpu);
+    /* Key from the CPU's state (FPCR etc.), where `added` holds anyway. */
+    uint64_t (*key)(const CpuHead *cpu, uint64_t added);
+    uint64_t rekey_often; /* added when EXC_REKEY comes often: less depends on the state under it */
     /* Guest disassembly of one instruction for dumps. */
     void (*disas)(Gva pc, uint32_t word, char *buf, size_t size);
 } Frontend;

@@ -21,7 +21,8 @@ static inline uint64_t a64_pac_field(unsigned low, bool tbi)
 
 /* State key: stores are marked, because some code has a strict exclusive monitor (tr_atomic.c). */
 enum { KEY_STRICT = KEY_USER, KEY_SP_ODD = KEY_USER << 1 /* SP is no multiple of 16: its use as a base is checked */,
-       KEY_SYSTEM = KEY_USER << 2 /* system mode: bits of sys.h apply */ };
+       KEY_SYSTEM = KEY_USER << 2 /* system mode: bits of sys.h apply */,
+       KEY_SP_CHECK = 1 << 26 /* SP as a base must be aligned; in user mode instead of KEY_SP_ODD, once that has changed often */ };
 
 /* In excl_size: the monitor is only for WFE; a store-exclusive that fits it fails and turns KEY_STRICT on (tr_atomic.c). */
 enum { EXCL_WAIT = 64 };

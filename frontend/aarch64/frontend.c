@@ -127,7 +127,7 @@ void tr_set_sp(Tr *t, IrRef v)
 {
     ir_set(t->b, SLOT_sp, v);
     bool keeps = keeps_alignment(t, v);
-    if (t->key & KEY_SYSTEM) {
+    if (t->key & (KEY_SYSTEM | KEY_SP_CHECK)) {
         t->checked &= keeps;
     } else if ((t->key & KEY_SP_ODD) || !keeps) {
         t->unsettled = v;
@@ -136,8 +136,7 @@ void tr_set_sp(Tr *t, IrRef v)
 
 void tr_check_sp(Tr *t, IrRef sp)
 {
-    bool known = t->checked || !(t->key & KEY_SP_CHECK);
-    if (!(t->key & KEY_SYSTEM) || !known) {
+    if (!t->checked && t->key & (KEY_SP_ODD | KEY_SP_CHECK)) {
         ir_exit_exc_if(t->b, ir_and(t->b, I64, sp, ir_iconst(t->b, I64, 15)), EXC_SP_ALIGN, 0);
         t->checked = true;
     }
@@ -280,10 +279,10 @@ static void translate(const void *cpu_model, Space *s, Gva pc, uint64_t key, uns
     tr_region(&a64_frontend, &a64_guest, cpu_model, s, pc, key, key & KEY_ONE_INSN ? 1 : max_insns, r, ins, cap);
 }
 
-static uint64_t key(const CpuHead *head)
+static uint64_t key(const CpuHead *head, uint64_t added)
 {
     const CpuA64 *cpu = (const CpuA64 *)head;
-    return a64_fp_key(head->fp.fpcr) | (cpu->sp & 15 ? KEY_SP_ODD : 0);
+    return a64_fp_key(head->fp.fpcr) | (cpu->sp & 15 && !(added & KEY_SP_CHECK) ? KEY_SP_ODD : 0);
 }
 
 const Frontend a64_frontend = {
@@ -296,6 +295,7 @@ const Frontend a64_frontend = {
     .pc_slot = SLOT_pc,
     .nzcv_slot = SLOT_nzcv,
     .sp_slot = SLOT_sp,
+    .rekey_often = KEY_SP_CHECK,
     .translate = translate,
     .translate_loop = translate_loop,
     .is_loop = is_loop,

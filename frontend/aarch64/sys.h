@@ -36,7 +36,7 @@ enum {
     KEY_PAC_SHIFT = 19,         /* four bits: keys PAC_IA .. PAC_DB that are enabled at this level */
     KEY_PAC_TRAP_SHIFT = 23,    /* two bits: level that instructions with an enabled key trap to */
     KEY_BT = 1 << 25,           /* SCTLR_ELx.BT: PACIASP is no landing pad for BTYPE 3 */
-    KEY_SP_CHECK = 1 << 26,     /* SCTLR_ELx.SA: SP as a base must be aligned */
+    /* 1 << 26 is KEY_SP_CHECK: SCTLR_ELx.SA */
     KEY_ALIGN_CHECK = 1 << 27,  /* SCTLR_ELx.A */
     KEY_EL0_COUNTER = 1 << 28,  /* CNTVCT_EL0 can be read at this level */
     KEY_MMU_ON = 1 << 29,       /* stage 1 is on */

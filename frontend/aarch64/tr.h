@@ -53,14 +53,15 @@ static inline void tr_set_reg(Tr *t, int n, IrRef v)
 }
 
 /* Raises EXC_SP_ALIGN unless sp is a multiple of 16. In system mode the key does not say whether it is, as kernels use SP for arithmetic
- * at each exception: a block looks before its first access by SP. */
+ * at each exception: a block looks before its first access by SP; under KEY_SP_CHECK so in user mode, for code generators whose SP
+ * follows a stack pointer of their own (SpiderMonkey's). */
 void tr_check_sp(Tr *t, IrRef sp);
 
 /* Xn or SP as the base of a memory access: SP must be a multiple of 16 (DDI 0487 D1.8.2; Linux sets SCTLR_EL1.SA0). */
 static inline IrRef tr_base(Tr *t, int n)
 {
     IrRef base = tr_reg_or_sp(t, n, I64);
-    if (n == 31 && t->key & (KEY_SP_ODD | KEY_SYSTEM)) {
+    if (n == 31 && t->key & (KEY_SP_ODD | KEY_SP_CHECK)) {
         tr_check_sp(t, base);
     }
     return base;

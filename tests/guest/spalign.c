@@ -37,6 +37,16 @@ static void on_bus(int sig, siginfo_t *info, void *context)
         }                                                                                          \
     })
 
+/* SP as a second stack pointer that follows the code's own, as SpiderMonkey's JIT has it. */
+static void follow(unsigned long n)
+{
+    __asm__ volatile("mov x9, sp\n sub x10, x9, #256\n"
+                     "1: add x11, x10, #8\n mov sp, x11\n mov sp, x10\n str x9, [sp]\n subs %0, %0, #1\n b.ne 1b\n"
+                     "mov sp, x9" : "+r"(n) : : "x9", "x10", "x11", "cc", "memory");
+}
+
+static void all(void);
+
 int main(void)
 {
     static char stack[65536];
@@ -44,6 +54,15 @@ int main(void)
     struct sigaction sa = {.sa_sigaction = on_bus, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     sigaltstack(&ss, NULL);
     sigaction(SIGBUS, &sa, NULL);
+    all();
+    follow(5000000);
+    puts("followed");
+    all();
+    return 0;
+}
+
+static void all(void)
+{
     WITH_SP(0, "ldr x11, [sp]");
     WITH_SP(8, "ldr x11, [sp]");
     WITH_SP(4, "str w11, [sp, #4]");
@@ -53,5 +72,4 @@ int main(void)
     WITH_SP(8, "prfm pldl1keep, [sp]");
     WITH_SP(8, "add x11, sp, #8");
     WITH_SP(16, "ldp x11, x12, [sp], #16");
-    return 0;
 }
