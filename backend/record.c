@@ -41,7 +41,7 @@ Record record_head(const Engine *e, const Made *m)
                 .data = (uint32_t)((const uint8_t *)tb - e->code.data), .size = tb->size, .nbytes = tb->nbytes, .before = tb->before,
                 .ninsns = tb->ninsns, .nexits = tb->nexits, .nfaults = tb->nfaults, .nrecipes = (uint16_t)m->nrecipes,
                 .nnotes = (uint16_t)m->nnotes, .ndescribed = m->ir->ndescribed, .page = record_page(e, tb->pc),
-                .bound = (uint8_t)(m->bound | (tb->pc < MOVABLE ? BOUND_PC : 0)), .one_thread = tb->one_thread};
+                .bound = (uint8_t)(m->bound | (tb->pc < MOVABLE ? BOUND_PC : 0)), .unshared = tb->unshared};
     r.bytes = (uint32_t)(record_parts(&r).end - (uint8_t *)&r);
     return r;
 }
@@ -122,7 +122,7 @@ Tb *record_place(Engine *e, CodeChunk *ch, Record *r, uint64_t pc, uint64_t key)
     codebuf_ahead(ch);
     Tb *tb = (Tb *)data;
     *tb = (Tb){.pc = pc, .key = key, .at = pc, .entry = codebuf_rx(&e->code, code), .size = r->size, .nbytes = (uint16_t)r->nbytes, .before = r->before,
-               .ninsns = r->ninsns, .one_thread = r->one_thread, .nexits = r->nexits, .nfaults = r->nfaults, .tier = 1,
+               .ninsns = r->ninsns, .unshared = r->unshared, .nexits = r->nexits, .nfaults = r->nfaults, .tier = 1,
                .exits = (Exit *)(tb + 1)};
     tb->faults = (Fault *)(tb->exits + r->nexits);
     tb->recipes = (Recipe *)(tb->faults + r->nfaults);

@@ -18,7 +18,7 @@ typedef struct Record {
     uint32_t code, data;     /* where the region was, from the begin of the code buffer; of data */
     uint32_t size, nbytes;
     uint16_t before, ninsns, nexits, nfaults, nrecipes, nnotes;
-    uint8_t ndescribed, page, bound, one_thread;
+    uint8_t ndescribed, page, bound, unshared;
 } __attribute__((aligned(16))) Record;
 
 typedef struct KeptExit {
@@ -52,10 +52,10 @@ typedef struct Made {
     const uint32_t *notes;
 } Made;
 
-/* KEY_THREADS is no part of a Tb's key, but of what its code depends on. */
+/* KEY_SHARED is no part of a Tb's key, but of what its code depends on. */
 static inline uint64_t record_key(const Engine *e, uint64_t key)
 {
-    return key | (__atomic_load_n(&e->threads, __ATOMIC_RELAXED) ? KEY_THREADS : 0);
+    return key | (__atomic_load_n(&e->shared, __ATOMIC_RELAXED) ? KEY_SHARED : 0);
 }
 
 static inline uint64_t record_mix(uint64_t h, uint64_t v)

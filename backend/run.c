@@ -216,8 +216,8 @@ void engine_dump_ir(Engine *e, const IrRegion *r)
 
 static void make_ir(Engine *e, void *work, uint64_t pc, uint64_t key, unsigned max, IrRegion *r)
 {
-    /* KEY_THREADS is no part of a Tb's key: what depends on it says so, and goes when it changes. */
-    e->fe->translate(e->cfg.cpu_model, e->cfg.space, gva(pc), key | (__atomic_load_n(&e->threads, __ATOMIC_RELAXED) ? KEY_THREADS : 0), max, r, work, IR_CAP);
+    /* KEY_SHARED is no part of a Tb's key: what depends on it says so, and goes when it changes. */
+    e->fe->translate(e->cfg.cpu_model, e->cfg.space, gva(pc), key | (__atomic_load_n(&e->shared, __ATOMIC_RELAXED) ? KEY_SHARED : 0), max, r, work, IR_CAP);
     r->key = key;
 }
 
@@ -899,17 +899,19 @@ void engine_set_fpsr(CpuHead *cpu, uint32_t fpsr)
     target_set_fpsr(cpu, fpsr);
 }
 
-void engine_second_thread(Engine *e)
+void engine_share(Engine *e)
 {
+    if (__atomic_load_n(&e->shared, __ATOMIC_RELAXED)) {
+        return;
+    }
     engine_lock(e);
-    __atomic_store_n(&e->threads, true, __ATOMIC_RELEASE);
-    __atomic_store_n(&e->alone, false, __ATOMIC_RELEASE);
+    __atomic_store_n(&e->shared, true, __ATOMIC_RELEASE);
     __atomic_add_fetch(&e->seq, 1, __ATOMIC_RELEASE);
     for (unsigned k = 0; k < 1u << e->places->bits; k++) {
         for (Tb *tb = e->places->lists[k], *next; tb; tb = next) {
             next = tb->place_next;
-            if (tb->one_thread) {
-                tb_remove(e, tb);
+            if (tb->unshared) {
+                tb_remove(e, tb); /* returns go on by exits, too: all ways into it are cut */
             }
         }
     }

@@ -62,7 +62,7 @@ struct Tb {
     /* the rest */
     uint32_t size;        /* bytes of host code */
     uint16_t ninsns, nexits, nfaults;
-    bool one_thread;      /* goes when the second thread comes */
+    bool unshared;        /* goes when others see guest memory: engine_share */
     bool no_loop;         /* tier 2 can do nothing for it */
     uint8_t stage, entries; /* how near tier 2 is (LOOP_*), and how often the loop was entered while watched */
     uint64_t since;         /* CPU time of the process when the stage began, in ns */
@@ -193,8 +193,8 @@ struct Engine {
     uint64_t add_key;       /* key bits that all threads run under */
     uint64_t key_everywhere; /* those of them that no thread is without any more */
     unsigned rekeys;        /* EXC_REKEY so far */
-    bool threads;           /* there has been a second thread */
-    bool alone;             /* nor a second CPU structure, in user mode: engine_alone */
+    bool shared;            /* others see guest memory: engine_share */
+    bool alone;             /* there has been no second CPU structure, in user mode: engine_alone */
     unsigned nmarks;
     Mark marks[MARKS];
     uint64_t far[FAR_BITS / 64]; /* system mode: accesses that find another page too often for CpuHead.near, by pc */

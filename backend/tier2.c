@@ -85,7 +85,7 @@ static Tb *translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key)
     CodeChunk *ch = engine_take_chunk(e, cpu);
     for (unsigned max = LOOP_INSNS; max >= 16;) {
         uint32_t seq = __atomic_load_n(&e->seq, __ATOMIC_ACQUIRE);
-        uint64_t threads = __atomic_load_n(&e->threads, __ATOMIC_RELAXED) ? KEY_THREADS : 0;
+        uint64_t threads = __atomic_load_n(&e->shared, __ATOMIC_RELAXED) ? KEY_SHARED : 0;
         if (!e->fe->translate_loop(e->cfg.cpu_model, e->cfg.space, &stop, gva(pc), key | threads, max, &r, ins, LOOP_IR_CAP)) {
             if (!r.nblocks) {
                 break;

@@ -35,6 +35,7 @@ void ir_begin(IrBuild *b, IrRegion *r, IrIns *ins, uint32_t cap, const IrSlot *s
     b->slots = slots;
     b->helpers = helpers;
     b->overflow = false;
+    b->alone = false;
     b->on_store = NULL;
     b->store_by = NULL;
     r->ins = ins;
@@ -44,7 +45,7 @@ void ir_begin(IrBuild *b, IrRegion *r, IrIns *ins, uint32_t cap, const IrSlot *s
     r->tier = 1;
     r->entry = 0;
     r->before = 0;
-    r->one_thread = false;
+    r->unshared = false;
     r->bound = r->ndescribed = r->nwords = 0;
     append(b, (IrIns){.op = OP_nop});
     ir_new_block(b);
@@ -363,12 +364,22 @@ static void before_store(IrBuild *b, IrRef base, IrRef index, unsigned scale, in
     }
 }
 
+/* 1 when the op need not be atomic, the region being right only as long. */
+static int32_t alone(IrBuild *b)
+{
+    b->r->unshared |= b->alone;
+    return b->alone;
+}
+
 void ir_store(IrBuild *b, MemType m, unsigned flags, IrRef base, IrRef index, unsigned scale, int32_t disp, IrRef v)
 {
     before_store(b, base, index, scale, disp);
     if (UNLIKELY(b->store_by != NULL)) {
         b->store_by(b, m, base, index, scale, disp, v);
         return;
+    }
+    if (flags & MEM_RELEASE && alone(b)) {
+        flags &= ~(unsigned)MEM_RELEASE;
     }
     append(b, (IrIns){.op = OP_store, .ty = (uint8_t)type_of(b, v), .x = (uint8_t)m, .y = (uint8_t)(flags | scale), .a = base,
                       .b = index, .c = v, .imm = disp});
@@ -382,19 +393,21 @@ void ir_check_align(IrBuild *b, IrRef addr, unsigned log2size, bool lse2)
 IrRef ir_rmw(IrBuild *b, IrType ty, MemType m, RmwOp op, IrRef addr, IrRef v)
 {
     before_store(b, addr, 0, 0, 0);
-    return append(b, (IrIns){.op = OP_rmw, .ty = (uint8_t)ty, .x = (uint8_t)m, .y = (uint8_t)op, .a = addr, .b = v});
+    return append(b, (IrIns){.op = OP_rmw, .ty = (uint8_t)ty, .x = (uint8_t)m, .y = (uint8_t)op, .a = addr, .b = v,
+                             .imm = alone(b)});
 }
 
 IrRef ir_cas(IrBuild *b, IrType ty, MemType m, IrRef addr, IrRef expected, IrRef v)
 {
     before_store(b, addr, 0, 0, 0);
-    return append(b, (IrIns){.op = OP_cas, .ty = (uint8_t)ty, .x = (uint8_t)m, .a = addr, .b = expected, .c = v});
+    return append(b, (IrIns){.op = OP_cas, .ty = (uint8_t)ty, .x = (uint8_t)m, .a = addr, .b = expected, .c = v,
+                             .imm = alone(b)});
 }
 
 IrRef ir_cas128(IrBuild *b, IrRef addr, IrRef expected, IrRef v)
 {
     before_store(b, addr, 0, 0, 0);
-    return append(b, (IrIns){.op = OP_cas128, .ty = TV128, .a = addr, .b = expected, .c = v});
+    return append(b, (IrIns){.op = OP_cas128, .ty = TV128, .a = addr, .b = expected, .c = v, .imm = alone(b)});
 }
 
 IrRef ir_load128_atomic(IrBuild *b, IrRef addr)
@@ -419,7 +432,9 @@ void ir_prefetch(IrBuild *b, unsigned kind, IrRef base, IrRef index, unsigned sc
 
 void ir_fence(IrBuild *b, FenceOp f)
 {
-    append(b, (IrIns){.op = OP_fence, .x = (uint8_t)f});
+    if (f != FENCE_FULL || !alone(b)) {
+        append(b, (IrIns){.op = OP_fence, .x = (uint8_t)f});
+    }
 }
 
 /* -- integers ------------------------------------------------------------------------------------------------- */

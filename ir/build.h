@@ -17,6 +17,7 @@ typedef struct IrBuild {
     const IrHelper *helpers;
     IrRef known[IR_MAX_SLOTS]; /* the slot's value in this block, or 0 */
     IrRef const_cache[16];     /* recent constants, by hash */
+    bool alone;                /* nobody else sees guest memory: atomics and barriers are not for others; then r->unshared */
     bool overflow;             /* the region is full: the translator stops after this instruction */
     /* Called before each op that writes guest memory, with the op's address (base + index << scale + disp), to add
      * ops of its own; NULL = nothing. */

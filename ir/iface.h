@@ -21,7 +21,7 @@ typedef struct CpuHead CpuHead;
 enum {
     KEY_FP_SLOW = 1,  /* FPCR has more than RMode, FZ and DN set: FP by evaluation functions */
     KEY_ONE_INSN = 2, /* translate one instruction only (stepping; redoing after an FP trap) */
-    KEY_THREADS = 4,  /* more than one thread: barriers and locks are real */
+    KEY_SHARED = 4,   /* others see guest memory, threads or processes: barriers and locks are real */
     KEY_USER = 8,     /* first bit free for the front end */
 };
 /* Above what front ends use. */
@@ -296,7 +296,9 @@ void engine_fpsr_watched(Engine *e);
 /* Drops translations of guest code in [start, start + len); running threads leave them at their next exit.
  * Any thread may call it, not from a signal handler. */
 void engine_invalidate(Engine *e, Gva start, uint64_t len);
-void engine_second_thread(Engine *e); /* from now on KEY_THREADS */
+/* From now on KEY_SHARED: another thread is about to run, or memory that this process may write to is another one's, or the
+ * kernel's, too. No thread is in translated code; once is enough. */
+void engine_share(Engine *e);
 /* From now on all threads run under these key bits too; each changes over at its next exit. Not from a handler. */
 void engine_add_key(Engine *e, uint64_t bits);
 /* Have all threads changed over to these bits, which were added before? */

@@ -143,7 +143,7 @@ typedef struct IrRegion {
     uint32_t nbytes; /* guest bytes [pc - before, pc + nbytes) were read */
     uint32_t before;
     uint32_t ninsns; /* guest instructions */
-    bool one_thread; /* right only while the process has one thread */
+    bool unshared;   /* right only while nobody else sees guest memory */
     uint8_t bound;   /* a constant was made of one that moves: right only at this pc, in this process */
     uint8_t ndescribed;
     uint8_t nwords;  /* how many there are of the following; more than IR_WORDS: that is not all that was looked at */

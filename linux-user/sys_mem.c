@@ -44,6 +44,13 @@ int64_t sys_shmat(Thread *t, uint64_t a[6])
     return mm_shmat((int)a[0], a[1], (int)a[2]);
 }
 
+/* The kernel writes to buffers and to its ring whenever it likes. */
+int64_t sys_io_setup(Thread *t, uint64_t a[6])
+{
+    engine_share(process.engine);
+    return sys_host6(t, __NR_io_setup, a);
+}
+
 int64_t sys_shmdt(Thread *t, uint64_t a[6])
 {
     (void)t;

@@ -304,11 +304,11 @@ static void child_free(Thread *c)
     block_free(c);
 }
 
+/* A vfork child's parent waits; so only one of them sees the memory. */
 static void note_second_thread(uint64_t flags)
 {
-    if (!process.ever_threads && !(flags & CLONE_VFORK_)) {
-        process.ever_threads = true;
-        engine_second_thread(process.engine);
+    if (!(flags & CLONE_VFORK_)) {
+        engine_share(process.engine);
     }
 }
 

@@ -85,6 +85,7 @@ int64_t sys_io_uring_setup(Thread *t, uint64_t a[6])
         }
         return p.flags & SETUP_SQPOLL ? -EPERM : -EINVAL;
     }
+    engine_share(process.engine); /* with threads of the kernel */
     int64_t fd = sys_host6(t, __NR_io_uring_setup, a);
     Ring r = {0};
     if (fd >= 0 && get_user(&r.p, a[1], sizeof r.p) == 0 && inode_of((int)fd, &r.dev, &r.ino)) {

@@ -154,7 +154,6 @@ typedef struct Process {
     unsigned nthreads;
     bool debugged;         /* gdb is attached */
     bool cores;            /* signals that dump core are armx's to carry out (core.c) */
-    bool ever_threads;     /* a second thread has existed: engine_second_thread was called */
     const char *self_path; /* armx's own file, absolute, as opened for a followed exec */
     int self_fd;           /* the same, held open once the guest may lose sight of /proc; -1 before */
     char exe_path[4096];   /* the guest program's, what /proc/self/exe shows */

@@ -164,7 +164,14 @@ bool vma_covers(uint64_t addr, uint64_t len)
     return true;
 }
 
-/* The next run of touching mappings in [*at, end): its bounds, clipped; false when there is none. */
+enum { RUN_SHARED = 1 << 8 };
+static uint32_t prot_of(const VmaInfo *v)
+{
+    return v->prot | (v->flags & VMA_SHARED ? RUN_SHARED : 0);
+}
+
+/* The next run of touching mappings in [*at, end): its bounds, clipped; what of G_* and RUN_SHARED any of them has. False when there
+ * is none. */
 static bool next_run(uint64_t at, uint64_t end, uint64_t *run_start, uint64_t *run_end, uint32_t *prots)
 {
     VmaInfo v;
@@ -172,9 +179,9 @@ static bool next_run(uint64_t at, uint64_t end, uint64_t *run_start, uint64_t *r
         return false;
     }
     *run_start = v.start > at ? v.start : at;
-    *prots = v.prot;
+    *prots = prot_of(&v);
     for (*run_end = v.end; *run_end < end && vma_find(*run_end, &v); *run_end = v.end) {
-        *prots |= v.prot;
+        *prots |= prot_of(&v);
     }
     *run_end = *run_end < end ? *run_end : end;
     return true;
@@ -195,6 +202,14 @@ static void forget_code(uint64_t start, uint64_t end)
 {
     if (process.engine) {
         engine_invalidate(process.engine, gva(start), end - start);
+    }
+}
+
+/* Other processes see what the guest may write to from now on. Before it can. */
+static void now_shared(uint64_t prot)
+{
+    if (prot & G_WRITE && process.engine) {
+        engine_share(process.engine);
     }
 }
 
@@ -407,6 +422,9 @@ static int64_t map_locked(uint64_t addr, uint64_t len, uint64_t prot, uint64_t f
     if (code) {
         forget_code(v.start, v.end);
     }
+    if (v.flags & VMA_SHARED) {
+        now_shared(prot);
+    }
     return r;
 }
 
@@ -501,6 +519,9 @@ static int64_t protect_locked(uint64_t addr, uint64_t len, uint64_t prot)
     while (at < end) {
         if (!next_run(at, end, &s, &e, &prots) || s > at) {
             return -ENOMEM;
+        }
+        if (prots & RUN_SHARED) {
+            now_shared(prot);
         }
         int64_t r = raw_call(__NR_mprotect, s, e - s, host_prot(prot));
         if (r < 0) {
@@ -808,6 +829,7 @@ int64_t mm_shmat(int id, uint64_t addr, int flags)
         if (code) {
             forget_code(v.start, v.end);
         }
+        now_shared(v.prot);
     }
     mm_unlock();
     return r;

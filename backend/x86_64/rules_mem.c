@@ -2,8 +2,9 @@
  *
  * Guest address = host address, so an access is one instruction; it is entered in the fault table by l_fault()
  * right before it. x86 is TSO: acquire loads and release stores of ordinary kind are plain moves, except that
- * STLR must not pass a later LDAR, so it is an xchg. Atomics always lock: memory may be shared between
- * processes even while the guest has one thread.
+ * STLR must not pass a later LDAR, so it is an xchg. Atomics lock, unless nobody else sees the memory (.imm): then each is still one
+ * instruction that reads and writes, so that nothing comes in between when the thread is interrupted, or stopped by a debugger
+ * that writes there.
  */
 #include "rules_mem.h"
 
@@ -191,7 +192,7 @@ static Mem at(Lower *l, Reg p)
     return l_untag(l, mem(p, 0));
 }
 
-/* d = low bits of d of MemType x, as .ty wants them */
+/* d = low bits of s of MemType x, as .ty wants them */
 static void extend(Asm *a, unsigned x, int w, Reg d, Reg s)
 {
     switch (x) {
@@ -201,7 +202,11 @@ static void extend(Asm *a, unsigned x, int w, Reg d, Reg s)
     case MS8: x_movsx8_rr(a, w, d, s); break;
     case MS16: x_movsx16_rr(a, w, d, s); break;
     case MS32: x_movsxd_rr(a, 1, d, s); break;
-    default: x_mov_rr(a, 1, d, s); break;
+    default:
+        if (d != s) {
+            x_mov_rr(a, 1, d, s);
+        }
+        break;
     }
 }
 
@@ -217,12 +222,19 @@ static void load_for(Lower *l, unsigned x, Reg d, Mem m)
     }
 }
 
-static void cmpxchg(Lower *l, unsigned x, Reg s, Mem m)
+static void lock(Lower *l, const IrIns *in)
+{
+    if (!in->imm) {
+        put8(&l->a, X_LOCK);
+    }
+}
+
+static void cmpxchg(Lower *l, const IrIns *in, Reg s, Mem m)
 {
     Asm *a = &l->a;
     l_fault(l);
-    put8(a, X_LOCK);
-    switch (x & MEM_SIZE_MASK) {
+    lock(l, in);
+    switch (in->x & MEM_SIZE_MASK) {
     case M8: x_cmpxchg8(a, s, m); break;
     case M16: /* the operand size prefix may follow the lock prefix */
         x_cmpxchg16_rm(a, 0, s, m); break;
@@ -236,7 +248,7 @@ void mem_cas_at(Lower *l, IrRef i, Mem m)
     const IrIns *in = l_ins(l, i);
     Reg v = l_reg(l, in->c), e = l_reg(l, in->b);
     l_mov(l, I64, RAX, e);
-    cmpxchg(l, in->x, v, m);
+    cmpxchg(l, in, v, m);
     extend(&l->a, in->x, in->ty == I64, RAX, RAX);
     l_def(l, i, RAX, true);
 }
@@ -249,19 +261,26 @@ static void own_cas(Lower *l, IrRef i)
     mem_cas_at(l, i, at(l, l_reg(l, l_ins(l, i)->a)));
 }
 
-static void xadd_or_xchg(Lower *l, bool add, unsigned x, Reg t, Mem m)
+static void xadd_or_xchg(Lower *l, const IrIns *in, Reg t, Mem m)
 {
     Asm *a = &l->a;
+    bool add = in->y == RMW_ADD;
     l_fault(l);
     if (add) {
-        put8(a, X_LOCK);
+        lock(l, in);
     }
-    switch (x & MEM_SIZE_MASK) {
+    switch (in->x & MEM_SIZE_MASK) {
     case M8: add ? x_xadd8(a, t, m) : x_xchg8(a, t, m); break;
     case M16: add ? x_xadd16_rm(a, 0, t, m) : x_xchg16_rm(a, 0, t, m); break;
     case M32: add ? x_xadd_rm(a, 0, t, m) : x_xchg_rm(a, 0, t, m); break;
     default: add ? x_xadd_rm(a, 1, t, m) : x_xchg_rm(a, 1, t, m); break;
     }
+}
+
+/* An exchange with memory always locks: another way is faster where nobody needs that. */
+bool mem_rmw_loops(const IrIns *in)
+{
+    return in->y != RMW_ADD && (in->y != RMW_SWP || in->imm);
 }
 
 void mem_rmw_at(Lower *l, IrRef i, Mem m)
@@ -270,9 +289,9 @@ void mem_rmw_at(Lower *l, IrRef i, Mem m)
     const IrIns *in = l_ins(l, i);
     Asm *a = &l->a;
     unsigned size = in->x & MEM_SIZE_MASK;
-    if (in->y == RMW_ADD || in->y == RMW_SWP) {
+    if (!mem_rmw_loops(in)) {
         Reg t = l_take(l, in->b);
-        xadd_or_xchg(l, in->y == RMW_ADD, in->x, t, m);
+        xadd_or_xchg(l, in, t, m);
         extend(a, in->x, in->ty == I64, t, t);
         l_def(l, i, t, true);
         return;
@@ -292,6 +311,9 @@ void mem_rmw_at(Lower *l, IrRef i, Mem m)
         x_mov_rr(a, 1, t, RAX);
         x_xor_rr(a, 1, t, v);
         break;
+    case RMW_SWP:
+        x_mov_rr(a, 1, t, v);
+        break;
     case RMW_SET:
         x_mov_rr(a, 1, t, RAX);
         x_or_rr(a, 1, t, v);
@@ -307,7 +329,7 @@ void mem_rmw_at(Lower *l, IrRef i, Mem m)
         x_cmov_rr(a, w, (X86Cond)(cc[in->y] ^ 1), t, RAX);
         break;
     }
-    cmpxchg(l, in->x, t, m);
+    cmpxchg(l, in, t, m);
     put8(a, 0x75); /* jne again */
     put8(a, (unsigned)(again - (a->p + 1)));
     extend(a, in->x, in->ty == I64, RAX, RAX);
@@ -319,7 +341,7 @@ static void own_rmw(Lower *l, IrRef i)
     const IrIns *in = l_ins(l, i);
     l_clobber(l);
     l->ef = 0;
-    if (in->y != RMW_ADD && in->y != RMW_SWP) {
+    if (mem_rmw_loops(in)) {
         l_fix(l, RAX);
     }
     mem_rmw_at(l, i, at(l, l_reg(l, in->a)));
@@ -352,10 +374,10 @@ void mem_cas128_at(Lower *l, IrRef i, Reg p)
         m = mem(RSI, 0);
     }
     l_fault(l); /* lock or [p], 0 faults as the write will; nothing is moved yet */
-    put8(a, X_LOCK);
+    lock(l, in);
     x_alu_mi(a, 1, ALU_OR, m, 0);
     x_vmovq_r_to_rr(a, v, RBX);
-    put8(a, X_LOCK);
+    lock(l, in);
     x_cmpxchgb_m(a, 1, m);
     x_mov_rm(a, 1, RBX, l_head(l, offsetof(CpuHead, scratch)));
     x_vmovq_r_rr(a, d, RAX);

@@ -8,8 +8,9 @@ void mem_load(Lower *l, IrRef i);                                  /* the op, at
 void mem_store(Lower *l, IrRef i);
 void mem_load_from(Lower *l, const IrIns *in, Reg d, Mem m);       /* the instruction of a load into d, but for F16 */
 void mem_fence(Lower *l);                                          /* orders stores before it with loads after it */
-/* The ops from where their address is known on; rax is fixed already where the op needs it first (all but add and swap). */
+/* The ops from where their address is known on; rax is fixed already where the op needs it first. */
 void mem_cas_at(Lower *l, IrRef i, Mem m);
+bool mem_rmw_loops(const IrIns *in);                               /* by compare and exchange, which needs rax? */
 void mem_rmw_at(Lower *l, IrRef i, Mem m);
 void mem_cas128_at(Lower *l, IrRef i, Reg p);                      /* p: address, NOREG = operand a */
 

@@ -278,7 +278,7 @@ static void soft_rmw(Lower *l, IrRef i)
     unsigned acc = (in->x & MEM_SIZE_MASK) | ACC_READ | ACC_WRITE | ACC_ATOMIC; /* .y is the operation */
     Stub *s;
     begin(l);
-    if (in->y != RMW_ADD && in->y != RMW_SWP) {
+    if (mem_rmw_loops(in)) {
         l_fix(l, RAX);
     }
     Reg t = host_address(l, mem(l_reg(l, in->a), 0), acc, NOREG, NOREG, &s);

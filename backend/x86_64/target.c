@@ -174,7 +174,7 @@ Tb *target_compile(Engine *e, CodeChunk *ch, const IrRegion *r, void *work, size
         return l->too_big ? TB_TOO_BIG : NULL;
     }
     *tb = (Tb){.pc = r->pc.v, .key = r->key, .entry = codebuf_rx(&e->code, code), .size = (uint32_t)(l->a.p - code),
-               .nbytes = (uint16_t)r->nbytes, .before = (uint16_t)r->before, .ninsns = (uint16_t)r->ninsns, .one_thread = r->one_thread,
+               .nbytes = (uint16_t)r->nbytes, .before = (uint16_t)r->before, .ninsns = (uint16_t)r->ninsns, .unshared = r->unshared,
                .nexits = (uint16_t)l->nexits, .nfaults = (uint16_t)l->nfaults, .exits = l->exits, .tier = (uint8_t)r->tier};
     tb->faults = (Fault *)(l->exits + l->nexits);
     memcpy(tb->faults, l->faults, sizeof(Fault) * l->nfaults);

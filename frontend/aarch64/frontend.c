@@ -102,6 +102,7 @@ void tr_sync(Tr *t)
 
 static void begin(Tr *t)
 {
+    t->b->alone = !(t->key & (KEY_SHARED | KEY_SYSTEM)); /* devices of a machine are not alone with its memory */
     if (t->key & KEY_STRICT) {
         t->b->on_store = t->key & KEY_ONE_INSN ? tr_break_mark : tr_look_at_mark;
         t->b->on_store_arg = t->space;

@@ -251,10 +251,10 @@ static Follow what_follows(const Tr *t, const A64 *a)
 static Follow monitor_begin(Tr *t, const A64 *a, IrRef address)
 {
     Follow f = what_follows(t, a);
-    if (f == FOLLOW_WAIT && (t->key & (KEY_THREADS | KEY_STRICT)) != KEY_THREADS) {
+    if (f == FOLLOW_WAIT && (t->key & (KEY_SHARED | KEY_STRICT)) != KEY_SHARED) {
         f = FOLLOW_STRICT;
     }
-    t->b->r->one_thread |= f == FOLLOW_STRICT && !(t->key & KEY_THREADS);
+    t->b->r->unshared |= f == FOLLOW_STRICT && !(t->key & KEY_SHARED);
     if (f == FOLLOW_STRICT && t->key & KEY_STRICT) {
         ir_call(t->b, H_excl_open, address, ir_hconst(t->b, t->space), 0);
     }
@@ -288,7 +288,7 @@ static void monitor_open(Tr *t, Follow f, IrRef address, IrRef lo, IrRef hi, uns
 static void monitor_end(Tr *t, Follow f)
 {
     IrBuild *b = t->b;
-    if (f == FOLLOW_STRICT && t->key & KEY_THREADS && !(t->key & KEY_STRICT)) {
+    if (f == FOLLOW_STRICT && t->key & KEY_SHARED && !(t->key & KEY_STRICT)) {
         ir_set(b, SLOT_excl_addr, ir_iconst(b, I64, ~(uint64_t)0));
         ir_call(b, H_excl_strict, 0, 0, 0);
         tr_sync(t);

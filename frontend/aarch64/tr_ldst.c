@@ -192,7 +192,7 @@ void tr_ldra(Tr *t, const A64 *a, int k)
 /* FEAT_LSE2 makes a pair of X registers in 16 aligned bytes one access, which only other threads can tell. */
 static bool pair_is_atomic(const Tr *t, int k)
 {
-    return k == M64 && t->key & KEY_THREADS && tr_has(t, A64_FEAT_lse2);
+    return k == M64 && t->key & KEY_SHARED && tr_has(t, A64_FEAT_lse2);
 }
 
 static void load_pair(Tr *t, const A64 *a, int k, int64_t disp, bool wb, int64_t wback)

@@ -282,7 +282,7 @@ static void sys_event(Tr *t, const A64 *a, int k)
 static void sys_dsb(Tr *t, const A64 *a, int k)
 {
     tr_barrier(t, a, 0);
-    if (t->key & KEY_THREADS && (k || (a->crm & 3) == 3)) {
+    if (t->key & KEY_SHARED && (k || (a->crm & 3) == 3)) {
         ir_call(t->b, H_sys_dsb, 0, 0, 0);
     }
 }

@@ -273,7 +273,7 @@ static void cpus_new(Machine *m, const Virt *b, unsigned n)
         }
     }
     if (n > 1) {
-        engine_second_thread(m->engine);
+        engine_share(m->engine);
     }
 }
 

@@ -400,7 +400,7 @@ void unit_renew(Unit *u)
         engine_fpsr_watched(u->engine);
     }
     if (u->threads) {
-        engine_second_thread(u->engine);
+        engine_share(u->engine);
         engine_add_key(u->engine, KEY_STRICT);
     }
 }

@@ -1,6 +1,6 @@
 /* fuzz_code.c - any words as guest code: decoder, translators, verifier, interpreter and code generator.
  *
- * Input: byte 0 model (bit 0: every feature) and state key (bits 1..3: KEY_FP_SLOW, KEY_THREADS, KEY_STRICT); byte 1
+ * Input: byte 0 model (bit 0: every feature) and state key (bits 1..3: KEY_FP_SLOW, KEY_SHARED, KEY_STRICT); byte 1
  * instructions per region (bits 0..5), guarded page (6), misaligned SP (7); byte 2 where in the page the code lies
  * (words before its end); byte 3 a seed for registers and memory; then units of 6 bytes: a row number and a word. The
  * word's literal bits are replaced by the row's, so that every unit is an instruction or nearly one; numbers beyond the
@@ -219,7 +219,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     FuzzInput in = {data, size};
     uint64_t head = fuzz_number(&in, 4);
-    uint64_t key = (head & 2 ? KEY_FP_SLOW : 0) | (head & 4 ? KEY_THREADS : 0) | (head & 8 ? KEY_STRICT : 0);
+    uint64_t key = (head & 2 ? KEY_FP_SLOW : 0) | (head & 4 ? KEY_SHARED : 0) | (head & 8 ? KEY_STRICT : 0);
     unsigned max_insns = 1 + (head >> 8 & 63), words = 4 + 4 * (head >> 16 & 63);
     cpu.model = a64_model(head & 1 ? "max" : NULL);
     random_state(head >> 24 & 255);

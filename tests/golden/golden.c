@@ -22,6 +22,7 @@ enum { PC = 0x400000, WORDS = 64, FPCR_FZ_BIT = 1 << 24 };
 static uint32_t words[WORDS];
 static unsigned nwords;
 static Engine *engine;
+static uint64_t shared; /* KEY_SHARED, or 0 */
 
 static const uint8_t *fetch(Space *s, Gva pc, uint32_t *avail)
 {
@@ -188,7 +189,7 @@ static void row(CpuA64 *cpu)
     IrRegion r;
     static IrIns ins[IR_CAP];
     engine_flush(engine, &cpu->h);
-    a64_frontend.translate(engine->cfg.cpu_model, engine->cfg.space, gva(PC), cpu->h.key, nwords, &r, ins, IR_CAP);
+    a64_frontend.translate(engine->cfg.cpu_model, engine->cfg.space, gva(PC), cpu->h.key | shared, nwords, &r, ins, IR_CAP);
     for (unsigned k = 0; k < nwords; k++) {
         char text[128];
         a64_disas(gva(PC + 4 * k), words[k], text, sizeof text);
@@ -242,6 +243,10 @@ int main(int argc, char **argv)
         if (line[0] == '#') {
             cpu->h.fp.fpcr = strncmp(line, "# FZ", 4) == 0 ? FPCR_FZ_BIT : 0;
             engine_fpcr_changed(&cpu->h);
+            if (strncmp(line, "# SHARED", 8) == 0) {
+                engine_share(engine);
+                shared = KEY_SHARED;
+            }
         }
         char *at = line, *end;
         for (nwords = 0; line[0] != '#' && nwords < WORDS; nwords++, at = end) {

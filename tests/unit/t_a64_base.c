@@ -34,7 +34,7 @@ Test(a64_base, rows)
 
 Test(a64_base, rows_with_strict_monitors)
 {
-    run_rows(KEY_THREADS | KEY_STRICT);
+    run_rows(KEY_SHARED | KEY_STRICT);
 }
 
 Test(a64_base, rows_one_by_one)
@@ -123,7 +123,7 @@ static void step(VecMachine *m, CpuA64 *cpu, uint32_t word)
     uint32_t *code = (uint32_t *)(uintptr_t)(VEC_REGION + VEC_SLOT);
     code[0] = word;
     cpu->pc = VEC_REGION + VEC_SLOT;
-    cr_assert_eq(vec_region(m, cpu, KEY_THREADS | KEY_STRICT, 1), EXC_NONE);
+    cr_assert_eq(vec_region(m, cpu, KEY_SHARED | KEY_STRICT, 1), EXC_NONE);
 }
 
 /* What another thread does between LDXR X0, [X1] and STXR W3, X2, [X1], what the thread itself does then, and whether the store
@@ -207,7 +207,7 @@ Test(a64_base, other_threads_monitor_is_no_obstacle)
     code[0] = 0xc85f7c20;
     code[1] = 0xc8037c22; /* stxr w3, x2, [x1] */
     code[2] = 0xd4200000; /* brk */
-    m->key = KEY_THREADS | KEY_STRICT;
+    m->key = KEY_SHARED | KEY_STRICT;
     one->pc = (uintptr_t)code;
     cr_assert_eq(vec_run(m), EXC_BRK);
     cr_assert(one->x[0] == 5 && one->x[3] == 0 && *cell == 77);

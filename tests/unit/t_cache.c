@@ -120,7 +120,7 @@ static void compare(const Tb *a, const Tb *b, const uint8_t *code_a)
 {
     cr_assert(a->pc == b->pc && a->key == b->key && a->at == b->at && a->nbytes == b->nbytes && a->size == b->size &&
               a->ninsns == b->ninsns && a->nexits == b->nexits && a->nfaults == b->nfaults && a->before == b->before &&
-              a->one_thread == b->one_thread && a->tier == b->tier, "at %#lx", (long)(a->pc - (uint64_t)code));
+              a->unshared == b->unshared && a->tier == b->tier, "at %#lx", (long)(a->pc - (uint64_t)code));
     cr_assert_eq(memcmp(code_a, b->entry, a->size), 0, "host code at %#lx", (long)(a->pc - (uint64_t)code));
 }
 
@@ -292,12 +292,12 @@ Test(cache, changed_code)
     cr_assert_eq(taken("max", BYTES), 0, "another CPU has another file");
 }
 
-Test(cache, second_thread)
+Test(cache, shared_memory)
 {
     taken(NULL, 4096);
     Engine *e = engine(NULL);
     CpuA64 *c = cpu(e);
-    engine_second_thread(e); /* is part of the key */
+    engine_share(e); /* is part of the key */
     translate(e, c, code, code + 4096);
     cr_assert_eq(e->stats.kept, 0);
 }

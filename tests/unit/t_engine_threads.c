@@ -200,9 +200,6 @@ static void change(void)
             engine_fork_prepare(engine);
             engine_fork_parent(engine);
         }
-        if (v == VERSIONS / 4) {
-            engine_second_thread(engine);
-        }
         if (v == VERSIONS / 2) {
             engine_add_key(engine, KEY_STRICT);
         }
@@ -227,6 +224,7 @@ static bool run_case(const Case *c)
                                         .cache_bytes = c->cache_bytes, .interp = c->interp});
     ASSERT(engine);
     engine->alone = false; /* each thread makes its own CPU structure */
+    engine_share(engine);
     for (unsigned k = 0; k < RUNNERS; k++) {
         memset(&cpus[k], 0, sizeof cpus[k]);
         cpus[k].model = a64_model("max");

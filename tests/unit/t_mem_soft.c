@@ -127,7 +127,7 @@ Test(mem_soft, exclusive_pair_in_two_pages)
             Guest g = make(k);
             uint64_t at = CODE + 0x2000 - 4 * words;
             memcpy(ram + (at - RAM), pair, sizeof pair);
-            engine_second_thread(g.cpu->h.engine);
+            engine_share(g.cpu->h.engine);
             mmu_on(&g);
             g.cpu->x[0] = RAM + 0x200000;
             g.cpu->x[3] = 7;

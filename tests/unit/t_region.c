@@ -30,7 +30,7 @@ static bool region(IrRegion *r, const uint32_t *words, unsigned n, unsigned head
     const TrStop stop = {nowhere, other};
     ncode = n;
     memcpy(code, words, 4 * n);
-    return a64_frontend.translate_loop(a64_model("max"), &space, &stop, gva(PC + 4 * head), KEY_THREADS, 512, r, ins, CAP);
+    return a64_frontend.translate_loop(a64_model("max"), &space, &stop, gva(PC + 4 * head), KEY_SHARED, 512, r, ins, CAP);
 }
 
 static const IrIns *find(const IrRegion *r, unsigned block, unsigned op)

@@ -344,7 +344,7 @@ static void on_signal(int sig, siginfo_t *info, void *uc)
     _exit(1);
 }
 
-static void vectors(bool interp)
+static void vectors(bool interp, bool shared)
 {
     static Space space = {.fetch = fetch};
     const CpuModel *m = a64_model("max");
@@ -361,6 +361,9 @@ static void vectors(bool interp)
     memset(cpu, 0, sizeof *cpu);
     cpu->model = m;
     cr_assert_eq(engine_cpu_init(engine, &cpu->h), 0);
+    if (shared) {
+        engine_share(engine);
+    }
     struct sigaction sa = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     stack_t ss = {.ss_sp = malloc(1 << 17), .ss_size = 1 << 17};
     sigaltstack(&ss, NULL);
@@ -381,10 +384,15 @@ static void vectors(bool interp)
 
 Test(vectors, interp, .timeout = 300)
 {
-    vectors(true);
+    vectors(true, false);
 }
 
 Test(vectors, jit, .timeout = 300)
 {
-    vectors(false);
+    vectors(false, false);
+}
+
+Test(vectors, jit_shared, .timeout = 300)
+{
+    vectors(false, true);
 }
