@@ -387,6 +387,11 @@ static void *soft_access(CpuHead *h, uint64_t va, uint32_t acc)
         return (uint8_t *)(uintptr_t)e->host + (va & 4095);
     }
     m->stat_slow++;
+    if (m->failed_acc == acc && m->failed_va == va) { /* tlb_fill has walked just now */
+        m->failed_acc = 0;
+        raise_abort(m, &m->failed, acc);
+    }
+    m->failed_acc = 0;
     if ((va & 4095) + bytes > 4096) {
         return crossing(m, t, va, acc);
     }

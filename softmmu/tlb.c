@@ -101,6 +101,7 @@ const MmuRegime *tlb_regime(Mmu *m, MmuKind kind)
 
 void tlb_unload(Mmu *m, unsigned kinds)
 {
+    m->chosen = 0;
     for (unsigned k = 0; k < MMU_KINDS; k++) {
         if (kinds >> k & 1) {
             __atomic_store_n(&m->current[k], SPACE_UNKNOWN, __ATOMIC_SEQ_CST);
@@ -133,6 +134,7 @@ static Tlb *choose(Mmu *m, MmuKind kind, unsigned level)
             m->active[k / LEVELS][k % LEVELS] = NULL;
         }
     }
+    m->chosen = 0;
     touch(m, oldest);
     tlb_clear(oldest);
     oldest->tag = tag;
@@ -160,7 +162,13 @@ static bool unprivileged(CpuA64 *cpu, unsigned el)
     return el == 1 ? !(a64_hcr_bit(cpu, HCR_NV) && a64_hcr_bit(cpu, HCR_NV1)) : el == 2 && a64_in_host(cpu, 0) && a64_in_host(cpu, 2);
 }
 
-static void select_with(Mmu *m, uint64_t key)
+static unsigned choice_index(const CpuA64 *cpu)
+{
+    return a64_el(cpu) | (cpu->pstate_misc & PS_PAN ? 4 : 0) | (cpu->pstate_misc & PS_UAO ? 8 : 0);
+}
+
+/* The choice for the current level, made anew. */
+static void choose_level(Mmu *m, struct TlbChoice *c)
 {
     CpuA64 *cpu = m->cpu;
     unsigned el = a64_el(cpu);
@@ -169,15 +177,32 @@ static void select_with(Mmu *m, uint64_t key)
     unsigned level = el == 0 ? LEVEL_USER : two && cpu->pstate_misc & PS_PAN ? LEVEL_PAN : LEVEL_PRIV;
     tlb_regime(m, kind); /* tlb_fill finds it ready */
     Tlb *t = active(m, kind, level);
+    cpu->h.tlb = t->e; /* it is in use: unpriv is another one */
+    c->table = t;
+    c->unpriv = el && two && unprivileged(cpu, el) ? active(m, kind, LEVEL_USER)->e : t->e;
+    c->context = level == LEVEL_PAN ? (t->tag & ~(uint64_t)(3 << 2)) | LEVEL_PRIV << 2 : t->tag; /* PAN is not about code */
+}
+
+static void select_with(Mmu *m, uint64_t key)
+{
+    CpuA64 *cpu = m->cpu;
+    unsigned n = choice_index(cpu);
+    struct TlbChoice *c = &m->choices[n];
+    if (UNLIKELY(!(m->chosen >> n & 1) || m->chosen_hcr != a64_hcr(cpu))) {
+        m->chosen &= m->chosen_hcr == a64_hcr(cpu) ? ~0u : 0;
+        m->chosen_hcr = a64_hcr(cpu);
+        choose_level(m, c);
+        m->chosen |= 1u << n;
+    }
+    Tlb *t = c->table;
     t->age = ++m->clock;
     cpu->h.tlb = t->e;
-    if (level == LEVEL_USER && m->near_of != t) {
+    if (t->level == LEVEL_USER && m->near_of != t) {
         m->near_of = t;
         empty_near(&cpu->h);
     }
-    cpu->h.tlb_unpriv = el && two && unprivileged(cpu, el) ? active(m, kind, LEVEL_USER)->e : t->e;
-    uint64_t context = level == LEVEL_PAN ? (t->tag & ~(uint64_t)(3 << 2)) | LEVEL_PRIV << 2 : t->tag; /* PAN is not about code */
-    engine_switch(&cpu->h, context, key);
+    cpu->h.tlb_unpriv = c->unpriv;
+    engine_switch(&cpu->h, c->context, key);
     if (UNLIKELY(__atomic_load_n(&m->dormant_asked, __ATOMIC_SEQ_CST) != m->dormant_served)) {
         tlb_serve_dormant(m);
     }
@@ -185,6 +210,7 @@ static void select_with(Mmu *m, uint64_t key)
 
 void tlb_select(Mmu *m)
 {
+    m->chosen = 0;
     select_with(m, m->cpu->h.key);
 }
 
@@ -316,13 +342,18 @@ void *tlb_fill(CpuHead *h, uint64_t va, uint32_t acc)
     TlbUse use = acc & ACC_WRITE ? TLB_WRITE : TLB_READ;
     unsigned bytes = 1u << (acc & ACC_SIZE);
     MmuPage page;
-    A64Fault f;
+    m->failed_acc = 0;
     if (h->key & KEY_WATCH || (va & 4095) + bytes > 4096) {
         return NULL;
     }
     uint8_t *host = second_way(t, use, va, bytes);
-    if (host || !tlb_walk(m, t, va, tlb_access_bits(acc), &page, &f)) {
+    if (host) {
         return host;
+    }
+    if (!tlb_walk(m, t, va, tlb_access_bits(acc), &page, &m->failed)) {
+        m->failed_va = va;
+        m->failed_acc = acc;
+        return NULL;
     }
     const TlbEntry *e = tlb_entry(t->e, use, va);
     bool hit = tlb_hit(e->tag, va, bytes);
@@ -354,6 +385,7 @@ static void forget_own(Mmu *m, Tlb *t)
     if (t->nown > TLB_OWN) {
         m->split[t->kind] = true; /* such a table is worth keeping */
         memset(m->active[t->kind], 0, sizeof m->active[t->kind]);
+        m->chosen = 0;
         tlb_clear(t);
         t->age = 0;
     }
@@ -369,6 +401,7 @@ static void forget_own(Mmu *m, Tlb *t)
 
 void tlb_asid_changed(Mmu *m, MmuKind kind)
 {
+    m->chosen = 0;
     m->active[kind][LEVEL_USER] = NULL;
     if (m->loaded[kind]) {
         tell_current(m, kind);

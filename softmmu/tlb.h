@@ -14,7 +14,7 @@
 
 #include "mmu_a64.h"
 
-enum { TLB_CPUS = 512, TLB_SIZE = 1 << TLB_BITS, TLB_TABLES = 32, TLB_USED = 96, TLB_OWN = 64 };
+enum { TLB_CPUS = 512, TLB_SIZE = 1 << TLB_BITS, TLB_TABLES = 32, TLB_USED = 96, TLB_OWN = 64, TLB_CHOICES = 16 };
 enum { LEVEL_USER, LEVEL_PRIV, LEVEL_PAN, LEVELS };
 
 /* Where pieces larger than the granule lie: (va & mask) == base. */
@@ -70,6 +70,19 @@ typedef struct Mmu {
     Tlb *tables;                     /* TLB_TABLES */
     TlbHull code[MMU_KINDS][2];      /* by half: large pieces with code, of which jump caches may know any page */
     const Tlb *near_of;              /* whose entries CpuHead.near has copies of */
+    /* What was chosen for a level and PSTATE.PAN, UAO (choice_index); those in `chosen`, a bit each, are still right while HCR_EL2
+     * acts as in chosen_hcr. */
+    struct TlbChoice {
+        Tlb *table;
+        TlbEntry *unpriv;
+        uint64_t context;
+    } choices[TLB_CHOICES];
+    uint32_t chosen;
+    uint64_t chosen_hcr;
+    /* Why the last tlb_fill came to nothing, for the access that follows it; failed_acc 0: it did not fail. */
+    A64Fault failed;
+    uint64_t failed_va;
+    uint32_t failed_acc;
     uint64_t clock;
     /* the access under way (space.c) */
     struct {

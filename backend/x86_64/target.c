@@ -322,8 +322,9 @@ void target_soft_state(Engine *e, CpuHead *cpu)
     const Tb *tb = tb_of_host(e, ret);
     const Fault *f = tb ? tb_fault(tb, (uint32_t)(ret - tb->entry)) : NULL;
     ASSERT(f);
-    greg_t g[NGREG] = {0};
-    for (Reg r = 0; r < 16; r++) {
+    greg_t g[NGREG];
+    for (Reg r = 0; r < 16 && f->flags != FAULT_FL_MEMORY; r++) { /* what the flags are made of */
+        g[greg_of[r]] = 0;
         if (t->pins >> r & 1) {
             memcpy(&g[greg_of[r]], (const uint8_t *)cpu + e->fe->slots[t->slot_of[r]].offset, 8);
         } else if (t->temps >> r & 1) {

@@ -250,13 +250,9 @@ void a64_eret(CpuA64 *cpu)
                 sys_debug_enabled(cpu, to, spsr & PS_D);
     uint64_t p = illegal ? (cpu->pstate_misc & ~(uint64_t)(PS_DAIF | PS_PAN)) | (spsr & (PS_DAIF | PS_PAN)) | PS_IL : spsr & keep;
     p &= ~(uint64_t)PS_SS;
-    static const struct { uint8_t feat; uint32_t bit; } optional[] = {
-        {A64_FEAT_pan, PS_PAN}, {A64_FEAT_uao, PS_UAO}, {A64_FEAT_dit, PS_DIT}, {A64_FEAT_ssbs, PS_SSBS}, {A64_FEAT_mte, PS_TCO}};
-    for (unsigned i = 0; i < LEN(optional); i++) {
-        if (!a64_has(cpu, optional[i].feat)) {
-            p &= ~(uint64_t)optional[i].bit;
-        }
-    }
+    p &= ~(uint64_t)(PS_PAN | PS_UAO | PS_DIT | PS_SSBS | PS_TCO) | (a64_has(cpu, A64_FEAT_pan) ? PS_PAN : 0) |
+         (a64_has(cpu, A64_FEAT_uao) ? PS_UAO : 0) | (a64_has(cpu, A64_FEAT_dit) ? PS_DIT : 0) |
+         (a64_has(cpu, A64_FEAT_ssbs) ? PS_SSBS : 0) | (a64_has(cpu, A64_FEAT_mte) ? PS_TCO : 0);
     set_pstate(cpu, p | (step ? spsr & PS_SS : 0));
     a64_set_nzcv(cpu, (uint32_t)spsr & 0xf0000000);
     cpu->excl_addr = ~(uint64_t)0;
