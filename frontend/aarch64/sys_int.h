@@ -85,7 +85,7 @@ unsigned sys_debug_level(const CpuA64 *cpu);
 bool sys_debug_watches(const CpuA64 *cpu);
 
 /* Key of the current state (sys_key.c). */
-uint64_t sys_key(const CpuHead *head);
+uint64_t sys_key(const CpuHead *head, uint64_t added);
 uint64_t sys_tcr(const CpuA64 *cpu, unsigned el);
 
 /* An instruction address with its PAC by key PAC_IA or PAC_IB authenticated, at the current level. */

@@ -86,8 +86,9 @@ static uint64_t level_key(const CpuA64 *cpu)
     return key;
 }
 
-uint64_t sys_key(const CpuHead *head)
+uint64_t sys_key(const CpuHead *head, uint64_t added)
 {
+    (void)added;
     const CpuA64 *cpu = (const CpuA64 *)head;
     A64Sys *s = cpu->sys;
     unsigned n = (unsigned)cpu->pstate_misc >> 1 & 6, known;
@@ -113,7 +114,7 @@ void a64_level_changed(CpuA64 *cpu)
         s->keys_known = 0;
     }
     if (cpu->h.soft) {
-        uint64_t key = sys_key(&cpu->h);
+        uint64_t key = sys_key(&cpu->h, 0);
         if (s->mmu) {
             s->hooks->level_changed(cpu, key);
         } else {
