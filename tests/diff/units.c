@@ -253,7 +253,7 @@ static uint64_t find_fault(const CpuA64 *cpu)
 {
     static IrIns ins[IR_ROOM];
     IrRegion r = {.ins = ins};
-    the_frontend.translate(the_model, &space, gva(cpu->pc), the_frontend.key(&cpu->h) | KEY_ONE_INSN, 1, &r, ins, IR_ROOM);
+    the_frontend.translate(the_model, &space, gva(cpu->pc), the_frontend.key(&cpu->h, 0) | KEY_ONE_INSN, 1, &r, ins, IR_ROOM);
     for (IrRef i = 0; i < r.n; i++) {
         if (r.nblocks == 1 && is_access(&r.ins[i])) {
             uint64_t a = untagged(access_address(&r, i, cpu));
@@ -276,7 +276,7 @@ static void run_reference(Unit *u, const Case *c, DiffResult *r)
             kind = EXC_STEP;
             break;
         }
-        uint64_t key = the_frontend.key(&u->cpu->h) | (u->one_insn ? KEY_ONE_INSN : 0);
+        uint64_t key = the_frontend.key(&u->cpu->h, 0) | (u->one_insn ? KEY_ONE_INSN : 0);
         the_frontend.translate(the_model, &space, gva(u->cpu->pc), key, REGION_MAX, &reg, ir_buffer, IR_ROOM);
         kind = interpret(&reg, u->cpu);
     }
@@ -300,7 +300,7 @@ void ref_translate(Step *s)
 {
     CpuA64 *cpu = units[0].cpu;
     s->region.ins = ir_buffer;
-    the_frontend.translate(the_model, &space, gva(cpu->pc), the_frontend.key(&cpu->h) | KEY_ONE_INSN, 1, &s->region, ir_buffer, IR_ROOM);
+    the_frontend.translate(the_model, &space, gva(cpu->pc), the_frontend.key(&cpu->h, 0) | KEY_ONE_INSN, 1, &s->region, ir_buffer, IR_ROOM);
 }
 
 bool ref_address(Step *s, uint64_t *addr, unsigned *log2size)

@@ -230,7 +230,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (unsigned run = 0; run < RUNS && cpu.pc - CODE_PC < PAGE_BYTES; run++) {
         IrRegion r = {0}, boxed;
         uint64_t at = cpu.pc;
-        a64_frontend.translate(cpu.model, &space, gva(at), key | a64_frontend.key(&cpu.h), max_insns, &r, ins_a, CAP);
+        a64_frontend.translate(cpu.model, &space, gva(at), key | a64_frontend.key(&cpu.h, 0), max_insns, &r, ins_a, CAP);
         if (getenv("FUZZ_PRINT")) {
             ir_print(&r, a64_frontend.slots, a64_frontend.helpers, stderr);
         }

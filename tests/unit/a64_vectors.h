@@ -237,7 +237,7 @@ static ExcKind vec_run(VecMachine *m)
     }
     for (;;) {
         CpuHead *h = &m->cpu->h;
-        h->key = a64_frontend.key(h) | m->key;
+        h->key = a64_frontend.key(h, 0) | m->key;
         ExcKind kind = vec_region(m, m->cpu, h->key, 64);
         if ((kind != EXC_NONE && kind != EXC_HINT) || steps++ > 32) {
             return kind;
