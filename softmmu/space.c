@@ -347,7 +347,7 @@ static void *crossing(Mmu *m, Tlb *t, uint64_t va, uint32_t acc)
         if (!tlb_walk(m, t, at, tlb_access_bits(acc), &page, &f)) {
             raise_abort(m, &f, acc);
         }
-        if (page.device) {
+        if (page.device && (bytes < 16 || va & 7)) { /* a pair of X registers may lie on two */
             raise_type(m, at, acc, FAULT_ALIGNMENT);
         }
         m->commit.pa[k] = page.pa;

@@ -140,6 +140,22 @@ Test(mem_soft, exclusive_pair_in_two_pages)
     }
 }
 
+/* All memory is a device's while the MMU is off. */
+Test(mem_soft, pair_on_two_pages_while_off)
+{
+    for (unsigned k = 0; k < 4; k++) {
+        Guest g = make(k & 1);
+        if (k & 2) {
+            engine_share(g.cpu->h.engine);
+        }
+        g.cpu->x[0] = RAM + 0x200ff0;
+        ram[0x200ff8] = 3;
+        ram[0x201000] = 4;
+        cr_expect_eq(run(&g, CODE + 0x48), EXC_HINT);
+        cr_expect(g.cpu->x[3] == 3 && g.cpu->x[4] == 4);
+    }
+}
+
 Test(mem_soft, aligned_while_off)
 {
     for (unsigned k = 0; k < 2; k++) {
