@@ -189,10 +189,12 @@ void tr_ldra(Tr *t, const A64 *a, int k)
 
 /* -- pairs ------------------------------------------------------------------------------------------------ */
 
-/* FEAT_LSE2 makes a pair of X registers in 16 aligned bytes one access, which only other threads can tell. */
-static bool pair_is_atomic(const Tr *t, int k)
+/* FEAT_LSE2 makes a pair of X registers in 16 aligned bytes one access, which only others can tell. */
+static bool pair_is_atomic(Tr *t, int k)
 {
-    return k == M64 && t->key & KEY_SHARED && tr_has(t, A64_FEAT_lse2);
+    bool one = k == M64 && tr_has(t, A64_FEAT_lse2);
+    t->b->r->unshared |= one && !(t->key & KEY_SHARED);
+    return one && t->key & KEY_SHARED;
 }
 
 static void load_pair(Tr *t, const A64 *a, int k, int64_t disp, bool wb, int64_t wback)

@@ -20,7 +20,7 @@
 #include "../parts.h"
 #include "place.h"
 
-enum { HWCAP_ATOMICS_BIT = 8, PAGE = 4096, STACK = 65536, LIMIT = 30 /* seconds */ };
+enum { BASE = 0, ATOMICS = 8 /* bits of HWCAP */, USCAT = 25, PAGE = 4096, STACK = 65536, LIMIT = 30 /* seconds */ };
 
 /* What both sides fight for. Each row has its own cell of 128 bytes: the contended location, then what it protects. */
 typedef struct Cell {
@@ -135,6 +135,16 @@ static unsigned excl_pair(Cell *c, unsigned side, uint64_t *own)
     return 1;
 }
 
+/* With FEAT_LSE2 a pair of registers is one access: both sides write pairs of equal values. */
+static unsigned pair(Cell *c, unsigned side, uint64_t *own)
+{
+    uint64_t lo, hi;
+    *own += 2;
+    __asm__ volatile("stp %0, %0, [%1]" : : "r"(*own + side), "r"(c->at) : "memory");
+    __asm__ volatile("ldp %0, %1, [%2]" : "=r"(lo), "=r"(hi) : "r"(c->at) : "memory");
+    return lo != hi;
+}
+
 /* -- locks ------------------------------------------------------------------------------------------------------ */
 
 /* In the nth round of waiting. */
@@ -202,29 +212,30 @@ typedef enum Where { CONTENDED, GUARDED, NONE } Where;
 typedef struct Row {
     const char *name;
     Step *step;
-    bool lse;
+    unsigned needs;
     Where where;
     unsigned bytes;
 } Row;
 static const Row rows[] = {
-    {"ldaddb", add_1, true, CONTENDED, 1},   {"ldaddh", add_2, true, CONTENDED, 2},
-    {"ldadd w", add_4, true, CONTENDED, 4},  {"ldadd x", add_8, true, CONTENDED, 8},
-    {"ldset, ldclr, ldeor", bits, true, NONE, 0}, {"ldumax, ldsmin", limits, true, NONE, 0},
-    {"casb", cas_1, true, CONTENDED, 1},     {"cash", cas_2, true, CONTENDED, 2},
-    {"cas w", cas_4, true, CONTENDED, 4},    {"cas x", cas_8, true, CONTENDED, 8},
-    {"casp", casp, true, CONTENDED, 8},      {"ldxrb, stxrb", excl_1, false, CONTENDED, 1},
-    {"ldaxrh, stlxrh", excl_2, false, CONTENDED, 2}, {"ldxr, stlxr w", excl_4, false, CONTENDED, 4},
-    {"ldaxr, stxr x", excl_8, false, CONTENDED, 8},  {"ldxp, stxp", excl_pair, false, CONTENDED, 8},
-    {"lock by swpa", swap_8, true, GUARDED, 8},      {"lock by swpab", swap_1, true, GUARDED, 8},
-    {"lock by ldaxr, stxr", swap_excl, false, GUARDED, 8}, {"dmb", fences, false, GUARDED, 8},
-    {"dsb", fences_dsb, false, GUARDED, 8},  {"stlr, ldar", releases, false, GUARDED, 8},
+    {"ldaddb", add_1, ATOMICS, CONTENDED, 1}, {"ldaddh", add_2, ATOMICS, CONTENDED, 2},
+    {"ldadd w", add_4, ATOMICS, CONTENDED, 4}, {"ldadd x", add_8, ATOMICS, CONTENDED, 8},
+    {"ldset, ldclr, ldeor", bits, ATOMICS, NONE, 0}, {"ldumax, ldsmin", limits, ATOMICS, NONE, 0},
+    {"casb", cas_1, ATOMICS, CONTENDED, 1}, {"cash", cas_2, ATOMICS, CONTENDED, 2},
+    {"cas w", cas_4, ATOMICS, CONTENDED, 4}, {"cas x", cas_8, ATOMICS, CONTENDED, 8},
+    {"casp", casp, ATOMICS, CONTENDED, 8}, {"ldxrb, stxrb", excl_1, BASE, CONTENDED, 1},
+    {"ldaxrh, stlxrh", excl_2, BASE, CONTENDED, 2}, {"ldxr, stlxr w", excl_4, BASE, CONTENDED, 4},
+    {"ldaxr, stxr x", excl_8, BASE, CONTENDED, 8}, {"ldxp, stxp", excl_pair, BASE, CONTENDED, 8},
+    {"stp, ldp", pair, USCAT, NONE, 0}, {"lock by swpa", swap_8, ATOMICS, GUARDED, 8},
+    {"lock by swpab", swap_1, ATOMICS, GUARDED, 8}, {"lock by ldaxr, stxr", swap_excl, BASE, GUARDED, 8},
+    {"dmb", fences, BASE, GUARDED, 8}, {"dsb", fences_dsb, BASE, GUARDED, 8},
+    {"stlr, ldar", releases, BASE, GUARDED, 8},
 };
 enum { NROWS = sizeof rows / sizeof rows[0] };
 _Static_assert(NROWS <= ROWS_MAX, "");
 
 static bool runs(const Row *r)
 {
-    return !r->lse || getauxval(AT_HWCAP) >> HWCAP_ATOMICS_BIT & 1;
+    return r->needs == BASE || getauxval(AT_HWCAP) >> r->needs & 1;
 }
 
 /* The sides wait for each other, without atomics. */
