@@ -151,7 +151,7 @@ static bool forget_page(JumpCache *c, uint64_t pc)
         return false;
     }
     for (unsigned j = first; j < first + count; j++) {
-        if (((c->entries[j].pc ^ pc) & ADDRESS_MASK) >> TLB_PAGE_BITS == 0) {
+        if (((__atomic_load_n(&c->entries[j].pc, __ATOMIC_RELAXED) ^ pc) & ADDRESS_MASK) >> TLB_PAGE_BITS == 0) {
             __atomic_store_n(&c->entries[j].pc, jump_none(j), __ATOMIC_RELAXED);
         }
     }
@@ -167,7 +167,7 @@ static bool forget_many(JumpCache *c, uint64_t pc, uint64_t n)
     bool any = false;
     for (unsigned k = 0; k < c->nlisted; k++) {
         unsigned j = c->listed[k];
-        if (((c->entries[j].pc - pc) & ADDRESS_MASK) >> TLB_PAGE_BITS < n) {
+        if (((__atomic_load_n(&c->entries[j].pc, __ATOMIC_RELAXED) - pc) & ADDRESS_MASK) >> TLB_PAGE_BITS < n) {
             __atomic_store_n(&c->entries[j].pc, jump_none(j), __ATOMIC_RELAXED);
         }
     }

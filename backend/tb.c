@@ -135,7 +135,7 @@ void tb_remember(CpuHead *cpu, Tb *tb)
 {
     const Engine *e = cpu->engine;
     unsigned n = jump_hash(tb->pc), far = jump_far(tb->pc);
-    uint64_t there = cpu->jumps[n].pc;
+    uint64_t there = __atomic_load_n(&cpu->jumps[n].pc, __ATOMIC_RELAXED);
     if (!cpu->soft && there != jump_none(n) && there != tb->pc) {
         __atomic_store_n(&tb->far, true, __ATOMIC_RELAXED);
         fill(e, &far_jumps(cpu)[far], far, tb);

@@ -881,7 +881,7 @@ void gdb_session_end(GdbSession *s)
     close(s->fd);
 }
 
-static int listen_socket(const char *where)
+static int bound_socket(const char *where)
 {
     int fd, one = 1;
     if (strncmp(where, "unix:", 5) == 0) {
@@ -909,14 +909,26 @@ static int listen_socket(const char *where)
     return bind(fd, (struct sockaddr *)&in, sizeof in) < 0 ? -errno : fd;
 }
 
-int gdb_listen(const char *where)
+int gdb_socket(const char *where)
 {
-    int one = 1, fd = listen_socket(where);
-    if (fd < 0) {
+    int fd = bound_socket(where);
+    if (fd < 0 || listen(fd, 1) == 0) {
         return fd;
     }
-    int conn = listen(fd, 1) < 0 ? -1 : accept4(fd, NULL, NULL, SOCK_CLOEXEC);
     int err = errno;
+    close(fd);
+    return -err;
+}
+
+int gdb_listen(const char *where)
+{
+    int fd = gdb_socket(where);
+    return fd < 0 ? fd : gdb_accept(fd);
+}
+
+int gdb_accept(int fd)
+{
+    int one = 1, conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC), err = errno;
     close(fd);
     if (conn < 0) {
         return -err;

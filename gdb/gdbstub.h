@@ -94,7 +94,11 @@ void gdb_report_exit(GdbSession *s, int status, int signal);
 /* While the program runs: reads what has arrived; true when the debugger wants it to stop (Ctrl-C) or hung up. */
 bool gdb_interrupted(GdbSession *s);
 
-/* Listens at "PORT" (loopback TCP) or "unix:PATH", waits for one debugger; a connected socket or -errno. */
+/* A socket that listens at "PORT" (loopback TCP) or "unix:PATH"; or -errno. */
+int gdb_socket(const char *where);
+/* Waits for one debugger and closes the listening socket; a connected socket or -errno. */
+int gdb_accept(int fd);
+/* Both. */
 int gdb_listen(const char *where);
 
 #endif

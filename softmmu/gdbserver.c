@@ -3,7 +3,7 @@
  * gdb's threads are the vCPUs (index + 1). While gdb looks, the machine is stopped as by the monitor's `stop`; a step is
  * made by the vCPU's thread while all stand, so nothing else moves. Breakpoints are addresses that the translator knows
  * (Space.stop_at): the guest's memory stays as it is. They hold in all address spaces, as gdb knows only one.
- * Watchpoints are left to gdb, which steps.
+ * Watchpoints (space_watch) stop a vCPU before the access, as gdb expects it of AArch64.
  *
  * Threads: everything here is on the server's own thread, but gdbserver_hit (vCPUs) and stop_at (while translating).
  * `breaks` changes only while all vCPUs stand.
@@ -24,6 +24,7 @@
 #include "inspect.h"
 #include "monitor_int.h"
 #include "options.h"
+#include "space.h"
 
 static struct {
     Machine *machine;
@@ -33,10 +34,15 @@ static struct {
     GdbBreaks breaks;
     int hit_fd;       /* eventfd: a vCPU came to a breakpoint */
     int volatile hit; /* its index + 1 */
+    GdbBreak watch;   /* what was hit, if it was a watchpoint: its kind and the address, written before hit_fd */
+    uint64_t watch_addr;
 } d;
 
-/* This thread makes one step: breakpoints do not count. */
-static _Thread_local bool stepping;
+/* What this thread does: one step, in which breakpoints do not count, or one past a breakpoint, in which watchpoints do not either. */
+static _Thread_local enum { RUNS, STEPS, PASSES } pace;
+/* The watchpoint that ended this thread's engine_run. */
+static _Thread_local uint64_t watched_addr;
+static _Thread_local uint32_t watched_acc;
 
 static Vcpu *vcpu_of(pid_t tid)
 {
@@ -72,7 +78,7 @@ static void ask(void (*fn)(Machine *m))
 static bool stop_at(const Space *s, Gva pc)
 {
     (void)s;
-    return !stepping && gdb_break_at(&d.breaks, pc.v);
+    return !pace && gdb_break_at(&d.breaks, pc.v);
 }
 
 /* What was translated without knowing of the breakpoint: in the kernel's half one page; else any process may have it. */
@@ -94,12 +100,20 @@ static void forget(uint64_t pc)
     }
 }
 
+static bool on_watched(CpuA64 *cpu, uint64_t va, uint32_t acc)
+{
+    (void)cpu;
+    watched_addr = va;
+    watched_acc = acc;
+    return pace != PASSES;
+}
+
 static int on_breakpoint(GdbTarget *g, bool insert, GdbBreak kind, uint64_t addr, uint64_t len)
 {
+    static const uint32_t watches[] = {[GDB_WATCH_WRITE] = ACC_WRITE, [GDB_WATCH_READ] = ACC_READ, [GDB_WATCH_ACCESS] = ACC_READ | ACC_WRITE};
     (void)g;
-    (void)len;
-    if (kind != GDB_BREAK_SOFT && kind != GDB_BREAK_HARD) {
-        return -ENOTSUP;
+    if (kind >= GDB_WATCH_WRITE) {
+        return len ? space_watch(d.machine->space, insert, addr, len, watches[kind], on_watched) : -EINVAL;
     }
     int r = gdb_break_set(&d.breaks, insert, addr);
     if (r < 0) {
@@ -110,11 +124,20 @@ static int on_breakpoint(GdbTarget *g, bool insert, GdbBreak kind, uint64_t addr
     return 0;
 }
 
+/* For the stop that is to be reported; on the vCPU's thread. */
+static void note_watched(void)
+{
+    d.watch = watched_acc == ACC_WRITE ? GDB_WATCH_WRITE : watched_acc == ACC_READ ? GDB_WATCH_READ : GDB_WATCH_ACCESS;
+    d.watch_addr = watched_addr;
+    watched_addr = 0;
+}
+
 void gdbserver_hit(Vcpu *v)
 {
     int none = 0;
     uint64_t one = 1;
     if (__atomic_compare_exchange_n(&d.hit, &none, (int)v->index + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        note_watched();
         ssize_t n = write(d.hit_fd, &one, sizeof one);
         (void)n;
     }
@@ -196,12 +219,14 @@ static void on_command(GdbTarget *g, char *line, char *buf, size_t size)
 
 /* -- running ------------------------------------------------------------------------------------------------------- */
 
+/* arg: not NULL = past a breakpoint. */
 static void step_once(Vcpu *v, void *arg)
 {
-    (void)arg;
-    stepping = true;
+    pace = arg ? PASSES : STEPS;
+    watched_addr = 0;
     vcpu_step(v);
-    stepping = false;
+    pace = RUNS;
+    note_watched();
 }
 
 /* Lets the machine go until gdb or a breakpoint stops it; false: gdb is gone. */
@@ -212,7 +237,7 @@ static bool go(GdbStop *stop)
     bool there = true;
     for (unsigned k = 0; k < m->nvcpus; k++) { /* past the breakpoints where they stand */
         if (vcpu_is_on(&m->vcpus[k]) && gdb_break_at(&d.breaks, m->vcpus[k].cpu->pc)) {
-            vcpu_call(&m->vcpus[k], step_once, NULL, true);
+            vcpu_call(&m->vcpus[k], step_once, m, true);
         }
     }
     __atomic_store_n(&d.hit, 0, __ATOMIC_RELEASE);
@@ -224,7 +249,7 @@ static bool go(GdbStop *stop)
             continue;
         }
         if (p[1].revents && read(d.hit_fd, &count, sizeof count) == sizeof count && d.hit) {
-            *stop = (GdbStop){.tid = d.hit, .signal = SIGTRAP};
+            *stop = (GdbStop){.tid = d.hit, .signal = SIGTRAP, .watch = d.watch, .watch_addr = d.watch_addr};
             break;
         }
         if (p[0].revents) {
@@ -251,6 +276,8 @@ static void session(void)
             stop = (GdbStop){.tid = a.tid, .signal = SIGTRAP};
             if (vcpu_of(a.tid)) {
                 vcpu_call(vcpu_of(a.tid), step_once, NULL, true);
+                stop.watch = d.watch;
+                stop.watch_addr = d.watch_addr;
             }
             break;
         case GDB_CONTINUE:
@@ -264,14 +291,15 @@ static void session(void)
     while (d.breaks.n) {
         on_breakpoint(&d.target, false, GDB_BREAK_SOFT, d.breaks.at[0], 4);
     }
+    space_watch(d.machine->space, false, 0, 0, 0, NULL);
     ask(machine_cont);
 }
 
+/* arg: the socket on which the first debugger comes. */
 static void *serve(void *arg)
 {
-    (void)arg;
-    for (;;) {
-        int fd = gdb_listen(d.where);
+    for (int first = (int)(intptr_t)arg;; first = -1) {
+        int fd = first < 0 ? gdb_listen(d.where) : gdb_accept(first);
         if (fd < 0) {
             complain("-gdb %s: %s", d.where, strerror(-fd));
             return NULL;
@@ -295,7 +323,11 @@ void gdbserver_start(Machine *m, const char *where)
     d.target = (GdbTarget){.read = on_read, .write = on_write, .threads = on_threads, .cpu = on_cpu, .breakpoint = on_breakpoint,
                            .kill = on_kill, .bare = true, .command = on_command};
     d.hit_fd = eventfd(0, EFD_CLOEXEC);
-    if (d.hit_fd < 0 || pthread_create(&thread, NULL, serve, NULL)) {
+    int fd = gdb_socket(d.where);
+    if (fd < 0) {
+        die("-gdb %s: %s", where, strerror(-fd));
+    }
+    if (d.hit_fd < 0 || pthread_create(&thread, NULL, serve, (void *)(intptr_t)fd)) {
         die("-gdb %s: the host makes no thread", where);
     }
 }

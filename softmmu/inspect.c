@@ -7,7 +7,7 @@
 
 bool inspect_translate(const Vcpu *v, Gva at, Gpa *pa)
 {
-    MmuRegime r;
+    MmuRegime r = {.pamax = 0};
     MmuPage page;
     A64Fault f;
     mmu_load(v->cpu, mmu_kind(v->cpu, a64_el(v->cpu)), &r);

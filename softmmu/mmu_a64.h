@@ -65,7 +65,7 @@ typedef struct MmuPage {
     bool guarded;       /* BTI applies */
 } MmuPage;
 
-/* Decodes the registers of a regime. */
+/* Decodes the registers of a regime. *r is all 0, or of an earlier load. */
 void mmu_load(CpuA64 *cpu, MmuKind kind, MmuRegime *r);
 /* Takes over new values of TTBR0_ELx and TTBR1_ELx alone. */
 void mmu_load_ttbr(CpuA64 *cpu, MmuRegime *r);

@@ -381,11 +381,16 @@ static void absent(Options *o)
 /* Objects are descriptions that devices need no more than by name. Memory is anonymous, so a file for it would stay as it is. */
 static void objects(const Options *o)
 {
+    static const char *const random_files[] = {"/dev/urandom", "/dev/random", "/dev/hwrng", NULL};
     static const char *const known[] = {"rng-random", "rng-builtin", "memory-backend-ram", "memory-backend-memfd", "iothread", NULL};
     for (unsigned n = 0; n < o->object.n; n++) {
         const char *type = opt_look(&o->object.at[n], "qom-type");
         if (!type || !word_in(type, known)) {
             die("-object %s: unknown kind of object", o->object.at[n].text);
+        }
+        const char *file = !strcmp(type, "rng-random") ? opt_look(&o->object.at[n], "filename") : NULL;
+        if (file && !word_in(file, random_files)) {
+            die("-object %s: filename is /dev/urandom, /dev/random or /dev/hwrng", o->object.at[n].text);
         }
     }
 }

@@ -25,6 +25,7 @@ typedef struct SoftSpace {
     pthread_mutex_t lock; /* of cpus */
     Mmu *cpus[TLB_CPUS];
     unsigned ncpus;
+    TlbWatch watch;
     Space space; /* last: large */
 } SoftSpace;
 
@@ -336,6 +337,21 @@ static void check_watchpoints(Mmu *m, uint64_t va, uint32_t acc)
     }
 }
 
+/* The same for a debugger's. */
+static void check_debugger(Mmu *m, uint64_t va, uint32_t acc)
+{
+    const TlbWatch *w = m->watch;
+    unsigned bytes = 1u << (acc & ACC_SIZE);
+    int k = tlb_watched(w, va, bytes, acc);
+    if (k < 0) {
+        return;
+    }
+    bool before = ((w->at[k].va - va) & ADDRESS_MASK) < bytes;
+    if (w->hit(m->cpu, before ? w->at[k].va : va, w->at[k].acc)) {
+        engine_raise(&m->cpu->h, EXC_DEBUG);
+    }
+}
+
 /* A normal access that lies on two pages; only memory may be reached so. */
 static void *crossing(Mmu *m, Tlb *t, uint64_t va, uint32_t acc)
 {
@@ -356,6 +372,9 @@ static void *crossing(Mmu *m, Tlb *t, uint64_t va, uint32_t acc)
     }
     if (m->cpu->h.key & KEY_WATCH) {
         check_watchpoints(m, va, acc);
+    }
+    if (UNLIKELY(m->watch->n)) {
+        check_debugger(m, va, acc);
     }
     if (acc & ACC_READ) {
         if (!device_access(m, m->commit.pa[0], m->commit.ns[0], first, false, m->buffer) ||
@@ -408,6 +427,9 @@ static void *soft_access(CpuHead *h, uint64_t va, uint32_t acc)
     uint8_t *host = mem_direct(m->mem, page.pa, acc & ACC_WRITE, page.ns, &flags);
     if (watched) {
         check_watchpoints(m, va, acc);
+    }
+    if (UNLIKELY(m->watch->n)) {
+        check_debugger(m, va, acc);
     }
     if (host) {
         if (acc & ACC_WRITE && __atomic_load_n(flags, __ATOMIC_RELAXED) & PAGE_CODE) {
@@ -753,6 +775,7 @@ int space_cpu_init(Space *space, CpuA64 *cpu)
     m->cpu = cpu;
     m->space = s;
     m->mem = s->mem;
+    m->watch = &s->watch;
     for (unsigned k = 0; k < MMU_KINDS; k++) {
         m->current[k] = SPACE_UNKNOWN;
     }
@@ -771,6 +794,30 @@ int space_cpu_init(Space *space, CpuA64 *cpu)
     s->cpus[s->ncpus] = m;
     __atomic_store_n(&s->ncpus, s->ncpus + 1, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&s->lock);
+    return 0;
+}
+
+int space_watch(Space *space, bool insert, uint64_t va, uint64_t len, uint32_t acc, bool (*hit)(CpuA64 *cpu, uint64_t va, uint32_t acc))
+{
+    SoftSpace *s = soft_space(space);
+    TlbWatch *w = &s->watch;
+    unsigned k = 0;
+    while (k < w->n && !(w->at[k].va == va && w->at[k].len == len && w->at[k].acc == acc)) {
+        k++;
+    }
+    if (insert && k == w->n) {
+        if (k == TLB_WATCHES) {
+            return -ENOSPC;
+        }
+        w->at[w->n].va = va;
+        w->at[w->n].len = len;
+        w->at[w->n++].acc = acc;
+        w->hit = hit;
+    } else if (!insert && k < w->n) {
+        w->at[k] = w->at[--w->n];
+    }
+    w->n = insert || len ? w->n : 0;
+    memory_changed(s);
     return 0;
 }
 

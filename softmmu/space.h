@@ -30,4 +30,9 @@ void *space_peek(CpuA64 *cpu, uint64_t va, bool write, uint32_t *rest);
 /* Physical address of va (`info`, gva2gpa); false = not mapped. */
 bool space_physical(CpuA64 *cpu, uint64_t va, uint64_t *pa);
 
+/* A debugger's watchpoints (tlb.h), changed while all vCPUs stand: accesses (acc: ACC_READ, ACC_WRITE) of len bytes from va on (removed
+ * with len 0: all); -ENOSPC when there are enough. Before each such access `hit` is asked, on the vCPU's thread, with the first watched byte and the watchpoint's acc;
+ * true: engine_run ends with EXC_DEBUG instead. */
+int space_watch(Space *s, bool insert, uint64_t va, uint64_t len, uint32_t acc, bool (*hit)(CpuA64 *cpu, uint64_t va, uint32_t acc));
+
 #endif

@@ -280,6 +280,17 @@ static bool may_write_inline(uint8_t *flags)
     return !(__atomic_load_n(flags, __ATOMIC_SEQ_CST) & PAGE_CODE);
 }
 
+int tlb_watched(const TlbWatch *w, uint64_t va, uint64_t bytes, uint32_t acc)
+{
+    for (unsigned k = 0; k < w->n; k++) {
+        uint64_t from = (va - w->at[k].va) & ADDRESS_MASK, back = (w->at[k].va - va) & ADDRESS_MASK;
+        if (w->at[k].acc & acc && (from < w->at[k].len || back < bytes)) {
+            return (int)k;
+        }
+    }
+    return -1;
+}
+
 static void remember(Mmu *m, Tlb *t, uint64_t va, unsigned access, const MmuPage *p)
 {
     uint8_t *flags;
@@ -292,6 +303,8 @@ static void remember(Mmu *m, Tlb *t, uint64_t va, unsigned access, const MmuPage
     if (access & MMU_FETCH) {
         set_entry(t, TLB_EXEC, page, p->rights & MMU_FETCH, host);
         t->guarded[n] = p->guarded;
+    } else if (UNLIKELY(m->watch->n) && tlb_watched(m->watch, page, 4096, ACC_READ | ACC_WRITE) >= 0) {
+        return;
     } else {
         bool read = p->rights & MMU_READ;
         uint8_t *wflags;

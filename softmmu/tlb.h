@@ -58,10 +58,25 @@ typedef struct TlbRequest {
     uint64_t host;
 } TlbRequest;
 
+/* A debugger's watchpoints: accesses of such bytes, in all address spaces. Changes only while all vCPUs stand; no table has entries of
+ * their pages. */
+enum { TLB_WATCHES = 16 };
+typedef struct TlbWatch {
+    unsigned n;
+    struct {
+        uint64_t va, len;
+        uint32_t acc; /* ACC_READ, ACC_WRITE: which accesses */
+    } at[TLB_WATCHES];
+    bool (*hit)(CpuA64 *cpu, uint64_t va, uint32_t acc); /* on the vCPU's thread; true: the access is not made, EXC_DEBUG */
+} TlbWatch;
+/* The watchpoint that bytes from va on belong to, or -1. */
+int tlb_watched(const TlbWatch *w, uint64_t va, uint64_t bytes, uint32_t acc);
+
 struct SoftSpace;
 typedef struct Mmu {
     CpuA64 *cpu;
     struct SoftSpace *space;
+    const TlbWatch *watch;
     PhysMem *mem;
     MmuRegime regime[MMU_KINDS];
     bool loaded[MMU_KINDS];

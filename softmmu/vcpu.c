@@ -482,7 +482,9 @@ void vcpu_step(Vcpu *v)
     while (vcpu_is_on(v) && k == EXC_PENDING) {
         __atomic_and_fetch((uint64_t *)&v->cpu->h.pending, ~(uint64_t)1, __ATOMIC_ACQ_REL);
         k = step(v->cpu);
-        a64_exception(v->cpu, k);
+        if (k != EXC_DEBUG) { /* a watchpoint of gdb's */
+            a64_exception(v->cpu, k);
+        }
     }
 }
 

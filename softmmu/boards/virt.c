@@ -133,7 +133,11 @@ static unsigned smp_take(Virt *b, const Options *o)
     uint64_t cpus = 0, sockets = 0, clusters = 1, cores = 0, threads = 0, max = 0;
     for (unsigned n = 0; n < o->smp.n; n++) {
         OptList *l = &o->smp.at[n];
+        const char *given = opt_look(l, "cpus");
         cpus = opt_take_number(l, "cpus", cpus);
+        if (given && !cpus) {
+            die("-smp cpus=0: at least one CPU");
+        }
         sockets = opt_take_number(l, "sockets", sockets);
         clusters = opt_take_number(l, "clusters", clusters);
         cores = opt_take_number(l, "cores", cores);

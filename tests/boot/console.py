@@ -3,7 +3,7 @@
 
 SCRIPT is lines:
     wait SECONDS REGEX     until REGEX (bytes, multi-line) has appeared behind what was matched last; else the case fails.
-                           SECONDS below 180 are 180: a busy host is no failure, and a hang is one after minutes too
+                           SECONDS below 180 (or what PATIENCE says) are 180: a busy host is no failure, and a hang is one after minutes too
     never REGEX            from now on: fails when REGEX appears
     send TEXT              types TEXT and Return; \\xNN escapes, and \\c at the end for no Return
     signal NAME            sends the signal to the emulator
@@ -35,7 +35,7 @@ if pid == 0:
     for fd in (0, 1, 2):
         os.dup2(slave, fd)
     os.execvp(sys.argv[2], sys.argv[2:])
-PATIENCE = 180
+PATIENCE = float(os.environ.get("PATIENCE", 180))
 seen = b""
 at = 0
 nevers = []
