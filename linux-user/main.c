@@ -263,6 +263,7 @@ int main(int argc, char **argv, char **envp)
     }
     log_mask |= o->strace ? LOG_strace : 0;
     exec_find_self();
+    process.mdwe = o->exec_mdwe;
     Thread *t = thread_new();
     plan.fd = open_program(o, name);
     load_program(t, &plan, name);

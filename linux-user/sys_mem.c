@@ -2,9 +2,26 @@
 #include "sys.h"
 #include "vma.h"
 
+/* PR_SET_MDWE: nothing is writable and executable, and what was not executable does not become so. */
+static bool refused(uint64_t start, uint64_t len, uint64_t prot, bool there)
+{
+    VmaInfo v;
+    if (LIKELY(!process.mdwe) || !(prot & G_EXEC)) {
+        return false;
+    }
+    bool gains = false;
+    for (uint64_t at = start; there && !gains && vma_next(at, &v) && v.start < start + len; at = v.end) {
+        gains = !(v.prot & G_EXEC);
+    }
+    return gains || prot & G_WRITE;
+}
+
 int64_t sys_mmap(Thread *t, uint64_t a[6])
 {
     (void)t;
+    if (refused(a[0], a[1], a[2], false)) {
+        return -EACCES;
+    }
     return mm_mmap(a[0], a[1], a[2], a[3], (int32_t)a[4], a[5]);
 }
 
@@ -17,7 +34,7 @@ int64_t sys_munmap(Thread *t, uint64_t a[6])
 int64_t sys_mprotect(Thread *t, uint64_t a[6])
 {
     (void)t;
-    return mm_mprotect(a[0], a[1], a[2]);
+    return refused(a[0], a[1], a[2], true) ? -EACCES : mm_mprotect(a[0], a[1], a[2]);
 }
 
 int64_t sys_mremap(Thread *t, uint64_t a[6])
@@ -66,8 +83,7 @@ int64_t sys_remap_file_pages(Thread *t, uint64_t a[6])
 /* A CPU without FEAT_S1POE has no protection keys: Linux then says what these say. */
 int64_t sys_pkey_mprotect(Thread *t, uint64_t a[6])
 {
-    (void)t;
-    return (int)a[3] == -1 || !a[3] ? mm_mprotect(a[0], a[1], a[2]) : -EINVAL;
+    return (int)a[3] == -1 || !a[3] ? sys_mprotect(t, a) : -EINVAL;
 }
 
 int64_t sys_pkey_alloc(Thread *t, uint64_t a[6])

@@ -63,8 +63,9 @@ enum {
     P_SET_NAME = 15, P_GET_ENDIAN = 19, P_SET_ENDIAN = 20, P_GET_SECCOMP = 21, P_SET_SECCOMP = 22, P_GET_TSC = 25, P_SET_TSC = 26,
     P_SET_MM = 35, P_MPX_ENABLE = 43, P_MPX_DISABLE = 44, P_SVE_SET_VL = 50, P_SVE_GET_VL = 51, P_PAC_RESET_KEYS = 54,
     P_SET_TAGGED = 55, P_GET_TAGGED = 56, P_SET_DISPATCH = 59, P_PAC_SET_ENABLED = 60, P_PAC_GET_ENABLED = 61,
-    P_SME_SET_VL = 63, P_SME_GET_VL = 64,
+    P_SME_SET_VL = 63, P_SME_GET_VL = 64, P_SET_MDWE = 65, P_GET_MDWE = 66,
 };
+enum { MDWE_REFUSE_EXEC_GAIN = 1, MDWE_NO_INHERIT = 2 };
 enum { HWCAP_PACA = 30, TAGGED_ENABLE = 1 };
 
 static int64_t reset_pac_keys(Thread *t, uint64_t keys)
@@ -78,6 +79,25 @@ static int64_t reset_pac_keys(Thread *t, uint64_t keys)
             raw_call(__NR_getrandom, &k[2 * n], 16, 0);
         }
     }
+    return 0;
+}
+
+/* Memory-deny-write-execute, of kernels that have it. */
+static int64_t mdwe(Thread *t, const uint64_t a[6])
+{
+    bool get = (int)a[0] == P_GET_MDWE;
+    int64_t r = sys_host(t, __NR_prctl, P_GET_MDWE, get ? a[1] : 0, a[2], a[3], a[4]);
+    if (r < 0 || get) {
+        return r < 0 ? r : (int64_t)process.mdwe;
+    }
+    if (a[1] & ~(uint64_t)(MDWE_REFUSE_EXEC_GAIN | MDWE_NO_INHERIT) || a[1] == MDWE_NO_INHERIT) {
+        return -EINVAL;
+    }
+    if (process.mdwe && process.mdwe != a[1]) {
+        return -EPERM;
+    }
+    process.mdwe = a[1];
+    process.opt.exec_mdwe = a[1] & MDWE_NO_INHERIT ? 0 : a[1];
     return 0;
 }
 
@@ -108,6 +128,9 @@ int64_t sys_prctl(Thread *t, uint64_t a[6])
         return seccomp_prctl(t, a[1], a[2]);
     case P_SET_MM:
         return -EPERM;
+    case P_SET_MDWE:
+    case P_GET_MDWE:
+        return mdwe(t, a);
     case P_PAC_RESET_KEYS:
         return a[2] || a[3] || a[4] ? -EINVAL : reset_pac_keys(t, a[1]);
     case P_PAC_SET_ENABLED:

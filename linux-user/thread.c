@@ -238,6 +238,7 @@ static void after_fork_child(Thread *t, uint64_t flags, uint64_t stack, uint64_t
     thread_unlock_all(true);
     memset(process.space.mark_locks, 0, sizeof process.space.mark_locks);
     mm_forked();
+    process.mdwe = process.opt.exec_mdwe;
     gdb_forked();
     perf_forked();
     if (flags & CLONE_CLEAR_SIGHAND_) {

@@ -49,6 +49,7 @@ typedef struct Options {
     uint64_t hot;           /* --hot */
     uint64_t seed;          /* -seed */
     uint64_t exec_self;     /* armx's own file as a descriptor, plus one; 0 = none */
+    uint64_t exec_mdwe;     /* PR_SET_MDWE, as far as processes and programs inherit it */
     uint64_t exec_seccomp;  /* descriptor of its filters, plus one; 0 = none */
     uint64_t exec_mask;     /* signals that the program before a followed exec had blocked */
     uint64_t exec_fd;       /* program given as an open descriptor, plus one; 0 = none */
@@ -166,6 +167,7 @@ typedef struct Process {
     uint64_t auxv[2 * 32];
     unsigned nauxv;        /* words */
     uint64_t vdso, sigtramp; /* the guest's vDSO and its __kernel_rt_sigreturn */
+    uint64_t mdwe;         /* PR_SET_MDWE: sys_mem.c refuses new executable memory; the host's would hit translated code */
     bool mm_known;         /* the kernel shows the guest's cmdline, environ, auxv and stat (PR_SET_MM_MAP) */
 } Process;
 
