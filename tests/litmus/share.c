@@ -20,7 +20,7 @@
 #include "../parts.h"
 #include "place.h"
 
-enum { BASE = 0, ATOMICS = 8 /* bits of HWCAP */, USCAT = 25, PAGE = 4096, STACK = 65536, LIMIT = 30 /* seconds */ };
+enum { BASE = 0, ATOMICS = 8 /* bits of HWCAP */, USCAT = 25, PAGE = 4096, STACK = 65536 };
 
 /* What both sides fight for. Each row has its own cell of 128 bytes: the contended location, then what it protects. */
 typedef struct Cell {
@@ -39,6 +39,12 @@ enum { ARENA = 4 * PAGE };
 
 /* One step of side 0 or 1 on its row's cell; the number that it counts for. own: what the side remembers, at first 0. */
 typedef unsigned Step(Cell *c, unsigned side, uint64_t *own);
+
+/* A lock that is lost would be waited for without end. */
+static void limit(void)
+{
+    alarm(30 + rounds / 5000);
+}
 
 /* -- read, modify, write ------------------------------------------------------------------------------------- */
 
@@ -323,7 +329,7 @@ static void with_child(const char *way, Arena *a, Arena *(*map)(void))
     }
     pid_t pid = fork();
     if (pid == 0) {
-        alarm(LIMIT);
+        limit();
         take_processor(1);
         hammer(map ? map() : a, 1, false, rounds, sums);
         _exit(write(p[1], sums, sizeof sums) != sizeof sums);
@@ -340,7 +346,7 @@ static void with_child(const char *way, Arena *a, Arena *(*map)(void))
 
 static int other_task(void *arg)
 {
-    alarm(LIMIT);
+    limit();
     take_processor(1);
     hammer(arg, 1, false, rounds, other_sums);
     return 0;
@@ -476,7 +482,7 @@ static void on_alarm(int sig)
     if (pid == 0) {
         uint64_t own = 0, sum = 0;
         signal(SIGALRM, SIG_DFL);
-        alarm(LIMIT);
+        limit();
         take_processor(1);
         meet(a, 1);
         for (unsigned i = 0; i < rounds; i++) {
@@ -499,6 +505,8 @@ static void way_signal(void)
     while (!made) {
         excl_8(&current->cells[0], 0, &own);
     }
+    signal(SIGALRM, SIG_DFL);
+    limit();
     uint64_t begun = current->cells[0].at[0]; /* the handler came between the two loads, perhaps */
     meet(current, 0);
     for (; n < rounds; n++) {
@@ -516,7 +524,7 @@ static void apart(void (*way)(void))
     fflush(stdout);
     pid_t pid = fork();
     if (pid == 0) {
-        alarm(LIMIT);
+        limit();
         warm();
         way();
         fflush(stdout);
