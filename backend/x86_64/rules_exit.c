@@ -236,24 +236,28 @@ static void own_exit_call(Lower *l, IrRef i)
     return_site(l, i);
 }
 
-/* RTARGET = the value; flags stored; everything else is free. */
-static void load_target(Lower *l, const IrIns *in)
+/* The register that the value is in, RTARGET if it is in none, or if `fixed`; flags stored; everything else is free. */
+static Reg load_target(Lower *l, const IrIns *in, bool fixed)
 {
     Mem m;
     fl_store(l);
     l->lock = 0;
+    ASSERT(!l->nfreed); /* nor indirect jumps */
     if (l_in_memory(l, in->a, &m)) {
         x_mov_rm(&l->a, 1, RTARGET, m);
-    } else {
-        Reg r = l_reg(l, in->a);
-        l_mov(l, I64, RTARGET, r);
+        return RTARGET;
     }
-    ASSERT(!l->nfreed); /* nor indirect jumps */
+    Reg r = l_reg(l, in->a);
+    if (!fixed && r != RAX && r != RDX) { /* which probe needs */
+        return r;
+    }
+    l_mov(l, I64, RTARGET, r);
+    return RTARGET;
 }
 
 static void own_exit_ret(Lower *l, IrRef i)
 {
-    load_target(l, l_ins(l, i));
+    load_target(l, l_ins(l, i), true);
     x_byte(&l->a, X_RET);
 }
 
@@ -265,17 +269,30 @@ static Mem jump_entry(size_t member)
     return (Mem){RDX, RAX, 2, (int32_t)member, 0};
 }
 
-/* rdx, rax = the entry's place (jump_entry); flags tell whether it is the right one. */
-static void probe(Asm *a)
+/* rdx, rax = the place of the entry for the address in r (jump_entry); flags tell whether it is the right one. */
+static void probe(Asm *a, Reg r)
 {
-    x_movzx16_rr(a, 0, RAX, RTARGET);
+    x_movzx16_rr(a, 0, RAX, r);
     x_mov_rm(a, 1, RDX, mem(RSTATE, (int32_t)offsetof(CpuHead, jumps) - STATE_BIAS));
-    x_cmp_rm(a, 1, RTARGET, jump_entry(offsetof(JumpEntry, pc)));
+    x_cmp_rm(a, 1, r, jump_entry(offsetof(JumpEntry, pc)));
+}
+
+/* If not zero: to code that finds the target, which is in r, in RTARGET. */
+static void leave_unless(Lower *l, Reg r, uint8_t *to)
+{
+    if (r == RTARGET) {
+        x_jcc_abs(&l->a, CC_NE, to);
+        return;
+    }
+    Stub *s = l_stub(l, STUB_TARGET);
+    s->from = x_jcc(&l->a, CC_NE);
+    s->reg = r;
+    s->to = to;
 }
 
 void exit_probe_jump(Asm *a, const Target *t)
 {
-    probe(a);
+    probe(a, RTARGET);
     x_jcc_abs(a, CC_NE, t->indirect_miss);
     x_jmp_m(a, 0, jump_entry(offsetof(JumpEntry, host)));
 }
@@ -283,20 +300,23 @@ void exit_probe_jump(Asm *a, const Target *t)
 static void own_exit_ind(Lower *l, IrRef i)
 {
     Asm *a = &l->a;
-    load_target(l, l_ins(l, i));
+    Reg r = load_target(l, l_ins(l, i), false);
     poll(l);
-    x_jcc_abs(a, CC_NE, l->t->pending_indirect);
-    exit_probe_jump(a, l->t);
+    leave_unless(l, r, l->t->pending_indirect);
+    probe(a, r);
+    leave_unless(l, r, l->t->indirect_miss);
+    x_jmp_m(a, 0, jump_entry(offsetof(JumpEntry, host)));
 }
 
 static void own_exit_call_ind(Lower *l, IrRef i)
 {
     Asm *a = &l->a;
-    load_target(l, l_ins(l, i));
+    Reg r = load_target(l, l_ins(l, i), false);
     poll(l);
-    x_jcc_abs(a, CC_NE, l->t->pending_indirect);
-    probe(a);
+    leave_unless(l, r, l->t->pending_indirect);
+    probe(a, r);
     Stub *s = l_stub(l, STUB_MISS);
+    s->reg = r;
     s->from = x_jcc(a, CC_NE);
     s->back = a->p;
     x_call_m(a, 0, jump_entry(offsetof(JumpEntry, host)));
@@ -619,7 +639,12 @@ static void one_stub(Lower *l, const Stub *s)
     case STUB_SOFT:
         soft_stub(l, s);
         break;
+    case STUB_TARGET:
+        x_mov_rr(a, 1, RTARGET, s->reg);
+        x_jmp_abs(a, s->to);
+        break;
     case STUB_MISS:
+        l_mov(l, I64, RTARGET, s->reg);
         x_lea(a, 1, RDX, mem_rip(l->t->miss_entry));
         x_xor_rr(a, 0, RAX, RAX);
         asm_link(x_jmp(a), s->back);

@@ -453,7 +453,8 @@ Reg l_dst(Lower *l, IrRef i, bool early)
             return pin;
         }
     }
-    if (!early) {
+    bool target = (v->attr & A_TARGET) && !((l->busy | l->lock) & bit(RTARGET));
+    if (!early && !target) {
         for (unsigned k = 0; sel_operands[in->op] >> k; k++) {
             IrRef u = sel_operands[in->op] >> k & 1 ? sel_operand(in, k) : 0;
             Reg r = u ? l->val[u].reg : NOREG;
@@ -462,7 +463,7 @@ Reg l_dst(Lower *l, IrRef i, bool early)
             }
         }
     }
-    Reg r = (v->attr & A_TARGET) && !((l->busy | l->lock) & bit(RTARGET)) ? RTARGET : alloc(l, in_gpr(ty) ? GPRS : XMMS);
+    Reg r = target ? RTARGET : alloc(l, in_gpr(ty) ? GPRS : XMMS);
     l->lock |= bit(r);
     return r;
 }
@@ -919,7 +920,7 @@ static void release(Lower *l)
 }
 
 /* The flags op that the arithmetic at i may make along, or the arithmetic that the flags op at i may. */
-static bool pairs(const IrIns *x, const IrIns *fl)
+bool sel_pairs(const IrIns *x, const IrIns *fl)
 {
     static const uint8_t of[][2] = {{OP_add, OP_fl_add}, {OP_sub, OP_fl_sub}, {OP_adc, OP_fl_adc}, {OP_sbc, OP_fl_sbc}};
     for (unsigned k = 0; k < LEN(of); k++) {
@@ -942,7 +943,7 @@ static IrRef arithmetic_flags(const Lower *l, IrRef i)
         return 0;
     }
     bool logic = fl->op == OP_fl_logic && fl->a == i && (in->op == OP_and || in->op == OP_andn) && fl->ty == in->ty;
-    return pairs(in, fl) || logic ? i + 1 : 0;
+    return sel_pairs(in, fl) || logic ? i + 1 : 0;
 }
 
 static void start_block(Lower *l)
@@ -999,7 +1000,7 @@ static void lower_one(Lower *l, IrRef i)
         lower_get(l, i);
     } else if (in->op == OP_set) {
         lower_set(l, i);
-    } else if (in->op >= OP_fl_add && in->op <= OP_fl_logic && i + 1 < l->r->n && pairs(in + 1, in) &&
+    } else if (in->op >= OP_fl_add && in->op <= OP_fl_logic && i + 1 < l->r->n && sel_pairs(in + 1, in) &&
                !(l->val[i + 1].attr & (A_DEAD | A_LAZY))) {
         /* flags first: make them by the arithmetic that follows */
         l->pos = i + 1;

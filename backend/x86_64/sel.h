@@ -84,7 +84,8 @@ typedef enum StubKind {
     STUB_JUMP,    /* go to the exit */
     STUB_EXC,     /* leave with an exception */
     STUB_SOFT,    /* slow path of an access (rules_softmmu.c) */
-    STUB_MISS,    /* indirect call that missed: the entry that leads to the look-up */
+    STUB_MISS,    /* indirect call, to reg, that missed: the entry that leads to the look-up */
+    STUB_TARGET,  /* the target of an indirect jump, reg, to RTARGET; then to `to` */
 } StubKind;
 typedef struct Stub {
     StubKind kind;
@@ -93,6 +94,7 @@ typedef struct Stub {
     Reg reg;       /* STUB_EXC: faulting address or NOREG */
     uint8_t *from; /* displacement to link to the stub */
     uint8_t *back; /* STUB_MISS, STUB_SOFT: where to go on */
+    uint8_t *to;   /* STUB_TARGET, rx */
     int block;     /* of the region, where STUB_FLAGS and STUB_JUMP go; -1: to the exit */
     Exit *exit;
     ExcKind exc;
@@ -295,6 +297,7 @@ static inline IrRef sel_operand(const IrIns *in, unsigned k)
 {
     return k == 0 ? in->a : k == 1 ? in->b : in->c;
 }
+bool sel_pairs(const IrIns *x, const IrIns *fl); /* does one instruction make both? */
 void sel_sweep(Lower *l);
 bool sel_region(Lower *l); /* false: no room, or too large for the tables */
 static inline void l_memory(Lower *l)             /* counts an access to a slot or a spill place */

@@ -87,6 +87,15 @@ static bool is_lazy(const Lower *l, const IrIns *i, const Val *v)
     }
 }
 
+/* Do flags i come with a result that is needed as well? Then no compare is issued again for them, as long as nothing changes them,
+ * and the result can take the place of an operand. */
+static bool with_result(const Lower *l, IrRef i)
+{
+    const IrIns *in = &l->ins[i];
+    return (i + 1 < l->r->n && sel_pairs(in + 1, in) && !(l->val[i + 1].attr & (A_DEAD | A_LAZY))) ||
+           (sel_pairs(in - 1, in) && l->val[i - 1].uses);
+}
+
 /* Is load i the second of a pair that lies in one 16-byte granule, so that it cannot fault when the first did not? */
 static bool shares_granule(const Lower *l, IrRef i)
 {
@@ -256,7 +265,8 @@ void sel_sweep(Lower *l)
         if (is_lazy(l, in, v) || (on_demand && in->op == OP_add)) {
             v->attr |= A_LAZY;
             pos = v->sets && in->op == OP_add ? v->next : v->last; /* a set computes it */
-        } else if (can_reissue(in->op) && (on_demand || s->clob < v->last + shows_after(l, v->last) || (v->fuse && v->uses == 1) || in->op == OP_fl_fcmp)) {
+        } else if (can_reissue(in->op) && (on_demand || s->clob < v->last + shows_after(l, v->last) || (v->fuse && v->uses == 1 && !with_result(l, i)) ||
+                                             in->op == OP_fl_fcmp)) {
             v->attr |= A_REISSUE;
             pos = v->last > i ? v->last : i;
         }
