@@ -189,9 +189,13 @@ void tr_ldra(Tr *t, const A64 *a, int k)
 
 /* -- pairs ------------------------------------------------------------------------------------------------ */
 
-/* FEAT_LSE2 makes a pair of X registers in 16 aligned bytes one access, which only others can tell. */
+/* FEAT_LSE2 makes a pair of X registers in 16 aligned bytes one access, which only others can tell. In system mode one access is
+ * cheaper than two, too. */
 static bool pair_is_atomic(Tr *t, int k)
 {
+    if (t->key & KEY_SYSTEM) {
+        return k == M64;
+    }
     bool one = k == M64 && tr_has(t, A64_FEAT_lse2);
     t->b->r->unshared |= one && !(t->key & KEY_SHARED);
     return one && t->key & KEY_SHARED;
