@@ -144,7 +144,12 @@ static bool lock_image(Block *b, char *err, size_t errsize)
 
 static bool probe(Block *b, char *err, size_t errsize)
 {
-    uint8_t head[4];
+    static const struct {
+        const char *magic, *name;
+    } others[] = {{"KDMV", "vmdk"}, {"COWD", "vmdk"}, {"# Disk DescriptorFile", "vmdk"}, {"QED", "qed"}, {"vhdxfile", "vhdx"},
+                  {"conectix", "vpc"}, {"WithoutFreeSpace", "parallels"}, {"WithouFreSpacExt", "parallels"}, {"LUKS\xba\xbe", "luks"},
+                  {"<<< Oracle VM", "vdi"}};
+    uint8_t head[32];
     int e = block_pread(b->fd, 0, head, sizeof head);
     if (e) {
         snprintf(err, errsize, "%s: %s", b->path, strerror(-e));
@@ -152,6 +157,12 @@ static bool probe(Block *b, char *err, size_t errsize)
     }
     if (!memcmp(head, qcow2_magic, 4)) {
         b->o.format = BLOCK_QCOW2;
+    }
+    for (unsigned k = 0; k < LEN(others); k++) {
+        if (!memcmp(head, others[k].magic, strlen(others[k].magic))) {
+            snprintf(err, errsize, "%s: looks like a %s image: raw or qcow2 (format=raw if it is raw all the same)", b->path, others[k].name);
+            return false;
+        }
     }
     return true;
 }

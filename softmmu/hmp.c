@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "dev/gic.h"
+#include "dev/virtio_balloon.h"
+#include "disas.h"
 #include "inspect.h"
 #include "monitor_int.h"
 #include "sys.h"
@@ -180,6 +182,24 @@ static void info_chardev(Monitor *m, char *args)
     chardev_each(print_chardev, m);
 }
 
+static void info_balloon(Monitor *m, char *args)
+{
+    (void)args;
+    uint64_t bytes = balloon_actual();
+    bytes ? monitor_printf(m, "balloon: actual=%" PRIu64 "\n", bytes >> 20) : monitor_printf(m, "no balloon device\n");
+}
+
+static void cmd_balloon(Monitor *m, char *args)
+{
+    char *end;
+    unsigned long long mib = strtoull(args, &end, 0);
+    if (end == args || *end || !mib || mib >> 32) {
+        monitor_printf(m, "how many MiB is the guest to have?\n");
+    } else if (!balloon_set(mib << 20)) {
+        monitor_printf(m, "no balloon device\n");
+    }
+}
+
 static const Command infos[] = {
     {"registers", "[-a]", "registers of the chosen CPU, or of all", info_registers},
     {"cpus", "", "the CPUs", info_cpus},
@@ -188,6 +208,7 @@ static const Command infos[] = {
     {"tlb", "[-a]", "the chosen CPU's translation tables, and their entries", info_tlb},
     {"status", "", "running or not", info_status},
     {"chardev", "", "character devices", info_chardev},
+    {"balloon", "", "how much memory the balloon leaves the guest", info_balloon},
     {"version", "", "armx's version", info_version},
 };
 
@@ -206,6 +227,9 @@ static bool run_from(Monitor *m, const Command *table, unsigned n, char *line)
 static void cmd_info(Monitor *m, char *args)
 {
     if (!run_from(m, infos, LEN(infos), args)) {
+        if (*args) {
+            monitor_printf(m, "unknown: info '%s'\n", args);
+        }
         for (unsigned k = 0; k < LEN(infos); k++) {
             monitor_printf(m, "info %-9s %-6s %s\n", infos[k].name, infos[k].args, infos[k].doc);
         }
@@ -214,7 +238,71 @@ static void cmd_info(Monitor *m, char *args)
 
 /* -- memory -------------------------------------------------------------------------------------------------------- */
 
-/* "/4xg 0x40000000": count, format x d u o c, unit b h w g. */
+/* A register of the chosen CPU by gdb's name. */
+static bool register_value(const Monitor *m, const char *name, size_t len, uint64_t *v)
+{
+    const CpuA64 *c = m->machine->vcpus[chosen_cpu].cpu;
+    char text[8], *end;
+    if (len >= sizeof text) {
+        return false;
+    }
+    memcpy(text, name, len);
+    text[len] = 0;
+    unsigned long n = strtoul(text + 1, &end, 10);
+    bool numbered = text[0] == 'x' && text[1] && !*end && n < 31;
+    *v = numbered ? c->x[n] : !strcmp(text, "sp") ? c->sp : !strcmp(text, "lr") ? c->x[30] : c->pc;
+    return numbered || !strcmp(text, "sp") || !strcmp(text, "lr") || !strcmp(text, "pc");
+}
+
+/* A sum of numbers and registers ("$x19 + 0x10"); false, with a word, when it is none. */
+static bool value_of(Monitor *m, const char *s, uint64_t *sum)
+{
+    bool minus = false;
+    *sum = 0;
+    for (;;) {
+        uint64_t v;
+        s += strspn(s, " ");
+        size_t len = strcspn(s + 1, " +-") + 1;
+        char *end = (char *)s + len;
+        if (*s == '$') {
+            if (!register_value(m, s + 1, len - 1, &v)) {
+                monitor_printf(m, "no register %.*s: $pc, $sp, $lr, $x0 to $x30\n", (int)len, s);
+                return false;
+            }
+        } else if (v = strtoull(s, &end, 0), end == s) {
+            monitor_printf(m, "no number: '%s'\n", s);
+            return false;
+        }
+        *sum += minus ? -v : v;
+        s = end + strspn(end, " ");
+        if (!*s) {
+            return true;
+        }
+        if (*s != '+' && *s != '-') {
+            monitor_printf(m, "no number: '%s'\n", s);
+            return false;
+        }
+        minus = *s++ == '-';
+    }
+}
+
+static void cmd_print(Monitor *m, char *args)
+{
+    uint64_t v;
+    char format = 'd';
+    if (*args == '/' && args[1]) {
+        format = args[1];
+        args += strcspn(args, " ");
+    }
+    machine_pause(m->machine);
+    bool good = value_of(m, args, &v);
+    machine_resume(m->machine);
+    if (good) {
+        monitor_printf(m, format == 'x' ? "0x%" PRIx64 "\n" : format == 'u' ? "%" PRIu64 "\n" : "%" PRId64 "\n", v);
+    }
+}
+
+/* "/4xg 0x40000000": count, format x d u c i, unit b h w g. */
 static void dump_memory(Monitor *m, char *args, bool virtual)
 {
     unsigned long count = 1, unit = 4;
@@ -228,16 +316,14 @@ static void dump_memory(Monitor *m, char *args, bool virtual)
             unit = u ? 1ul << (u - "bhwg") : unit;
             format = u ? format : *end;
         }
-        args = end + strspn(end, " ");
+        args = end;
     }
-    unit = unit > 8 ? 8 : unit;
-    char *end;
-    uint64_t at = strtoull(args, &end, 0);
-    if (end == args) {
-        monitor_printf(m, "which address?\n");
+    unit = format == 'i' ? 4 : unit;
+    uint64_t at;
+    if (!value_of(m, args, &at)) {
         return;
     }
-    unsigned per_line = 16 / (unsigned)unit;
+    unsigned per_line = format == 'i' ? 1 : 16 / (unsigned)unit;
     for (unsigned long k = 0; k < count && k < 65536; k++, at += unit) {
         uint64_t v = 0;
         Gpa pa = {at};
@@ -250,7 +336,11 @@ static void dump_memory(Monitor *m, char *args, bool virtual)
             monitor_printf(m, "\ncannot read memory at 0x%" PRIx64 "\n", at);
             return;
         }
-        if (format == 'c') {
+        if (format == 'i') {
+            char text[160];
+            a64_disas(gva(at), (uint32_t)v, text, sizeof text);
+            monitor_printf(m, " %08" PRIx64 "  %s", v, text);
+        } else if (format == 'c') {
             monitor_printf(m, " '%c'", v >= ' ' && v < 127 ? (char)v : '.');
         } else if (format == 'd' || format == 'u') {
             monitor_printf(m, format == 'd' ? " %" PRId64 : " %" PRIu64, format == 'd' ? bits_sext(v, 8 * (unsigned)unit) : (int64_t)v);
@@ -270,7 +360,9 @@ static void cmd_x(Monitor *m, char *args)
 
 static void cmd_xp(Monitor *m, char *args)
 {
+    machine_pause(m->machine);
     dump_memory(m, args, false);
+    machine_resume(m->machine);
 }
 
 static const Command commands[] = {
@@ -284,8 +376,11 @@ static const Command commands[] = {
     {"system_reset", "", "resets the machine", cmd_reset},
     {"system_powerdown", "", "presses the power button", cmd_powerdown},
     {"cpu", "N", "chooses the CPU that registers and x are about", cmd_cpu},
-    {"x", "/FMT ADDRESS", "memory at a virtual address", cmd_x},
-    {"xp", "/FMT ADDRESS", "memory at a physical address; FMT is COUNT, then x d u c, then b h w g", cmd_xp},
+    {"x", "/FMT ADDRESS", "memory at a virtual address ($pc, $sp, $x0 ... are the chosen CPU's)", cmd_x},
+    {"xp", "/FMT ADDRESS", "memory at a physical address; FMT is COUNT, then x d u c i, then b h w g", cmd_xp},
+    {"print", "/FMT VALUE", "a sum of numbers and registers; FMT is x d u", cmd_print},
+    {"p", "", "", cmd_print},
+    {"balloon", "MiB", "asks the guest to give back all memory but that", cmd_balloon},
 };
 
 static void cmd_help(Monitor *m, char *args)
@@ -304,7 +399,7 @@ void hmp_run(Monitor *m, char *line)
     char *slash = strchr(line, '/');
     /* "x/4xg ADDRESS" as well as "x /4xg ADDRESS" */
     char copy[1100];
-    if (slash && (slash == line + 1 || slash == line + 2) && slash[-1] != ' ') {
+    if (slash && strcspn(line, " /") == (size_t)(slash - line) && slash != line) {
         snprintf(copy, sizeof copy, "%.*s %s", (int)(slash - line), line, slash);
         line = copy;
     }

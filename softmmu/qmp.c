@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "dev/virtio_balloon.h"
 #include "json.h"
 #include "monitor_int.h"
 #include "sys.h"
@@ -203,6 +204,31 @@ static void run_uuid(Answer *a, JsonPart args)
     answer(a, text);
 }
 
+static void run_balloon(Answer *a, JsonPart args)
+{
+    int64_t bytes;
+    if (!json_number(json_member(args, "value"), &bytes) || bytes <= 0) {
+        failed(a, "GenericError", "Parameter 'value' expects a size");
+    } else if (!balloon_set((uint64_t)bytes)) {
+        failed(a, "DeviceNotActive", "No balloon device has been activated");
+    } else {
+        answer(a, "{}");
+    }
+}
+
+static void run_query_balloon(Answer *a, JsonPart args)
+{
+    uint64_t bytes = balloon_actual();
+    char text[60];
+    (void)args;
+    if (!bytes) {
+        failed(a, "DeviceNotActive", "No balloon device has been activated");
+        return;
+    }
+    snprintf(text, sizeof text, "{\"actual\": %llu}", (unsigned long long)bytes);
+    answer(a, text);
+}
+
 static void run_human(Answer *a, JsonPart args);
 static void run_commands(Answer *a, JsonPart args);
 
@@ -216,6 +242,8 @@ static const QmpCommand qmp_commands[] = {
     {"query-kvm", run_kvm},
     {"query-target", run_target},
     {"query-uuid", run_uuid},
+    {"query-balloon", run_query_balloon},
+    {"balloon", run_balloon},
     {"query-commands", run_commands},
     {"human-monitor-command", run_human},
     {"quit", run_quit},

@@ -134,6 +134,12 @@ time.sleep(0.5)
 check(b"it stood" not in serial.seen, "the machine stands")
 text = qmp.ask("human-monitor-command", **{"command-line": "info cpus"})["return"]
 check("CPU #1" in text, text)
+for line, answer in (("info nonsense", "unknown: info 'nonsense'"), ("p /x 2 + 0x10 - 1", "0x11"), ("x/2i $pc", "  "), ("xp/1xw 0x40000038", "0000000040000038: 0x"),
+                     ("p $nonsense", "no register"), ("x/4i", "no number"), ("balloon 64", "no balloon"), ("info balloon", "no balloon")):
+    text = qmp.ask("human-monitor-command", **{"command-line": line})["return"]
+    check(answer in text, (line, text))
+check(qmp.ask("query-balloon")["error"]["class"] == "DeviceNotActive", "balloon")
+check(qmp.ask("balloon", value=1 << 26)["error"]["class"] == "DeviceNotActive", "balloon")
 qmp.ask("cont")
 serial.wait(r"\ntyped while it stood")
 

@@ -5,12 +5,13 @@
 guest_modules="virtio_mmio virtio_pci virtio_blk virtio_net virtio_rng virtio_console virtio_balloon 9pnet_virtio +9p +ext4 crc32c_generic
     gpio_keys evdev rtc_pl031 failover nls_ascii +nls_cp437 +vfat +zram +dm_snapshot"
 
-# guest_root NAME: the folder with the kernel's package (6.1 of Debian 12, 6.12 of Debian 13) unpacked.
+# guest_root NAME: the folder with the kernel's package (6.1 of Debian 12, 6.12 of Debian 13, with pages of 4 or 16 KiB) unpacked.
 guest_root()
 {
     case $1 in
     6.1) sysroot -r bookworm -n boot-k61 'linux-image-6\.1\.0-[0-9]+-arm64-unsigned' busybox-static ;;
     6.12) sysroot -r trixie -n boot-k612 'linux-image-6\.12\.[0-9+a-z]+-arm64-unsigned' busybox-static ;;
+    6.12-16k) sysroot -r trixie -n boot-k612-16k 'linux-image-6\.12\.[0-9+a-z]+-arm64-16k-unsigned' busybox-static ;;
     *) die "no such kernel: $1" ;;
     esac
 }
