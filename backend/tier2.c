@@ -138,13 +138,14 @@ static bool begin(Engine *e)
 }
 
 /* With the work memory: what to do with tb, whose jumps back have been counted. NULL: as before. */
-static Tb *look(Engine *e, CpuHead *cpu, Tb *tb, int stage)
+static Tb *look(Engine *e, CpuHead *cpu, const Exit *x, Tb *tb, int stage)
 {
     if (stage == LOOP_NOW) {
         tb->no_loop = true; /* whatever comes out, it is not done twice */
         return translate(e, cpu, tb->pc, tb->key);
     }
-    if (e->fe->is_loop(e->cfg.space, gva(tb->pc), LOOP_INSNS, e->loop_work, LOOP_IR_CAP)) {
+    const Tb *from = tb_of_host(e, codebuf_rx(&e->code, x->stub)); /* the jump back is in it */
+    if (e->fe->is_loop(e->cfg.space, gva(tb->pc), gva(tb_last(from)), LOOP_INSNS, e->loop_work, LOOP_IR_CAP)) {
         tb->since = cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
         tb->stage = LOOP_COUNTED;
     } else {
@@ -203,7 +204,7 @@ Tb *tier2_hot(Engine *e, CpuHead *cpu, Exit *x, Tb *tb)
         return tb;
     }
     uint64_t before = cpu_ns(CLOCK_THREAD_CPUTIME_ID), flushes = engine_flushes(e);
-    Tb *loop = look(e, cpu, tb, stage);
+    Tb *loop = look(e, cpu, x, tb, stage);
     __atomic_add_fetch(&e->stats.loop_ns, cpu_ns(CLOCK_THREAD_CPUTIME_ID) - before, __ATOMIC_RELAXED);
     __atomic_store_n(&e->loop_busy, false, __ATOMIC_RELEASE);
     return loop ? loop : engine_flushes(e) == flushes ? tb : NULL;

@@ -26,6 +26,7 @@ typedef struct Seen {
 struct TrShape {
     uint64_t low; /* address of place 0 */
     unsigned step, n;
+    int first, end; /* places that are looked at: [first, end) */
     uint8_t mark[2 * WINDOW];
     uint16_t at[2 * WINDOW]; /* place -> index in seen */
     Seen seen[SEEN_MAX];
@@ -43,7 +44,7 @@ static unsigned follow(TrShape *s, const TrGuest *g, Space *space, const TrStop 
 {
     const uint8_t *code = NULL;
     uint32_t avail = 0;
-    for (; p >= 0 && p < 2 * WINDOW && !(s->mark[p] & SEEN) && s->n < max; p++) {
+    for (; p >= s->first && p < s->end && !(s->mark[p] & SEEN) && s->n < max; p++) {
         uint64_t pc = s->low + (uint64_t)p * s->step, target = 0;
         if (stop && p != WINDOW && stop->at(stop->arg, pc)) {
             break;
@@ -133,7 +134,8 @@ static void find_leaders(TrShape *s)
     }
 }
 
-static bool make_shape(TrShape *s, const TrGuest *g, Space *space, const TrStop *stop, Gva pc, unsigned max)
+/* last: 0, or the last byte of what is looked at; then nothing in front of the head is, either. */
+static bool make_shape(TrShape *s, const TrGuest *g, Space *space, const TrStop *stop, Gva pc, uint64_t last, unsigned max)
 {
     int16_t queue[SEEN_MAX + 1] = {WINDOW};
     unsigned head = 0, tail = 1;
@@ -141,6 +143,8 @@ static bool make_shape(TrShape *s, const TrGuest *g, Space *space, const TrStop 
     s->step = g->min_bytes;
     s->n = 0;
     s->low = pc.v - (uint64_t)WINDOW * s->step;
+    s->first = last ? WINDOW : 0;
+    s->end = last && last - s->low < (uint64_t)2 * WINDOW * s->step ? (int)((last - s->low) / s->step) + 1 : 2 * WINDOW;
     while (head < tail && s->n < max) {
         tail = follow(s, g, space, stop, queue[head++], max, queue, tail);
     }
@@ -209,11 +213,11 @@ static TrShape *shape_at_end(IrIns *ins, uint32_t cap, uint32_t *taken)
     return (TrShape *)ALIGN_DOWN((uintptr_t)(ins + cap - *taken), sizeof(uint64_t));
 }
 
-bool tr_is_loop(const TrGuest *g, Space *s, Gva pc, unsigned max_insns, IrIns *ins, uint32_t cap)
+bool tr_is_loop(const TrGuest *g, Space *s, Gva pc, Gva last, unsigned max_insns, IrIns *ins, uint32_t cap)
 {
     uint32_t taken;
     TrShape *shape = shape_at_end(ins, cap, &taken);
-    return !s->stop_at && make_shape(shape, g, s, NULL, pc, max_insns < SEEN_MAX ? max_insns : SEEN_MAX);
+    return !s->stop_at && make_shape(shape, g, s, NULL, pc, last.v, max_insns < SEEN_MAX ? max_insns : SEEN_MAX);
 }
 
 bool tr_region_loop(const Frontend *fe, const TrGuest *g, const void *model, Space *s, const TrStop *stop, Gva pc, uint64_t key,
@@ -224,7 +228,7 @@ bool tr_region_loop(const Frontend *fe, const TrGuest *g, const void *model, Spa
     Tr tr, *t = &tr;
     cap -= taken + 1;
     r->nblocks = 0;
-    if (s->stop_at || !make_shape(shape, g, s, stop, pc, max_insns < SEEN_MAX ? max_insns : SEEN_MAX)) {
+    if (s->stop_at || !make_shape(shape, g, s, stop, pc, 0, max_insns < SEEN_MAX ? max_insns : SEEN_MAX)) {
         return false;
     }
     tr_begin(t, fe, g, model, s, pc, key, r, ins, cap);

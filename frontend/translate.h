@@ -72,8 +72,8 @@ void tr_region(const Frontend *fe, const TrGuest *g, const void *model, Space *s
  * loop, or no room for it. */
 bool tr_region_loop(const Frontend *fe, const TrGuest *g, const void *model, Space *s, const TrStop *stop, Gva pc, uint64_t key,
                     unsigned max_insns, IrRegion *r, IrIns *ins, uint32_t cap);
-/* Is there a loop? Its memory is what tr_region_loop has for ops. */
-bool tr_is_loop(const TrGuest *g, Space *s, Gva pc, unsigned max_insns, IrIns *ins, uint32_t cap);
+/* Is there a loop, of code between pc and last? Its memory is what tr_region_loop has for ops. */
+bool tr_is_loop(const TrGuest *g, Space *s, Gva pc, Gva last, unsigned max_insns, IrIns *ins, uint32_t cap);
 
 /* Code was read that is no instruction of the region's: IrRegion.words is not all. */
 static inline void tr_looked(const Tr *t)

@@ -240,8 +240,8 @@ typedef struct Frontend {
     /* The same for tier 2: the loop around pc (region.h). False when there is none, r->nblocks is 0 then, or too little room. */
     bool (*translate_loop)(const void *cpu_model, Space *s, const TrStop *stop, Gva pc, uint64_t key, unsigned max_insns,
                            IrRegion *r, IrIns *ins, uint32_t cap);
-    /* Is there one, when inner loops belong to it? `ins` is memory for the work. */
-    bool (*is_loop)(Space *s, Gva pc, unsigned max_insns, IrIns *ins, uint32_t cap);
+    /* Is there one, between pc and last, when inner loops belong to it? `ins` is memory for the work. */
+    bool (*is_loop)(Space *s, Gva pc, Gva last, unsigned max_insns, IrIns *ins, uint32_t cap);
     /* Key from the CPU's state (FPCR etc.), where `added` holds anyway. */
     uint64_t (*key)(const CpuHead *cpu, uint64_t added);
     uint64_t rekey_often; /* added when EXC_REKEY comes often: less depends on the state under it */

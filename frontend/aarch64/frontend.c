@@ -265,9 +265,9 @@ static bool translate_loop(const void *cpu_model, Space *s, const TrStop *stop, 
     return tr_region_loop(&a64_frontend, &a64_guest, cpu_model, s, stop, pc, key, max_insns, r, ins, cap);
 }
 
-static bool is_loop(Space *s, Gva pc, unsigned max_insns, IrIns *ins, uint32_t cap)
+static bool is_loop(Space *s, Gva pc, Gva last, unsigned max_insns, IrIns *ins, uint32_t cap)
 {
-    return tr_is_loop(&a64_guest, s, pc, max_insns, ins, cap);
+    return tr_is_loop(&a64_guest, s, pc, last, max_insns, ins, cap);
 }
 
 static void translate(const void *cpu_model, Space *s, Gva pc, uint64_t key, unsigned max_insns, IrRegion *r,
