@@ -67,7 +67,8 @@ Engine *engine_new(const EngineConfig *cfg)
     if (!cfg->interp && (codebuf_init(&e->code, size) < 0 || target_init(e) < 0)) {
         return NULL;
     }
-    e->cache = cfg->interp ? NULL : cache_open(e);
+    profile_init(e);
+    e->cache = cfg->interp || e->profile ? NULL : cache_open(e);
     return e;
 }
 
@@ -286,7 +287,7 @@ Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key, uint64_
     CodeChunk *ch = engine_take_chunk(e, cpu);
     for (;;) {
         uint32_t seq = __atomic_load_n(&e->seq, __ATOMIC_ACQUIRE);
-        bool kept = !(log_mask & (LOG_in | LOG_ir | LOG_out));
+        bool kept = !(log_mask & (LOG_in | LOG_ir | LOG_out | LOG_profile));
         TbPool *pool = engine_pool(e);
         Tb *tb = kept && e->cache ? cache_load(e, ch, pc, key) : NULL;
         if (!tb && kept && pool) {
@@ -921,6 +922,7 @@ void engine_share(Engine *e)
 void engine_log_stats(const Engine *e)
 {
     const EngineStats *s = &e->stats;
+    profile_log(e);
     if (!log_on(LOG_stats)) {
         return;
     }

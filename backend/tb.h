@@ -17,6 +17,8 @@
 
 typedef struct Tb Tb;
 typedef struct Exit Exit;
+typedef struct Profile Profile;
+typedef struct ProfileRegion ProfileRegion;
 
 struct Exit {
     uint64_t pc;      /* guest address that it goes to (first: the stubs read it) */
@@ -205,6 +207,7 @@ struct Engine {
     void *loop_work;        /* LOOP_WORK_BYTES, or NULL until the first hot loop */
     bool loop_busy;         /* a thread translates a loop there */
     bool loops_first;       /* whatever time they take */
+    Profile *profile;       /* or NULL */
     EngineStats stats;
 };
 
@@ -284,6 +287,17 @@ const Fault *tb_fault(const Tb *tb, uint32_t off);          /* the entry exactly
 /* tier2.c */
 /* The loop that exit x jumped back to in tb is hot: what to run instead of tb, perhaps tb itself. */
 Tb *tier2_hot(Engine *e, CpuHead *cpu, Exit *x, Tb *tb);
+
+/* profile.c */
+typedef struct ProfileBlock {
+    uint64_t runs;
+    uint32_t guest, host; /* instructions in it */
+} ProfileBlock;
+void profile_init(Engine *e);
+/* A record of the region, with its blocks; NULL: no memory. */
+ProfileBlock *profile_region(Engine *e, const IrRegion *r);
+uint64_t *profile_call(Profile *p, const IrIns *in); /* what counts the calls for that op */
+void profile_log(const Engine *e);
 
 /* link.c */
 void tb_unlink(Engine *e, Exit *x);        /* lock held */

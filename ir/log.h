@@ -20,7 +20,8 @@
     _(strace, "strace", "system calls")                                                           \
     _(page, "page", "the guest's mappings at start")                                              \
     _(unimp, "unimp", "what a guest wants and does not get, because armx or the host has it not")  \
-    _(stats, "stats", "counters at exit")
+    _(stats, "stats", "counters at exit")                                                          \
+    _(profile, "profile", "at exit, how often code ran, and host instructions per guest instruction; slow")
 
 enum {
 #define LOG_BIT(name, alias, doc) LOG_##name##_bit,

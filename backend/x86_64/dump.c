@@ -25,6 +25,26 @@ static unsigned vector_length(const uint8_t *p, unsigned *rip)
     return n + imm;
 }
 
+unsigned dump_count(const uint8_t *code, size_t size)
+{
+    csh cs;
+    unsigned n = 0;
+    if (cs_open(CS_ARCH_X86, CS_MODE_64, &cs) != CS_ERR_OK) {
+        return 0;
+    }
+    for (size_t at = 0; at < size; n++) {
+        cs_insn *in;
+        unsigned rip;
+        bool known = cs_disasm(cs, code + at, size - at, 0, 1, &in) == 1;
+        at += known ? in->size : vector_length(code + at, &rip);
+        if (known) {
+            cs_free(in, 1);
+        }
+    }
+    cs_close(&cs);
+    return n;
+}
+
 void target_dump(Engine *e, const Tb *tb, void *file)
 {
     csh cs;

@@ -404,6 +404,12 @@ static void store_argument(Lower *l, IrRef v, IrType ty, unsigned k, unsigned pl
     l->lock = 0;
 }
 
+void l_count(Lower *l, uint64_t *counter)
+{
+    x_mov_ri(&l->a, RAX, (uint64_t)(uintptr_t)counter);
+    x_alu_mi(&l->a, 1, ALU_ADD, mem(RAX, 0), 1);
+}
+
 static void own_call(Lower *l, IrRef i)
 {
     const IrIns *in = l_ins(l, i);
@@ -440,6 +446,9 @@ static void own_call(Lower *l, IrRef i)
     l_address(l, RCX, l->guest_pc, CONST_PC);
     x_store_rm(a, 1, RCX, l_slot(l, l->e->fe->pc_slot));
     loop_leave(l);
+    if (UNLIKELY(l->profile != NULL)) {
+        l_count(l, profile_call(l->e->profile, in));
+    }
     l_address(l, RAX, (uintptr_t)h->fn, CONST_HOST);
     x_call_abs(a, h->effects & GENERAL ? l->t->helper_general : h->effects & STATE ? l->t->helper : l->t->helper_plain);
     loop_enter(l);
@@ -475,6 +484,9 @@ void l_eval(Lower *l, IrRef i)
         l->lock = 0;
     }
     l_evict(l, l->t->temps & 0xffff);
+    if (UNLIKELY(l->profile != NULL)) {
+        l_count(l, profile_call(l->e->profile, in));
+    }
     l_address(l, RAX, (uintptr_t)ir_evals[in->op], CONST_HOST);
     x_mov_ri(a, RCX, (uint32_t)(in->x | in->y << 8 | (uint32_t)in->imm << 16));
     x_call_abs(a, l->t->eval);

@@ -1028,6 +1028,9 @@ static bool lower_blocks(Lower *l)
         const IrBlock *b = &l->r->blocks[l->block];
         start_block(l);
         l->block_at[l->block] = l->a.p;
+        if (UNLIKELY(l->profile != NULL)) {
+            l_count(l, &l->profile[l->block].runs);
+        }
         for (IrRef i = b->first; i < b->end; i++) {
             asm_room(&l->a);
             lower_one(l, i);
@@ -1051,6 +1054,10 @@ bool sel_region(Lower *l)
     sel_sweep(l);
     if (!lower_blocks(l)) {
         return false;
+    }
+    for (unsigned k = 0; l->profile && k < l->r->nblocks; k++) {
+        const uint8_t *end = k + 1 < l->r->nblocks ? l->block_at[k + 1] : l->a.p;
+        l->profile[k].host = dump_count(l->block_at[k], (size_t)(end - l->block_at[k]));
     }
     exit_stubs(l);
     for (unsigned k = 0; k < l->nfix; k++) {

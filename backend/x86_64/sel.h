@@ -155,6 +155,7 @@ typedef struct Lower {
     unsigned nfreed;
     Reg freed[8];
     Target own; /* tier 2: *t, with pins of the region's own */
+    ProfileBlock *profile; /* of the region, or NULL */
 } Lower;
 
 typedef struct Sel {
@@ -263,6 +264,9 @@ bool fl_issue(Lower *l, IrRef f, int cond);      /* emits the compare of f, if i
 void exit_stubs(Lower *l);
 Exit *exit_new(Lower *l, uint64_t pc);
 void exit_jump(Lower *l, Exit *x);               /* patchable jmp */
+/* -d profile: adds 1 to the counter; changes RAX and EFLAGS */
+void l_count(Lower *l, uint64_t *counter);
+unsigned dump_count(const uint8_t *code, size_t size); /* instructions there */
 void exit_goto(Lower *l, uint8_t *at, int block);/* the jump whose displacement is at `at` goes to the block */
 void exit_probe_jump(Asm *a, const Target *t);   /* to the translation of RTARGET by the jump cache */
 

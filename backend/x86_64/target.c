@@ -170,6 +170,7 @@ Tb *target_compile(Engine *e, CodeChunk *ch, const IrRegion *r, void *work, size
     ASSERT(sizeof *l + sizeof(Val) * r->n <= bytes);
     Tb *tb = (Tb *)data;
     l->flow.depth[0] = 0;
+    l->profile = UNLIKELY(e->profile != NULL) ? profile_region(e, r) : NULL;
     if (!(r->tier == 2 ? lower_loop(l, e, ch, r, code, tb) : lower(l, e, ch, r, code, tb, 0))) {
         return l->too_big ? TB_TOO_BIG : NULL;
     }
