@@ -695,14 +695,18 @@ ExcKind engine_run(CpuHead *cpu)
             __atomic_add_fetch(&e->stats.lookups, 1, __ATOMIC_RELAXED);
         }
         if (!tb) {
+            cpu->doing = DOING_TRANSLATE;
             tb = engine_translate(e, cpu, *pc, cpu->key, at);
+            cpu->doing = DOING_RUN;
         }
         if (UNLIKELY(engine_flushes(e) != flushes)) { /* the exit's memory may be another's by now */
             from = NULL;
             flushes = engine_flushes(e);
         }
         if (UNLIKELY(from && from->count < 0)) {
+            cpu->doing = DOING_TRANSLATE;
             tb = tier2_hot(e, cpu, from, tb);
+            cpu->doing = DOING_RUN;
             if (engine_flushes(e) != flushes) {
                 continue;
             }

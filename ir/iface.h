@@ -130,6 +130,9 @@ static inline unsigned address_halves(uint64_t address, uint64_t n)
     return n >> 43 ? ADDRESS_LOWER | ADDRESS_UPPER : 1u << (address >> 55 & 1) | 1u << (last >> 55 & 1);
 }
 
+/* CpuHead.doing */
+enum { DOING_RUN, DOING_TRANSLATE, DOING_SERVICE /* of a system call, signal or fault: its caller's */ };
+
 /* Common head of every CPU structure. The guest's general registers follow directly: `nzcv`, `pending` and the first
  * 31 words after the head are within a byte's displacement of the state pointer (&head + sizeof head + 116). */
 struct CpuHead {
@@ -153,7 +156,7 @@ struct CpuHead {
     uint32_t in_helper;  /* translated code is inside a C helper that may fault; state is in the structure */
     uint32_t host_mxcsr; /* the host's own MXCSR while translated code runs */
     uint32_t guest_mxcsr;/* MXCSR for translated code: rounding, exceptions, sticky bits */
-    uint32_t reserved;
+    uint32_t doing;      /* DOING_*: what -d stats takes the time for; translated code's and what it calls outside of these */
     FpEnv fp;            /* FPCR, FPSR; sticky bits of guest_mxcsr are merged by engine_fpsr() */
     uint64_t scratch[8]; /* the back end's own */
     V128 spill[48];      /* temporaries of a region that found no register */

@@ -219,6 +219,9 @@ void guest_loop(Thread *t)
             signals_deliver(t);
             break_monitors(); /* of who looks at this thread's stack */
         }
-        exception(t, UNLIKELY(process.debugged) ? gdb_run(t) : engine_run(head));
+        head->doing = DOING_RUN;
+        ExcKind kind = UNLIKELY(process.debugged) ? gdb_run(t) : engine_run(head);
+        head->doing = DOING_SERVICE;
+        exception(t, kind);
     }
 }

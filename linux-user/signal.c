@@ -12,6 +12,7 @@
 
 #include "log.h"
 #include "rseq.h"
+#include "sample.h"
 #include "sys.h"
 #include "altstack.h"
 #include "vma.h"
@@ -74,6 +75,10 @@ static void host_action(int signo, const GuestAction *g)
     bool asked = g->handler == HANDLER_DFL &&
                  ((process.cores && CORES & SIG_BIT(signo)) ||
                   (process.debugged && dies_by_default(signo) && !(STOPS & SIG_BIT(signo))));
+    if (signo == SAMPLE_SIGNAL && sample_on()) {
+        asked = true;
+        h.flags |= SA_RESTART_;
+    }
     h.handler = is_sync(signo) || g->handler > HANDLER_IGN || asked ? (uint64_t)on_signal : g->handler;
     raw_call(__NR_rt_sigaction, signo, &h, 0, 8);
 }
@@ -83,6 +88,9 @@ void signals_install_sync(void)
     GuestAction none = {0};
     for (unsigned k = 0; k < NSYNC; k++) {
         host_action(sync_numbers[k], &none);
+    }
+    if (sample_on()) {
+        host_action(SAMPLE_SIGNAL, &none);
     }
 }
 
@@ -122,6 +130,9 @@ void signals_init(Thread *t)
     process.opt.exec_fd = 0;
     signals_thread_init(t);
     signals_install_sync();
+    if (sample_on()) {
+        sample_start();
+    }
     process.cores = core_wanted();
     if (process.cores) {
         signals_reinstall();
@@ -297,7 +308,7 @@ static void on_signal(int signo, SigInfo *info, void *context)
     Thread *t = this_thread;
     if (is_sync(signo) && info->code > 0) {
         on_fault(t, signo, info, context);
-    } else if (t) {
+    } else if (!sample_take(t, signo, info, context) && t) {
         hold(t, signo, info, context);
     }
 }
@@ -340,7 +351,8 @@ void signal_die(Thread *t, const SigInfo *info)
 static void redo_default(Thread *t, const SigInfo *info)
 {
     if (dies_by_default(info->signo)) {
-        if (is_sync(info->signo) || process.debugged || (process.cores && CORES & SIG_BIT(info->signo))) {
+        if (is_sync(info->signo) || process.debugged || (process.cores && CORES & SIG_BIT(info->signo)) ||
+            (sample_on() && info->signo == SAMPLE_SIGNAL)) {
             signal_die(t, info);
         }
         raw_call(__NR_rt_tgsigqueueinfo, raw_call(__NR_getpid), t->tid, info->signo, info);
@@ -709,6 +721,9 @@ void signals_for_exec(Thread *t, bool set_mask)
         h.handler = t->sighand->action[n].handler == HANDLER_IGN ? HANDLER_IGN : HANDLER_DFL;
         raw_call(__NR_rt_sigaction, n, &h, 0, 8);
     }
+    if (sample_on() && !t->own_process) {
+        sample_pause();
+    }
     if (set_mask) {
         raw_call(__NR_rt_sigprocmask, SIG_SETMASK_, &t->mask, 0, 8);
     }
@@ -717,6 +732,9 @@ void signals_for_exec(Thread *t, bool set_mask)
 void signals_exec_failed(Thread *t)
 {
     signals_install_sync();
+    if (sample_on() && !t->own_process) {
+        sample_resume();
+    }
     t->host_mask = ~0ull;
     signals_set_host_mask(t);
 }

@@ -14,6 +14,7 @@
 
 #include "alloc.h"
 #include "perf.h"
+#include "sample.h"
 #include "sig.h"
 #include "sys.h"
 #include "vma.h"
@@ -245,6 +246,9 @@ static void after_fork_child(Thread *t, uint64_t flags, uint64_t stack, uint64_t
         t->sighand = sighand_copy(t->sighand, true);
         signals_install_sync();
     }
+    if (sample_on()) {
+        sample_start();
+    }
     guest_clone_regs(t, t, stack, flags & CLONE_SETTLS_, guest_tls);
 }
 
@@ -458,12 +462,20 @@ static void give_back_signal(Thread *t)
     }
 }
 
+static void log_counters(void)
+{
+    engine_log_stats(process.engine);
+    if (sample_on()) {
+        sample_log();
+    }
+}
+
 void thread_exit(Thread *t, int status)
 {
     signals_block_all();
     if (process.nthreads == 1) {
         gdb_exiting(t, status, 0);
-        engine_log_stats(process.engine);
+        log_counters();
         host_exit(__NR_exit, status); /* the first thread's status counts if it has gone before */
     }
     if (t->parent_frees) {
@@ -487,6 +499,6 @@ void process_exit(Thread *t, int status)
         thread_exit(t, status); /* shares memory with its parent, but is alone in its group of threads */
     }
     gdb_exiting(t, status, 0);
-    engine_log_stats(process.engine);
+    log_counters();
     host_exit(__NR_exit_group, status);
 }

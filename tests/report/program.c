@@ -1,6 +1,8 @@
 /* program.c - ends or works as its argument says, for the cases of this suite. */
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +93,61 @@ static int calls(void)
     return fd == -1 ? 3 : 1;
 }
 
+static int caught;
+
+static void on_stkflt(int sig)
+{
+    caught += sig == SIGSTKFLT;
+}
+
+static void burn(int ms)
+{
+    for (clock_t end = clock() + ms * (CLOCKS_PER_SEC / 1000); clock() < end;) {
+        spins++;
+    }
+}
+
+/* Whatever it does with the signal that -d stats samples by, it sees none but its own. */
+static int sampled(char **argv)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    signal(SIGSTKFLT, SIG_IGN);
+    raise(SIGSTKFLT);
+    burn(30);
+    signal(SIGSTKFLT, SIG_DFL);
+    burn(30);
+    signal(SIGSTKFLT, on_stkflt);
+    sigprocmask(SIG_BLOCK, &all, &old);
+    burn(30);
+    sigprocmask(SIG_SETMASK, &old, NULL);
+    raise(SIGSTKFLT);
+    int interrupted = 0, status[3];
+    for (int k = 0; k < 100; k++) {
+        struct timespec t = {0, 20000};
+        burn(1);
+        interrupted += nanosleep(&t, NULL) != 0;
+    }
+    execl("/nonexistent", "x", NULL);
+    for (int k = 0; k < 3; k++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            burn(30);
+            if (k == 1) {
+                execl(argv[0], argv[0], "clocks", NULL);
+            } else if (k == 2) {
+                signal(SIGSTKFLT, SIG_DFL);
+                raise(SIGSTKFLT);
+            }
+            _exit(k);
+        }
+        waitpid(pid, &status[k], 0);
+    }
+    bool good = caught == 1 && interrupted == 0 && status[0] == 0 && status[1] == 0 && WIFSIGNALED(status[2]) && WTERMSIG(status[2]) == SIGSTKFLT;
+    printf("sampled %s: %d %d %x %x %x\n", good ? "done" : "wrong", caught, interrupted, status[0], status[1], status[2]);
+    return !good;
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
@@ -112,6 +169,8 @@ int main(int argc, char **argv)
         return first((int *)0x1230);
     } else if (strcmp(what, "clocks") == 0) {
         return clocks();
+    } else if (strcmp(what, "sampled") == 0) {
+        return sampled(argv);
     } else if (strcmp(what, "calls") == 0) {
         return calls();
     } else if (strcmp(what, "badclock") == 0) {
