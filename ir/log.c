@@ -52,7 +52,7 @@ static bool word_is(const char *s, size_t n, const char *word)
 static bool is_empty_item(const char *s, size_t n)
 {
     static const char *const words[] = {"op_opt", "op_ind", "op_plugin", "fpu", "pcall", "cpu_reset", "nochain", "plugin",
-                                        "tid", "vpu", "invalid_mem", "none", "guest_errors", "mmu"};
+                                        "tid", "vpu", "invalid_mem", "none", "guest_errors", "mmu", "unimp", "page"};
     for (unsigned i = 0; i < LEN(words); i++) {
         if (word_is(s, n, words[i])) {
             return true;

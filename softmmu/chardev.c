@@ -29,7 +29,7 @@ struct Chardev {
     Chardev *next;
     EventLoop *loop;
     const char *id, *where;
-    int in, out, listener; /* -1 = none */
+    int in, out, listener, log; /* -1 = none; log: logfile=, gets all output */
     bool mux, terminal, escape;
     const CharUser *users[MAX_USERS];
     void *devs[MAX_USERS];
@@ -164,6 +164,10 @@ void chardev_write(const CharEnd *e, const void *from, size_t n)
         return;
     }
     pthread_mutex_lock(&c->lock);
+    if (c->log >= 0 && write(c->log, from, n) < 0) { /* its disk is full: the port works on */
+        close(c->log);
+        c->log = -1;
+    }
     if (c->out >= 0) {
         if (c->queue_at + c->queue_n + n > c->queue_size) {
             if (c->queue_n) {
@@ -403,7 +407,7 @@ static Chardev *chardev_new(EventLoop *l, const char *id, const char *where)
     c->loop = l;
     c->id = strdup(id);
     c->where = strdup(where);
-    c->in = c->out = c->listener = -1;
+    c->in = c->out = c->listener = c->log = -1;
     pthread_mutex_init(&c->lock, NULL);
     Chardev **end = &all;
     while (*end) {
@@ -564,10 +568,8 @@ static Chardev *from_socket_options(EventLoop *l, OptList *o, const char *id, ch
     SocketWish w = {.path = opt_take(o, "path"), .host = opt_take(o, "host"), .port = opt_take(o, "port"),
                     .server = opt_take_bool(o, "server", false), .fd = fd ? atoi(fd) : -1};
     w.wait = opt_take_bool(o, "wait", true) && w.server;
-    static const char *const without_effect[] = {"nodelay", "delay", "ipv4", "ipv6", "reconnect", "to", NULL};
-    for (unsigned k = 0; without_effect[k]; k++) {
-        opt_take(o, without_effect[k]);
-    }
+    opt_take(o, "nodelay"); /* what is written goes at once */
+    opt_take(o, "delay");
     if (!w.path && !w.port && !fd) {
         snprintf(why, n, "socket: needs path= or port=");
         return NULL;
@@ -577,27 +579,26 @@ static Chardev *from_socket_options(EventLoop *l, OptList *o, const char *id, ch
 
 Chardev *chardev_from_options(EventLoop *l, OptList *o, char *why, size_t n)
 {
-    const char *backend = opt_take(o, "backend"), *id = opt_take(o, "id"), *path = opt_take(o, "path");
+    const char *backend = opt_take(o, "backend"), *id = opt_take(o, "id"), *log = opt_take(o, "logfile");
     bool mux = opt_take_bool(o, "mux", false);
     Chardev *c = NULL;
     *why = 0;
     id = id ? id : "char0";
-    opt_take(o, "logfile");
-    opt_take(o, "logappend");
+    bool log_append = opt_take_bool(o, "logappend", false);
+    const char *path = NULL;
     if (!backend) {
         snprintf(why, n, "which kind?");
     } else if (chardev_find(id)) {
         snprintf(why, n, "id %s is taken", id);
     } else if (!strcmp(backend, "stdio")) {
         c = open_stdio(l, id, opt_take_bool(o, "signal", !mux));
-    } else if (!strcmp(backend, "null") || !strcmp(backend, "ringbuf")) {
-        opt_take(o, "size");
+    } else if (!strcmp(backend, "null")) {
         c = chardev_new(l, id, "null");
     } else if (!strcmp(backend, "pty")) {
         c = open_pty(l, id, why, n);
-    } else if (!strcmp(backend, "file") && path) {
+    } else if (!strcmp(backend, "file") && (path = opt_take(o, "path"))) {
         c = open_file(l, id, path, opt_take_bool(o, "append", false), opt_take(o, "input-path"), why, n);
-    } else if ((!strcmp(backend, "pipe") || !strcmp(backend, "serial") || !strcmp(backend, "tty")) && path) {
+    } else if ((!strcmp(backend, "pipe") || !strcmp(backend, "serial") || !strcmp(backend, "tty")) && (path = opt_take(o, "path"))) {
         int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
         if (fd < 0) {
             snprintf(why, n, "%s: %s", path, strerror(errno));
@@ -606,10 +607,6 @@ Chardev *chardev_from_options(EventLoop *l, OptList *o, char *why, size_t n)
         c = chardev_new(l, id, path);
         c->in = c->out = fd;
     } else if (!strcmp(backend, "socket")) {
-        if (path) {
-            o->pairs = realloc(o->pairs, (o->n + 1) * sizeof *o->pairs);
-            o->pairs[o->n++] = (OptPair){.key = (char *)"path", .value = (char *)path};
-        }
         c = from_socket_options(l, o, id, why, n);
     } else {
         snprintf(why, n, "%s: unknown backend, or path= is missing (stdio, pty, file, pipe, serial, socket, null)", backend);
@@ -617,6 +614,11 @@ Chardev *chardev_from_options(EventLoop *l, OptList *o, char *why, size_t n)
     if (c) {
         c->mux = mux;
         opt_rest(o);
+        c->log = log ? open(log, O_WRONLY | O_CREAT | O_CLOEXEC | (log_append ? O_APPEND : O_TRUNC), 0666) : -1;
+        if (log && c->log < 0) {
+            snprintf(why, n, "%s: %s", log, strerror(errno));
+            return NULL;
+        }
     }
     return c;
 }

@@ -54,11 +54,9 @@ void devices_help(const char *type)
     }
     printf("properties of %s:\n", t->name);
     for (const DeviceProp *p = t->props; p->name; p++) {
-        static const char *const kinds[] = {"text", "on|off", "number", "size", "MAC address", "slot[.function]", ""};
-        if (p->kind != PROP_IGNORE) {
-            printf("  %-20s %-16s %s%s%s%s\n", p->name, kinds[p->kind], p->doc ? p->doc : "", p->initial ? " (default " : "",
-                   p->initial ? p->initial : "", p->initial ? ")" : "");
-        }
+        static const char *const kinds[] = {"text", "on|off", "number", "size", "MAC address", "slot[.function]", "number"};
+        printf("  %-20s %-16s %s%s%s%s\n", p->name, kinds[p->kind], p->doc ? p->doc : "", p->initial ? " (default " : "",
+               p->initial ? p->initial : "", p->initial ? ")" : "");
     }
     exit(0);
 }
@@ -112,22 +110,26 @@ static bool prop_set(const DeviceProp *p, void *config, const char *text, OptLis
         return mac_parse(text, field);
     case PROP_ADDR:
         return addr_parse(text, field);
-    case PROP_IGNORE:
-        break;
+    case PROP_INDEX:
+        if (!opt_number(text, false, 1, &n) || n > INT32_MAX) {
+            return false;
+        }
+        *(int32_t *)field = (int32_t)n;
+        return true;
     }
     return true;
 }
 
-/* -global DRIVER.PROP=VALUE, for this type and property; NULL: none. */
-static const char *global_value(const Machine *m, const DeviceType *t, const char *prop)
+/* DRIVER.PROP=VALUE, or driver=DRIVER,property=PROP,value=VALUE. */
+const char *device_global(const Machine *m, const char *type, const char *prop)
 {
     const char *found = NULL;
     char key[128];
-    snprintf(key, sizeof key, "%s.%s", t->name, prop);
+    snprintf(key, sizeof key, "%s.%s", type, prop);
     for (unsigned k = 0; k < m->options->global.n; k++) {
         OptList *l = &m->options->global.at[k];
         const char *v = opt_look(l, key), *driver = opt_look(l, "driver"), *name = opt_look(l, "property");
-        if (driver && name && !strcmp(driver, t->name) && !strcmp(name, prop)) {
+        if (driver && name && !strcmp(driver, type) && !strcmp(name, prop)) {
             v = opt_look(l, "value");
         }
         found = v ? v : found;
@@ -151,9 +153,9 @@ void device_create(Machine *m, OptList *o)
         die("no memory");
     }
     for (const DeviceProp *p = t->props; p->name; p++) {
-        const char *given = opt_take(o, p->name), *text = given ? given : global_value(m, t, p->name);
+        const char *given = opt_take(o, p->name), *text = given ? given : device_global(m, t->name, p->name);
         text = text ? text : p->initial;
-        if (p->kind == PROP_ADDR) {
+        if (p->kind == PROP_ADDR || p->kind == PROP_INDEX) {
             *(int32_t *)((char *)config + p->offset) = -1;
         }
         if (text && !prop_set(p, config, text, o)) {
@@ -167,6 +169,43 @@ void device_create(Machine *m, OptList *o)
 }
 
 /* -- options that mean devices ------------------------------------------------------------------------------------ */
+
+/* Is there this property of this type? */
+static bool has_prop(const char *type, const char *prop)
+{
+    const DeviceType *t = device_type(type);
+    for (const DeviceProp *p = t ? t->props : NULL; p && p->name; p++) {
+        if (!strcmp(p->name, prop)) {
+            return true;
+        }
+    }
+    return !strcmp(type, "virtio-mmio") && !strcmp(prop, "force-legacy"); /* the board's slots */
+}
+
+static void globals_check(const Machine *m)
+{
+    for (unsigned k = 0; k < m->options->global.n; k++) {
+        OptList *l = &m->options->global.at[k];
+        const char *driver = opt_look(l, "driver"), *prop = opt_look(l, "property"), *value = opt_look(l, "value");
+        char copy[128] = "", *dot;
+        if (!driver && l->n == 1) {
+            snprintf(copy, sizeof copy, "%s", l->pairs[0].key);
+            dot = strrchr(copy, '.');
+            if (dot) {
+                *dot = 0;
+                driver = copy;
+                prop = dot + 1;
+                value = l->pairs[0].value;
+            }
+        }
+        if (!driver || !prop || !value) {
+            die("-global %s: expected DRIVER.PROPERTY=VALUE", l->text);
+        }
+        if (!has_prop(driver, prop)) {
+            die("-global %s: no device %s with a property %s", l->text, driver, prop);
+        }
+    }
+}
 
 /* Makes the device described by text, on behalf of an option. */
 static void create_text(Machine *m, const char *option, char *text)
@@ -261,6 +300,8 @@ static void old_net(Machine *m)
     }
     if (backend && card) {
         net_device(m, backend, model, mac);
+    } else if (backend || card) {
+        complain("-net: %s, so there is no network", card ? "a card (nic) and nothing behind it" : "no card (-net nic)");
     }
 }
 
@@ -305,6 +346,7 @@ static void folders(Machine *m)
 void devices_create(Machine *m)
 {
     const Options *o = m->options;
+    globals_check(m);
     drives(m);
     folders(m);
     nets(m);

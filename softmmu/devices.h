@@ -16,7 +16,7 @@ typedef enum PropKind {
     PROP_SIZE,   /* uint64_t, with suffixes */
     PROP_MAC,    /* uint8_t[6] */
     PROP_ADDR,   /* int32_t: PCI "slot[.function]" in hex as slot << 3 | function; -1 unless given */
-    PROP_IGNORE, /* taken, without effect */
+    PROP_INDEX,  /* int32_t: -1 unless given */
 } PropKind;
 
 typedef struct DeviceProp {
@@ -40,6 +40,8 @@ const DeviceType *device_type(const char *name);
 /* Makes the device that a -device list (or one made by a board for -drive if=virtio and the like) describes; ends the
  * process with a message when it is wrong. */
 void device_create(Machine *m, OptList *o);
+/* What -global says of this type's property, also of what is no -device; NULL: nothing. */
+const char *device_global(const Machine *m, const char *type, const char *prop);
 /* Lists the types, or one type's properties, and ends the process. */
 NORETURN void devices_help(const char *type);
 /* All -device options; those that -drive, -nic, -net, -virtfs mean follow them. */

@@ -42,7 +42,7 @@ static void cmd_cont(Monitor *m, char *args)
 static void cmd_reset(Monitor *m, char *args)
 {
     (void)args;
-    machine_request(m->machine, END_RESET);
+    machine_request(m->machine, END_HOST_RESET);
 }
 
 static void cmd_powerdown(Monitor *m, char *args)

@@ -118,9 +118,9 @@ static void reset_all(Machine *m)
     board_boot(m);
 }
 
-static void do_reset(Machine *m)
+static void do_reset(Machine *m, bool guest)
 {
-    tell(m, "RESET", true);
+    tell(m, "RESET", guest);
     machine_pause(m);
     reset_all(m);
     m->control->shut_down = m->control->panicked = false;
@@ -146,10 +146,11 @@ static void on_request(void *arg)
     case END_NONE:
         break;
     case END_RESET:
+    case END_HOST_RESET:
         if (m->options->no_reboot) {
             end(m, false);
         } else {
-            do_reset(m);
+            do_reset(m, what == END_RESET);
         }
         break;
     case END_POWEROFF:

@@ -11,7 +11,7 @@
 #include "mem.h"
 #include "vcpu.h"
 
-typedef enum MachineEnd { END_NONE, END_POWEROFF, END_RESET, END_PANIC } MachineEnd;
+typedef enum MachineEnd { END_NONE, END_POWEROFF, END_RESET, END_HOST_RESET /* by a monitor */, END_PANIC } MachineEnd;
 
 struct Machine {
     PhysMem *mem;

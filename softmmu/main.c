@@ -60,6 +60,7 @@ static void watch_signals(EventLoop *l)
     sigaddset(&set, SIGCONT);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* an image may grow no more: an error of the disk */
     fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     event_fd(l, fd, EPOLLIN, on_signal, &fd);
 }

@@ -353,6 +353,9 @@ static void tap_new(Net *n, OptList *o)
             die("-netdev %s: fd=%s is no number", o->text, fd);
         }
         n->tap = (int)number;
+        if (fcntl(n->tap, F_GETFD) < 0) {
+            die("-netdev %s: fd=%s: %s", o->text, fd, strerror(errno));
+        }
     } else {
         struct ifreq r = {.ifr_flags = IFF_TAP | IFF_NO_PI};
         n->tap = open("/dev/net/tun", O_RDWR | O_CLOEXEC);

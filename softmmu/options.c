@@ -347,7 +347,11 @@ static void messages(Options *o)
     const char *name = NULL;
     bool guest = false;
     for (unsigned k = 0; k < o->name.n; k++) {
-        name = opt_look(&o->name.at[k], "guest");
+        OptList *l = &o->name.at[k];
+        const char *given = opt_take(l, "guest");
+        name = given ? given : name;
+        opt_take_bool(l, "debug-threads", true);
+        opt_rest(l);
     }
     for (unsigned n = 0; n < o->msg.n; n++) {
         OptList *l = &o->msg.at[n];
@@ -382,16 +386,31 @@ static void absent(Options *o)
 static void objects(const Options *o)
 {
     static const char *const random_files[] = {"/dev/urandom", "/dev/random", "/dev/hwrng", NULL};
-    static const char *const known[] = {"rng-random", "rng-builtin", "memory-backend-ram", "memory-backend-memfd", "iothread", NULL};
+    static const struct {
+        const char *type, *keys[8];
+    } known[] = {{"rng-random", {"filename"}}, {"rng-builtin", {NULL}}, {"iothread", {NULL}},
+                 {"memory-backend-ram", {"size", "share", "prealloc", "merge", "dump", "reserve"}},
+                 {"memory-backend-memfd", {"size", "share", "prealloc", "merge", "dump", "reserve", "seal"}}};
     for (unsigned n = 0; n < o->object.n; n++) {
-        const char *type = opt_look(&o->object.at[n], "qom-type");
-        if (!type || !word_in(type, known)) {
-            die("-object %s: unknown kind of object", o->object.at[n].text);
+        OptList *l = &o->object.at[n];
+        const char *type = opt_take(l, "qom-type"), *file = opt_look(l, "filename");
+        unsigned k = 0;
+        while (k < LEN(known) && (!type || strcmp(type, known[k].type))) {
+            k++;
         }
-        const char *file = !strcmp(type, "rng-random") ? opt_look(&o->object.at[n], "filename") : NULL;
+        if (k == LEN(known)) {
+            die("-object %s: unknown kind of object", l->text);
+        }
+        if (!opt_take(l, "id")) {
+            die("-object %s: id= is missing", l->text);
+        }
         if (file && !word_in(file, random_files)) {
-            die("-object %s: filename is /dev/urandom, /dev/random or /dev/hwrng", o->object.at[n].text);
+            die("-object %s: filename is /dev/urandom, /dev/random or /dev/hwrng", l->text);
         }
+        for (unsigned i = 0; known[k].keys[i]; i++) {
+            opt_take(l, known[k].keys[i]);
+        }
+        opt_rest(l);
     }
 }
 
@@ -405,7 +424,7 @@ static void check(Options *o)
     if (is_help(o->cpu)) {
         cpu_help();
     }
-    log_known = ~(uint32_t)LOG_strace;
+    log_known = ~(uint32_t)(LOG_strace | LOG_page | LOG_unimp);
     if (is_help(o->log_items)) {
         log_help(stdout);
         exit(0);

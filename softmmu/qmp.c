@@ -108,7 +108,7 @@ static void run_cont(Answer *a, JsonPart args)
 static void run_reset(Answer *a, JsonPart args)
 {
     (void)args;
-    machine_request(a->m->machine, END_RESET);
+    machine_request(a->m->machine, END_HOST_RESET);
     answer(a, "{}");
 }
 
@@ -355,7 +355,7 @@ void qmp_event(void *monitor, const char *name, bool guest)
     clock_gettime(CLOCK_REALTIME, &t);
     if (!strcmp(name, "SHUTDOWN") || !strcmp(name, "RESET")) {
         snprintf(data, sizeof data, ", \"data\": {\"guest\": %s, \"reason\": \"%s\"}", guest ? "true" : "false",
-                 !guest ? "host-qmp-quit" : *name == 'S' ? "guest-shutdown" : "guest-reset");
+                 !guest ? (*name == 'S' ? "host-qmp-quit" : "host-qmp-system-reset") : *name == 'S' ? "guest-shutdown" : "guest-reset");
     } else if (!strcmp(name, "GUEST_PANICKED")) {
         snprintf(data, sizeof data, ", \"data\": {\"action\": \"shutdown\"}");
     }

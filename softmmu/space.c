@@ -305,6 +305,9 @@ static NORETURN void raise_abort(Mmu *m, const A64Fault *f, uint32_t acc)
 static NORETURN void raise_type(Mmu *m, uint64_t va, uint32_t acc, A64FaultType type)
 {
     A64Fault f = {.va = va, .type = (uint8_t)type, .write = (acc & (ACC_READ | ACC_WRITE)) == ACC_WRITE};
+    if (log_on(LOG_guest) && type == FAULT_EXTERNAL) {
+        log_printf("%s of %#llx: no memory and no device\n", f.write ? "write" : "read", (unsigned long long)va);
+    }
     raise_abort(m, &f, acc);
 }
 

@@ -1,6 +1,8 @@
 /* tlb.c - filling, emptying and choosing a vCPU's TLB tables; see tlb.h. General registers only. */
+#include <inttypes.h>
 #include <sched.h>
 
+#include "log.h"
 #include "mem_int.h"
 #include "tlb.h"
 
@@ -333,12 +335,68 @@ static bool tell_global(Mmu *m, MmuKind kind, uint64_t va)
     return true;
 }
 
+static const char *const kind_names[] = {"EL1&0", "EL2&0", "EL2", "EL3"};
+
+/* Vector registers, which translated code has in use when it comes here and the library's printing destroys. */
+typedef struct Vectors {
+    _Alignas(64) uint8_t area[4096];
+} Vectors;
+
+enum { VECTORS = 0xe7 /* XCR0: x87, SSE, AVX, AVX-512 */ };
+
+static void vectors_save(Vectors *v)
+{
+    memset(v->area + 512, 0, 64);
+    __asm__ volatile("xsave64 %0" : "+m"(*v) : "a"(VECTORS), "d"(0));
+}
+
+static void vectors_restore(const Vectors *v)
+{
+    __asm__ volatile("xrstor64 %0" ::"m"(*v), "a"(VECTORS), "d"(0) : "memory");
+}
+
+/* -d mmu: a walk, with the page or why there is none. */
+static void log_walk(const Tlb *t, uint64_t va, unsigned access, const MmuPage *page, const A64Fault *f)
+{
+    const char *kind = kind_names[t->kind], *what = access & MMU_FETCH ? "fetch" : access & MMU_WRITE ? "write" : "read";
+    const char *user = access & MMU_USER ? " as EL0" : "";
+    Vectors v;
+    vectors_save(&v);
+    if (page) {
+        log_printf("walk %s %#" PRIx64 " %s%s: %#" PRIx64 ", piece of %u bits, %s%s%s%s\n", kind, va, what, user, page->pa, page->log2size,
+                   page->rights & MMU_READ ? "r" : "-", page->rights & MMU_WRITE ? "w" : "-", page->rights & MMU_FETCH ? "x" : "-",
+                   page->device ? ", device" : "");
+    } else {
+        log_printf("walk %s %#" PRIx64 " %s%s: fault %u at level %d of stage %d\n", kind, va, what, user, f->type, f->level, f->stage2 ? 2 : 1);
+    }
+    vectors_restore(&v);
+}
+
+/* -d mmu: what is forgotten. */
+static void log_forget(const TlbRequest *r)
+{
+    static const char *const whats[] = {"all", "an ASID", "pages"};
+    Vectors v;
+    vectors_save(&v);
+    for (unsigned k = 0; k < MMU_KINDS && r->what <= FORGET_PAGES; k++) {
+        if (r->kinds >> k & 1) {
+            log_printf("forget %s of %s, VMID %#x%s, ASID %#x%s, %#" PRIx64 " and %" PRIu64 " pages\n", whats[r->what], kind_names[k], r->vmid,
+                       r->any_vmid ? " (any)" : "", r->asid, r->any_asid ? " (any)" : "", r->va, r->npages);
+        }
+    }
+    vectors_restore(&v);
+}
+
 bool tlb_walk(Mmu *m, Tlb *t, uint64_t va, unsigned access, MmuPage *page, A64Fault *f)
 {
     access |= (t->level == LEVEL_USER ? MMU_USER : 0) | (t->level == LEVEL_PAN ? MMU_PAN : 0);
     for (bool again = true; again;) {
         m->stat_walks++;
-        if (!mmu_walk(m->mem, tlb_regime(m, t->kind), va, access, page, f)) {
+        bool good = mmu_walk(m->mem, tlb_regime(m, t->kind), va, access, page, f);
+        if (UNLIKELY(log_on(LOG_mmu))) {
+            log_walk(t, va, access, good ? page : NULL, f);
+        }
+        if (!good) {
             return false;
         }
         again = page->global && tell_global(m, t->kind, va);
@@ -542,6 +600,9 @@ static void tell_globals_left(Mmu *m, unsigned kinds)
 
 void tlb_forget(Mmu *m, const TlbRequest *r)
 {
+    if (UNLIKELY(log_on(LOG_mmu))) {
+        log_forget(r);
+    }
     if (r->what == FORGET_WRITABLE) {
         forget_writable(m, r);
         return;

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bootorder.h"
 #include "console.h"
 #include "dev/flash.h"
 #include "dev/pci.h"
@@ -187,10 +188,13 @@ static uint64_t memory_take(const Options *o)
     return size;
 }
 
-/* -cpu MODEL,feature=on|off: pmu, pauth and lpa2 can be switched off, and what no model has. */
+/* -cpu MODEL,feature=on|off: pmu, pauth and lpa2 can be switched off; of what is as it is only that may be said. */
 static const CpuModel *cpu_take(Virt *b, const Options *o)
 {
-    static const char *const known[] = {"aarch64", "pauth-impdef", "pauth-qarma3", "kvm-no-adjvtime", NULL};
+    static const struct {
+        const char *key;
+        bool is;
+    } fixed[] = {{"aarch64", true}, {"pauth-impdef", true}, {"pauth-qarma3", false}, {"pauth-qarma5", false}};
     OptList *l = opt_list("-cpu", o->cpu ? o->cpu : a64_model(NULL)->name, "model");
     const char *name = opt_take(l, "model");
     const CpuModel *m = name ? a64_model(name) : NULL;
@@ -200,8 +204,10 @@ static const CpuModel *cpu_take(Virt *b, const Options *o)
     b->pmu = opt_take_bool(l, "pmu", true);
     b->no_pauth = !opt_take_bool(l, "pauth", true);
     b->no_lpa2 = !opt_take_bool(l, "lpa2", true);
-    for (unsigned k = 0; known[k]; k++) {
-        opt_take_bool(l, known[k], true);
+    for (unsigned k = 0; k < LEN(fixed); k++) {
+        if (opt_take_bool(l, fixed[k].key, fixed[k].is) != fixed[k].is) {
+            die("-cpu %s: %s is always %s", o->cpu, fixed[k].key, fixed[k].is ? "on" : "off");
+        }
     }
     for (unsigned k = 0; k < l->n; k++) {
         const char *key = l->pairs[k].key;
@@ -507,6 +513,40 @@ static void fw_cfg_options(FwCfg *f, const Options *o)
     }
 }
 
+/* -boot and bootindex=: where firmware is to look, whether it shows a menu, and how long. Letters of order= are for disks that there are
+ * none of (floppies, CD-ROM drives), and mean nothing to firmware for this machine. */
+static void fw_cfg_boot(FwCfg *f, const Options *o)
+{
+    bool menu = false, strict = false;
+    uint64_t wait = 0;
+    for (unsigned n = 0; n < o->boot.n; n++) {
+        OptList *l = &o->boot.at[n];
+        static const char *const orders[] = {"order", "once"};
+        for (unsigned k = 0; k < LEN(orders); k++) {
+            const char *v = opt_take(l, orders[k]);
+            if (v && v[strspn(v, "abcdefghijklmnop")]) {
+                die("-boot %s: %s is made of the letters a to p", l->text, orders[k]);
+            }
+        }
+        menu = opt_take_bool(l, "menu", menu);
+        strict = opt_take_bool(l, "strict", strict);
+        wait = opt_take_number(l, "splash-time", wait);
+        if (wait > UINT16_MAX) {
+            die("-boot %s: splash-time is at most %u ms", l->text, UINT16_MAX);
+        }
+        opt_rest(l);
+    }
+    fw_cfg_u16(f, FW_BOOT_MENU, menu);
+    static uint8_t ms[2];
+    ms[0] = (uint8_t)wait;
+    ms[1] = (uint8_t)(wait >> 8);
+    size_t n;
+    char *order = bootorder_text(strict, &n);
+    if ((wait && !fw_cfg_file(f, "etc/boot-menu-wait", ms, sizeof ms, false)) || (order && !fw_cfg_file(f, "bootorder", order, n, false))) {
+        die("-boot: no room for so many -fw_cfg items");
+    }
+}
+
 static void fw_cfg_fill(Machine *m)
 {
     Virt *b = m->board;
@@ -520,7 +560,6 @@ static void fw_cfg_fill(Machine *m)
     fw_cfg_u16(f, FW_NB_CPUS, (uint16_t)m->nvcpus);
     fw_cfg_u16(f, FW_MAX_CPUS, (uint16_t)m->nvcpus);
     fw_cfg_u16(f, FW_NOGRAPHIC, 1);
-    fw_cfg_u16(f, FW_BOOT_MENU, 0);
     static uint8_t ram[8];
     memcpy(ram, &b->ram_size, 8);
     fw_cfg_item(f, FW_RAM_SIZE, ram, 8);
@@ -606,10 +645,15 @@ void board_boot(Machine *m)
     vcpu_power_on(&m->vcpus[0], firmware ? VIRT_FLASH : b->boot.entry.v, firmware ? 0 : b->boot.dtb_at.v);
 }
 
+/* The slots of virtio-mmio, modern unless -global virtio-mmio.force-legacy says otherwise. */
 static void slots_make(Machine *m)
 {
+    const char *v = device_global(m, "virtio-mmio", "force-legacy");
+    OptPair pair = {.key = (char *)"force-legacy", .value = (char *)v};
+    OptList l = {.option = "-global", .text = "virtio-mmio.force-legacy", .pairs = &pair, .n = v ? 1 : 0};
+    bool legacy = opt_take_bool(&l, pair.key, false);
     for (unsigned k = 0; k < VIRTIO_SLOTS; k++) {
-        virtio_mmio_slot(m, (Gpa){VIRT_VIRTIO + k * VIRT_VIRTIO_SIZE}, gic_spi(m->gic, VIRTIO_SPI + k), false);
+        virtio_mmio_slot(m, (Gpa){VIRT_VIRTIO + k * VIRT_VIRTIO_SIZE}, gic_spi(m->gic, VIRTIO_SPI + k), legacy);
     }
 }
 
@@ -675,5 +719,6 @@ void board_new(Machine *m)
     slots_make(m);
     pcie_make(m, b);
     devices_create(m);
+    fw_cfg_boot(b->fw_cfg, o);
     boot_make(m);
 }

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../bootorder.h"
 #include "log.h"
 
 enum { DESC_NEXT = 1, DESC_WRITE = 2, DESC_INDIRECT = 4, AVAIL_NO_INTERRUPT = 1, USED_NO_NOTIFY = 1 };
@@ -90,7 +91,6 @@ static void reset(Virtio *v)
 {
     v->status = 0;
     v->features = 0;
-    v->legacy_page = 0;
     __atomic_store_n(&v->isr, 0, __ATOMIC_RELEASE);
     for (unsigned i = 0; i < v->nqueues; i++) {
         queue_reset(&v->queue[i]);
@@ -104,6 +104,7 @@ static void machine_reset(void *arg)
 {
     Virtio *v = arg;
     virtio_set_status(v, 0);
+    v->legacy_page = 0; /* which the driver's resets leave: Linux writes it once, before its first */
 }
 
 static Virtio *devices; /* main thread only */
@@ -167,6 +168,15 @@ int virtio_attach(Virtio *v, const DeviceType *t, const VirtioProps *p, char *wh
         return -1;
     }
     return virtio_mmio_attach(v, p->bus ? (int)slot : -1, why, n);
+}
+
+int virtio_boot_index(Virtio *v, int32_t index, const char *unit, char *why, size_t n)
+{
+    if (!bootorder_add(index, v->place, unit)) {
+        snprintf(why, n, "another device has bootindex=%d", index);
+        return -1;
+    }
+    return 0;
 }
 
 void virtio_set_status(Virtio *v, uint8_t status)

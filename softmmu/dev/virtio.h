@@ -77,6 +77,7 @@ struct Virtio {
     /* The transport's: sets the bit of isr and interrupts, for a queue or for the configuration (q = NULL). Any thread. */
     void (*notify)(Virtio *v, VirtQueue *q);
     void *transport;
+    char place[64];        /* in the Open Firmware tree */
     Virtio *next; /* of all devices */
 };
 
@@ -91,6 +92,8 @@ typedef struct VirtioProps {
 Virtio *virtio_new(Machine *m, const VirtioOps *ops, void *dev, unsigned nqueues, unsigned size, unsigned config_size);
 /* Puts the device on its type's transport, where the properties say; 0, or -1 with a line in why. */
 int virtio_attach(Virtio *v, const DeviceType *t, const VirtioProps *p, char *why, size_t n);
+/* bootindex= of a device that is attached; unit: of the disk or network in it. As virtio_attach. */
+int virtio_boot_index(Virtio *v, int32_t index, const char *unit, char *why, size_t n);
 
 /* One chain taken from a queue: what the driver gives (out) and where the device writes (in). */
 typedef struct VirtElem {

@@ -155,6 +155,7 @@ typedef struct Config {
     const char *drive, *serial;
     bool write_cache, discard, write_zeroes;
     uint32_t logical, physical;
+    int32_t bootindex;
 } Config;
 
 static void fill_config(Virtio *v, Blk *d, const Config *c)
@@ -201,12 +202,14 @@ static int create(Machine *m, const DeviceType *t, const char *id, void *config,
     Virtio *v = virtio_new(m, &ops, d, 1, QUEUE, sizeof(BlkConfig));
     ASSERT(v);
     fill_config(v, d, c);
-    return virtio_attach(v, t, &c->common, why, n);
+    int r = virtio_attach(v, t, &c->common, why, n);
+    return r ? r : virtio_boot_index(v, c->bootindex, "/disk@0,0", why, n);
 }
 
 static const DeviceProp props[] = {
     VIRTIO_PROPS,
     {"drive", PROP_STR, offsetof(Config, drive), NULL, "id of the -drive"},
+    {"bootindex", PROP_INDEX, offsetof(Config, bootindex), NULL, "its place in the order in which firmware starts from disks and networks"},
     {"serial", PROP_STR, offsetof(Config, serial), NULL, "at most 20 characters"},
     {"write-cache", PROP_BOOL, offsetof(Config, write_cache), "on", "the guest has to flush"},
     {"discard", PROP_BOOL, offsetof(Config, discard), "on", "the guest may discard"},

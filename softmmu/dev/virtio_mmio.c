@@ -29,6 +29,7 @@ enum {
 
 typedef struct Slot {
     Virtio *v;
+    Gpa base;
     Irq irq;
     pthread_mutex_t lock; /* of the line */
     bool legacy;
@@ -197,6 +198,7 @@ void virtio_mmio_slot(Machine *m, Gpa base, Irq irq, bool legacy)
     static char names[SLOTS][16];
     Slot *s = calloc(1, sizeof *s);
     ASSERT(s && bus.n < SLOTS);
+    s->base = base;
     s->irq = irq;
     s->legacy = legacy;
     pthread_mutex_init(&s->lock, NULL);
@@ -224,6 +226,7 @@ int virtio_mmio_attach(Virtio *v, int number, char *why, size_t n)
     s->v = v;
     v->legacy = s->legacy;
     v->transport = s;
+    snprintf(v->place, sizeof v->place, "/virtio-mmio@%016llx", (unsigned long long)s->base.v);
     v->notify = notify;
     machine_on_reset(v->m, slot_reset, s);
     return 0;

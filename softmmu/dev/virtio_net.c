@@ -282,6 +282,8 @@ typedef struct Config {
     const char *netdev;
     uint8_t mac[6];
     uint32_t mtu;
+    int32_t bootindex;
+    const char *romfile;
 } Config;
 
 static int create(Machine *m, const DeviceType *t, const char *id, void *config, char *why, size_t n)
@@ -310,7 +312,11 @@ static int create(Machine *m, const DeviceType *t, const char *id, void *config,
         k->mtu = (uint16_t)c->mtu;
         v->offered |= VIRTIO_F(F_MTU);
     }
-    if (virtio_attach(v, t, &c->common, why, n)) {
+    if (c->romfile && *c->romfile) {
+        snprintf(why, n, "there are no option ROMs: romfile= (empty), EDK2 needs none");
+        return -1;
+    }
+    if (virtio_attach(v, t, &c->common, why, n) || virtio_boot_index(v, c->bootindex, "/ethernet-phy@0", why, n)) {
         return -1;
     }
     card->net = net_take(c->netdev, &(NetClient){receive, work, card}, why, n);
@@ -321,6 +327,8 @@ static const DeviceProp props[] = {
     VIRTIO_PROPS,
     {"netdev", PROP_STR, offsetof(Config, netdev), NULL, "id of the -netdev"},
     {"mac", PROP_MAC, offsetof(Config, mac), NULL, "Ethernet address (52:54:00:12:34:56 and up)"},
+    {"bootindex", PROP_INDEX, offsetof(Config, bootindex), NULL, "its place in the order in which firmware starts from disks and networks"},
+    {"romfile", PROP_STR, offsetof(Config, romfile), NULL, "only empty"},
     {"host_mtu", PROP_U32, offsetof(Config, mtu), NULL, "MTU that the driver is told of"},
     {NULL, PROP_STR, 0, NULL, NULL},
 };

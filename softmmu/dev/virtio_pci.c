@@ -294,6 +294,11 @@ int virtio_pci_attach(Virtio *v, int32_t devfn, char *why, size_t n)
     v->transport = p;
     v->notify = notify;
     int r = pci_plug(d, devfn, why, n);
+    /* no address of the host bridge: firmware goes by its name */
+    int end = snprintf(v->place, sizeof v->place, "/pci@ffffffffffffffff/%s@%x", v->ops->id == VIRTIO_NET ? "ethernet" : "scsi", d->devfn >> 3);
+    if (d->devfn & 7) {
+        snprintf(v->place + end, sizeof v->place - (size_t)end, ",%x", d->devfn & 7);
+    }
     machine_on_reset(v->m, reset, p);
     return r;
 }

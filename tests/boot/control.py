@@ -66,6 +66,7 @@ class Qmp(Stream):
     def __init__(self, path):
         super().__init__(path)
         self.events = []
+        self.data = {}
         greeting = self.line()
         check("QMP" in greeting and "version" in greeting["QMP"], greeting)
 
@@ -77,21 +78,25 @@ class Qmp(Stream):
         while True:
             answer = self.line()
             if "event" in answer:
-                self.events.append(answer["event"])
+                self.keep(answer)
             else:
                 check(answer.get("id") == name, answer)
                 return answer
 
+    def keep(self, event):
+        self.events.append(event["event"])
+        self.data[event["event"]] = event.get("data")
+
     def event(self, name, seconds=20):
         while name not in self.events:
-            self.events.append(self.line()["event"])
+            self.keep(self.line())
         self.events.remove(name)
 
 
 machine = subprocess.Popen(
     [system, "-M", "virt", "-smp", "2", "-m", "256", "-display", "none", "-nodefaults", "-S", "-no-shutdown",
      "-name", "guest=under-test", "-uuid", "12345678-1234-1234-1234-123456789abc",
-     "-chardev", "socket,id=q,path=qmp,server=on,wait=off", "-mon", "chardev=q,mode=control",
+     "-chardev", "socket,id=q,path=qmp,server=on,wait=off,logfile=qmp.log", "-mon", "chardev=q,mode=control",
      "-serial", "unix:serial,server,nowait", "-serial", "pty", "-gdb", "unix:gdb", "-monitor", "unix:hmp,server=on,wait=off",
      "-kernel", kernel, "-initrd", initrd, "-append", "console=ttyAMA0"],
     stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -171,12 +176,14 @@ qmp.event("RESUME")
 
 serial.send("\nreboot -f\n")
 qmp.event("RESET")
+check(qmp.data["RESET"] == {"guest": True, "reason": "guest-reset"}, qmp.data)
 serial.wait("Linux version")
 serial.wait("guest# ")
 qmp.ask("system_powerdown")
 qmp.event("POWERDOWN")
 qmp.ask("system_reset")
 qmp.event("RESET")
+check(qmp.data["RESET"] == {"guest": False, "reason": "host-qmp-system-reset"}, qmp.data)
 serial.wait("Linux version")
 serial.wait("guest# ")
 serial.send("poweroff -f\n")
@@ -185,4 +192,5 @@ check(qmp.ask("query-status")["return"]["status"] == "shutdown", "shutdown")
 qmp.ask("quit")
 machine.wait(20)
 check(machine.returncode == 0, "status %d" % machine.returncode)
+check(b'"event": "SHUTDOWN"' in open("qmp.log", "rb").read(), "logfile")
 print("all answers were right")

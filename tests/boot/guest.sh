@@ -3,7 +3,7 @@
 
 # What kernels have as modules and tests need; with a +: loaded when somebody asks, by name or by what it is for.
 guest_modules="virtio_mmio virtio_pci virtio_blk virtio_net virtio_rng virtio_console virtio_balloon 9pnet_virtio +9p +ext4 crc32c_generic
-    gpio_keys evdev rtc_pl031 failover nls_ascii +nls_cp437 +vfat +zram +dm_snapshot"
+    gpio_keys evdev rtc_pl031 failover nls_ascii +nls_cp437 +vfat +zram +dm_snapshot +qemu_fw_cfg"
 
 # guest_root NAME: the folder with the kernel's package (6.1 of Debian 12, 6.12 of Debian 13, with pages of 4 or 16 KiB) unpacked.
 guest_root()

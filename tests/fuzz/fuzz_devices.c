@@ -20,6 +20,10 @@
 enum { WINDOWS = 256, RAM = 0x40000000, RAM_SIZE = 64 << 20, RING = RAM + 0x10000, RING_SIZE = 0x1000, SLOT = 0x0a000000, SLOT_SIZE = 0x200,
        ECAM_DEV = 0x1000, OPS_MAX = 400, QUEUE = 16 };
 #define ECAM 0x4010000000u
+#ifndef LEGACY
+#define LEGACY 0 /* fuzz_devices_legacy.c */
+#endif
+enum { AVAIL = LEGACY ? 16 * QUEUE : 0x400, USED = 0x800 }; /* places of the rings behind the descriptors */
 
 /* The machine lives as long as the process. */
 const char *__lsan_default_options(void);
@@ -66,7 +70,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     snprintf(drive[1], sizeof drive[1], "file=%s,if=none,id=d1,format=raw,snapshot=on", disk);
     snprintf(share, sizeof share, "local,id=f,path=%s,security_model=mapped-xattr", folder);
     char *args[] = {"armx-system", "-M", "virt,gic-version=3,virtualization=on", "-cpu", "max", "-m", "64M", "-smp", "2", "-display", "none",
-                    "-serial", "null", "-monitor", "none", "-drive", drive[0], "-drive", drive[1], "-netdev", "user,id=n0,restrict=on",
+                    "-global", LEGACY ? "virtio-mmio.force-legacy=on" : "virtio-mmio.force-legacy=off", "-serial", "null", "-monitor", "none", "-drive", drive[0], "-drive", drive[1], "-netdev", "user,id=n0,restrict=on",
                     "-netdev", "user,id=n1,restrict=on", "-chardev", "null,id=c0", "-chardev", "null,id=c1", "-fsdev", share,
                     "-device", "virtio-9p-device,fsdev=f,mount_tag=t", "-device", "virtio-blk-device,drive=d0",
                     "-device", "virtio-net-device,netdev=n0", "-device", "virtio-rng-device", "-device", "virtio-balloon-device,free-page-reporting=on",
@@ -90,11 +94,14 @@ static void poke(uint64_t at, unsigned size, uint64_t value)
 static void start_mmio(unsigned k, unsigned q)
 {
     uint64_t s = SLOT + (uint64_t)k * SLOT_SIZE, ring = RING + (uint64_t)q % 4 * RING_SIZE;
-    const uint64_t writes[][2] = {{0x70, 1}, {0x70, 3}, {0x24, 0}, {0x20, 0x3fffffff}, {0x24, 1}, {0x20, 1}, {0x70, 11}, {0x30, q},
-                                  {0x38, QUEUE}, {0x80, ring}, {0x84, 0}, {0x90, ring + 0x400}, {0x94, 0}, {0xa0, ring + 0x800},
+    const uint64_t modern[][2] = {{0x70, 1}, {0x70, 3}, {0x24, 0}, {0x20, 0x3fffffff}, {0x24, 1}, {0x20, 1}, {0x70, 11}, {0x30, q},
+                                  {0x38, QUEUE}, {0x80, ring}, {0x84, 0}, {0x90, ring + AVAIL}, {0x94, 0}, {0xa0, ring + USED},
                                   {0xa4, 0}, {0x44, 1}, {0x70, 15}};
-    for (unsigned i = 0; i < LEN(writes); i++) {
-        poke(s + writes[i][0], 4, writes[i][1]);
+    const uint64_t legacy[][2] = {{0x28, 4096}, {0x70, 1}, {0x70, 3}, {0x24, 0}, {0x20, 0x3fffffff}, {0x30, q}, {0x38, QUEUE}, {0x3c, USED},
+                                  {0x40, ring / 4096}, {0x70, 7}};
+    for (unsigned i = 0; i < (LEGACY ? LEN(legacy) : LEN(modern)); i++) {
+        const uint64_t *w = LEGACY ? legacy[i] : modern[i];
+        poke(s + w[0], 4, w[1]);
     }
 }
 
@@ -127,11 +134,11 @@ static void offer(FuzzInput *in, unsigned k, unsigned q)
     if (flags & 1) {
         return; /* the rest of the chain follows */
     }
-    mem_read(machine.mem, (Gpa){ring + 0x402}, &index, 2);
+    mem_read(machine.mem, (Gpa){ring + AVAIL + 2}, &index, 2);
     uint16_t first = (uint16_t)(fuzz_number(in, 1) % QUEUE);
-    mem_write(machine.mem, (Gpa){ring + 0x404 + 2 * (index % QUEUE)}, &first, 2);
+    mem_write(machine.mem, (Gpa){ring + AVAIL + 4 + 2 * (index % QUEUE)}, &first, 2);
     index++;
-    mem_write(machine.mem, (Gpa){ring + 0x402}, &index, 2);
+    mem_write(machine.mem, (Gpa){ring + AVAIL + 2}, &index, 2);
     poke(SLOT + (uint64_t)k * SLOT_SIZE + 0x50, 4, q);
 }
 
