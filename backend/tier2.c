@@ -80,7 +80,7 @@ static Tb *translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key)
     IrIns *ins = e->loop_work;
     uint8_t *rest = (uint8_t *)ins + ALIGN_UP(sizeof(IrIns) * LOOP_IR_CAP, 64);
     const Loops loops = {e, key};
-    const TrStop stop = {is_loop, &loops};
+    const TrStop stop = {is_loop, &loops, e->cfg.no_opt};
     IrRegion r;
     CodeChunk *ch = engine_take_chunk(e, cpu);
     for (unsigned max = LOOP_INSNS; max >= 16;) {

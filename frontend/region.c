@@ -252,8 +252,12 @@ bool tr_region_loop(const Frontend *fe, const TrGuest *g, const void *model, Spa
         }
         ir_end(t->b);
     }
-    ir_opt_flags(r, fe->nslots, fe->nzcv_slot, fe->helpers);
-    ir_opt_narrow(r, fe->slots, fe->nslots, fe->helpers);
+    if (!(stop->no_opt & OFF_LOOP_FLAGS)) {
+        ir_opt_flags(r, fe->nslots, fe->nzcv_slot, fe->helpers);
+    }
+    if (!(stop->no_opt & OFF_LOOP_NARROW)) {
+        ir_opt_narrow(r, fe->slots, fe->nslots, fe->helpers);
+    }
     r->ninsns = t->ninsns;
     r->before = (uint32_t)(pc.v - t->low);
     r->nbytes = (uint32_t)(t->top - pc.v);

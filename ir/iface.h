@@ -222,6 +222,7 @@ struct Space {
 typedef struct TrStop {
     bool (*at)(const void *arg, uint64_t pc);
     const void *arg;
+    uint32_t no_opt; /* OFF_LOOP_FLAGS, OFF_LOOP_NARROW */
 } TrStop;
 
 /* A front end: one guest architecture. */
@@ -252,9 +253,11 @@ typedef struct Frontend {
     void (*disas)(Gva pc, uint32_t word, char *buf, size_t size);
 } Frontend;
 
-/* What an engine can do without, for tests: host features that not every host has, jumps between regions. */
+/* What an engine can do without, for tests: host features that not every host has, jumps between regions, passes. */
 enum { OFF_AVX512 = 1, OFF_CRYPTO = 2, OFF_CHAIN = 4, OFF_UFC = 8 /* never KEY_FP_UFC */,
        OFF_FP_TRAPS = 32, /* bench/b_fp.c: FP without traps and the checks for them, wrong where those matter */
+       OFF_LOOP_FLAGS = 64, OFF_LOOP_NARROW = 128, OFF_LOOP_TEMPS = 256, /* what tier 2 does to loops (adr/0007) */
+       OFF_SWEEP = 512, /* values computed where they are used, stores to slots that are overwritten left out, registers chosen ahead */
        ALL_FEATURES = 16 /* code for a host that has everything: to be looked at, not to be run */ };
 
 typedef struct EngineConfig {

@@ -71,6 +71,9 @@ static inline bool can_reissue(unsigned op)
 /* Is v used so that it need not be computed on its own? */
 static bool is_lazy(const Lower *l, const IrIns *i, const Val *v)
 {
+    if (UNLIKELY(l->e->cfg.no_opt & OFF_SWEEP)) {
+        return false;
+    }
     switch (i->op) {
     case OP_test_flags: case OP_cmp: case OP_is_zero: case OP_test_bit:
         return v->uses == 1 && v->fuse == 1 && !(v->attr & A_ADDR);
@@ -126,6 +129,10 @@ static void sweep_set(Lower *l, Sweep *s, IrRef i, const IrIns *in, unsigned nzc
         } else {
             l->val[i].attr |= A_DEAD;
         }
+        return;
+    }
+    if (UNLIKELY(l->e->cfg.no_opt & OFF_SWEEP)) {
+        use(l, in->a, i, U_SET);
         return;
     }
     if (s->over_gen[slot] == s->gen) {

@@ -131,7 +131,7 @@ static bool lower_loop(Lower *l, Engine *e, CodeChunk *ch, const IrRegion *r, ui
     uint64_t best = 0;
     unsigned free = 0;
     ir_flow(r, &l->flow);
-    for (unsigned n = 0; n <= 4; n += 2) {
+    for (unsigned n = 0, most = e->cfg.no_opt & OFF_LOOP_TEMPS ? 0 : 4; n <= most; n += 2) {
         if (!lower(l, e, ch, r, code, tb, n)) {
             return false;
         }

@@ -19,7 +19,7 @@
 #include "rng.h"
 
 enum {
-    MAX_TARGETS = 16, /* in-process units and oracles */
+    MAX_TARGETS = 24, /* in-process units and oracles */
     MAX_STEPS = 2000, /* regions that a case may run through */
     SIG_SVC = 100,    /* pseudo-signals of results: SVC; gave up */
     SIG_ENDLESS = 101,

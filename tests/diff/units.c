@@ -536,6 +536,14 @@ void units_init(bool jit, const char *cpu)
         unit_add((Unit){.name = "jit-nocrypto", .variant = true, .jit = true, .no_opt = OFF_CRYPTO});
         unit_add((Unit){.name = "jit-nochain", .variant = true, .jit = true, .no_opt = OFF_CHAIN});
         unit_add((Unit){.name = "engine-interp", .variant = true, .jit = true, .interp = true});
+        unit_add((Unit){.name = "jit-nosweep", .variant = true, .jit = true, .no_opt = OFF_SWEEP});
+        static const struct {
+            const char *name;
+            uint32_t off;
+        } passes[] = {{"tier2-noflags", OFF_LOOP_FLAGS}, {"tier2-nonarrow", OFF_LOOP_NARROW}, {"tier2-notemps", OFF_LOOP_TEMPS}};
+        for (unsigned k = 0; k < LEN(passes); k++) {
+            unit_add((Unit){.name = passes[k].name, .variant = true, .jit = true, .no_ufc = true, .loops = true, .no_opt = passes[k].off});
+        }
         unit_add((Unit){.name = "jit-threads", .jit = true, .threads = true, .no_ufc = true});
     }
 }
