@@ -105,7 +105,7 @@ static uint32_t reencode(const A64 *a, uint32_t *known)
     const A64RowInfo *r = &a64_rows[a->row];
     int32_t v[16];
     *known = r->mask;
-    for (unsigned i = 0; i < r->n_fields && i < LEN(v); i++) {
+    for (unsigned i = 0; i < r->n_fields && i < sizeof v / sizeof *v; i++) {
         const IsaField *f = &r->fields[i];
         memcpy(&v[i], (const char *)a + f->member, sizeof *v);
         *known |= ((1u << f->width) - 1) << f->pos;

@@ -27,7 +27,7 @@ static bool nowhere(const void *arg, uint64_t pc)
 static bool region(IrRegion *r, const uint32_t *words, unsigned n, unsigned head, const uint64_t *other)
 {
     static Space space = {.fetch = fetch};
-    const TrStop stop = {nowhere, other};
+    const TrStop stop = {nowhere, other, 0};
     ncode = n;
     memcpy(code, words, 4 * n);
     return a64_frontend.translate_loop(a64_model("max"), &space, &stop, gva(PC + 4 * head), KEY_SHARED, 512, r, ins, CAP);
