@@ -233,12 +233,15 @@ bool engine_code_written(Engine *e, const void *host, uint64_t len)
 /* Misses cost more than what hits save: an access that misses often is translated anew without. */
 void *soft_near_missed(CpuHead *cpu)
 {
+    static const struct {
+        uint32_t times, cycles; /* so many, on average so many cycles apart, are too often */
+    } limits[NEAR_COUNTS] = {[NEAR_MISSED] = {128, 2048}, [NEAR_TURNED] = {1024, 24}};
     Engine *e = cpu->engine;
     uint64_t now = __builtin_ia32_rdtsc();
     NearEntry *n = &cpu->near[cpu->scratch[1] & ACC_WRITE ? 1 : 0][cpu->near_slot % NEAR_ENTRIES];
-    bool often = now - n->since < (uint64_t)NEAR_MISSES * NEAR_CYCLES;
-    n->since = now;
-    n->left = NEAR_MISSES;
+    unsigned why = n->counts[NEAR_MISSED].left < 0 ? NEAR_MISSED : NEAR_TURNED;
+    bool often = now - n->counts[why].since < (uint64_t)limits[why].times * limits[why].cycles;
+    n->counts[why] = (NearCount){now, limits[why].times};
     if (often) {
         const uint8_t *ret = *(const uint8_t **)cpu->ret_sp;
         const Tb *tb = tb_of_host(e, ret);
@@ -246,7 +249,7 @@ void *soft_near_missed(CpuHead *cpu)
         ASSERT(f);
         int64_t at = (int64_t)f->pc * 2;
         unsigned bit = far_bit(tb->pc + (uint64_t)at);
-        __atomic_or_fetch(&e->far[bit / 64], (uint64_t)1 << bit % 64, __ATOMIC_RELAXED);
+        __atomic_or_fetch(&e->far[why][bit / 64], (uint64_t)1 << bit % 64, __ATOMIC_RELAXED);
         engine_invalidate(e, gva(tb->at + (uint64_t)at), 4);
     }
     return cpu->soft->access(cpu, cpu->scratch[0], (uint32_t)cpu->scratch[1]);

@@ -199,7 +199,7 @@ struct Engine {
     bool alone;             /* there has been no second CPU structure, in user mode: engine_alone */
     unsigned nmarks;
     Mark marks[MARKS];
-    uint64_t far[FAR_BITS / 64]; /* system mode: accesses that find another page too often for CpuHead.near, by pc */
+    uint64_t far[NEAR_COUNTS][FAR_BITS / 64]; /* system mode, by pc: accesses that find another page too often for CpuHead.near, for .hot */
     TbCache *cache;         /* on disk, or NULL */
     TbPool *pool;           /* or NULL, until code was rewritten POOL_AFTER times */
     uint64_t rewritten;     /* regions that were invalidated */
@@ -373,11 +373,12 @@ static inline unsigned far_bit(uint64_t pc)
 {
     return (unsigned)(pc >> 2) % FAR_BITS;
 }
-static inline bool soft_is_far(const Engine *e, uint64_t pc)
+/* why: NEAR_MISSED, NEAR_TURNED */
+static inline bool soft_is_far(const Engine *e, unsigned why, uint64_t pc)
 {
-    return __atomic_load_n(&e->far[far_bit(pc) / 64], __ATOMIC_RELAXED) >> far_bit(pc) % 64 & 1;
+    return __atomic_load_n(&e->far[why][far_bit(pc) / 64], __ATOMIC_RELAXED) >> far_bit(pc) % 64 & 1;
 }
-void *soft_near_missed(CpuHead *cpu);                /* a slow access after NEAR_MISSES */
+void *soft_near_missed(CpuHead *cpu);                /* a slow access, one of whose counts is below 0 */
 enum { JUMP_CACHES = 16, JUMP_PAGE_WORDS = 16, JUMP_LISTED = 1024 };
 typedef struct JumpCache {
     uint64_t context, key;

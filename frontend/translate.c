@@ -118,6 +118,24 @@ bool tr_one(Tr *t)
     return true;
 }
 
+/* Does a branch in the region, or not far behind it, go back into the region or not far before it? `code` is what is at pc. */
+static bool is_in_loop(const TrGuest *g, const IrRegion *r, const uint8_t *code, uint32_t avail)
+{
+    enum { REACH = 512 };
+    uint32_t step = g->min_bytes;
+    for (uint32_t at = 0; at + step <= avail && at < REACH + r->nbytes; at += step) {
+        uint64_t target;
+        TrFlow flow = g->flow(code + at, r->pc.v + at, &target);
+        if ((flow == FLOW_COND || flow == FLOW_JUMP) && target <= r->pc.v + at && target - (r->pc.v - REACH) < REACH + r->nbytes) {
+            return true;
+        }
+        if (flow == FLOW_END && at >= r->nbytes) {
+            return false;
+        }
+    }
+    return false;
+}
+
 void tr_region(const Frontend *fe, const TrGuest *g, const void *model, Space *s, Gva pc, uint64_t key,
                unsigned max_insns, IrRegion *r, IrIns *ins, uint32_t cap)
 {
@@ -125,7 +143,11 @@ void tr_region(const Frontend *fe, const TrGuest *g, const void *model, Space *s
     tr_begin(t, fe, g, model, s, pc, key, r, ins, cap);
     t->max_insns = max_insns;
     uint64_t page = pc.v & -(uint64_t)TR_PAGE;
+    const uint8_t *code = NULL;
+    uint32_t avail = 0;
     if (tr_fetch(t)) {
+        code = t->code;
+        avail = t->avail;
         while (tr_one(t)) {
             bool leaves = (t->pc & -(uint64_t)TR_PAGE) != page || t->avail < g->min_bytes;
             if (leaves || t->ninsns >= max_insns || r->n + TR_INSN_IR_MAX > cap) {
@@ -138,4 +160,5 @@ void tr_region(const Frontend *fe, const TrGuest *g, const void *model, Space *s
     r->ninsns = t->ninsns;
     r->nbytes = (uint32_t)(t->top - pc.v);
     r->before = (uint32_t)(pc.v - t->low);
+    r->loops = fe->level_key && !(key & fe->level_key) && is_in_loop(g, r, code, avail);
 }

@@ -105,12 +105,16 @@ static inline bool tlb_hit(uint64_t tag, uint64_t address, unsigned bytes)
 /* The page that an access in a loop found last, by where the access is in the code (near_index): the lowest privilege's own short way,
  * in front of the TLB. `tag` = the page's address, `add` + guest address = host address. A thread's entries are of
  * one table, and go when that one, or something of it, does. */
+typedef struct NearCount {
+    uint64_t since; /* when it was counted out last, in cycles */
+    int64_t left;   /* until it is again */
+} NearCount;
+enum { NEAR_MISSED /* another page than this access's last one */, NEAR_TURNED /* another page than the last one of CpuHead.hot */, NEAR_COUNTS };
 typedef struct NearEntry {
     uint64_t tag, add;
-    uint64_t since; /* when misses were counted out last, in cycles */
-    int64_t left;   /* until they are again */
+    NearCount counts[NEAR_COUNTS];
 } NearEntry;
-enum { NEAR_ENTRIES = 64, NEAR_MISSES = 128, NEAR_CYCLES = 2048 };
+enum { NEAR_ENTRIES = 64 };
 /* What of an address is compared when n bytes are accessed: the page, and the bits that are 0 when the access is aligned. Bit 11 is
  * none of them: an entry with it is empty. */
 #define NEAR_TAG_MASK(n) (-4096 | ((n) - 1))
@@ -163,6 +167,9 @@ struct CpuHead {
     V128 ev[4];          /* operands and result of evaluation functions and helpers */
     uint64_t stat[8];    /* the back end's counters (-d stats) */
     NearEntry near[2][NEAR_ENTRIES]; /* to read, to write */
+    struct {
+        uint64_t tag, add; /* of the entry of `near` that a load of an integer used last, whose `add` a register holds; or empty */
+    } hot;
     uint64_t near_address; /* of an access that missed there */
     uint64_t near_slot;  /* and its entry */
     uint32_t pad;

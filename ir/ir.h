@@ -143,6 +143,7 @@ typedef struct IrRegion {
     uint32_t nbytes; /* guest bytes [pc - before, pc + nbytes) were read */
     uint32_t before;
     uint32_t ninsns; /* guest instructions */
+    bool loops;      /* system mode, lowest level: part of a loop, as far as can be seen from here */
     bool unshared;   /* right only while nobody else sees guest memory */
     uint8_t bound;   /* a constant was made of one that moves: right only at this pc, in this process */
     uint8_t ndescribed;

@@ -63,6 +63,7 @@ void tlb_clear(Tlb *t)
 
 static void empty_near(CpuHead *h)
 {
+    h->hot.tag = NEAR_EMPTY;
     for (unsigned k = 0; k < NEAR_ENTRIES; k++) {
         h->near[0][k].tag = h->near[1][k].tag = NEAR_EMPTY;
     }

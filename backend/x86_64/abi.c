@@ -3,6 +3,7 @@
  *
  *   rsp      the host return stack          rbp      state pointer (&CpuHead + STATE_BIAS)
  *   rcx      target of a guest return or indirect jump (RTARGET), between the jump and the return site
+ *   r12      system mode: what is added to guest addresses in the page CpuHead.hot (RNEAR, rules_softmmu.c); it has no pin then
  *   pins     the slots below, always up to date at edges and wherever an op can fault
  *   the rest temporaries, dead at edges
  * The pins were chosen by how often compiled code names each register. Callee-saved host registers survive calls
@@ -50,18 +51,20 @@ static void pin(Target *t, const Frontend *fe, const char *name, Reg r)
     }
 }
 
-static void choose_pins(Target *t, const Frontend *fe)
+static void choose_pins(Target *t, const Frontend *fe, bool soft)
 {
     memset(t->pin, NOREG, sizeof t->pin);
     memset(t->slot_of, NOSLOT, sizeof t->slot_of);
     for (unsigned k = 0; k < LEN(pins); k++) {
-        pin(t, fe, pins[k].slot, pins[k].reg);
+        if (!soft || pins[k].reg != RNEAR) {
+            pin(t, fe, pins[k].slot, pins[k].reg);
+        }
     }
     unsigned nx = t->feat.avx512 ? 32 : 16;
     for (unsigned k = 0; k < LEN(vector_pins) && VECTOR_TEMPS + k < nx; k++) {
         pin(t, fe, vector_pins[k], (Reg)(XMM0 + VECTOR_TEMPS + k));
     }
-    t->temps = (0xffffull | 0xffffull << XMM0) & ~t->pins & ~(1ull << RSP | 1ull << RBP);
+    t->temps = (0xffffull | 0xffffull << XMM0) & ~t->pins & ~(1ull << RSP | 1ull << RBP) & ~(soft ? bit(RNEAR) : 0);
     for (unsigned s = 0; s < fe->nslots; s++) {
         t->slot_disp[s] = (int32_t)fe->slots[s].offset - STATE_BIAS;
     }
@@ -120,7 +123,7 @@ static void set_exit(Asm *a, const Target *t, const Frontend *fe, Reg pc, int ki
 }
 
 /* void enter(CpuHead *cpu, const void *entry) */
-static void make_enter(Asm *a, Target *t)
+static void make_enter(Asm *a, Target *t, bool soft)
 {
     t->enter = here(a);
     push_callee_saved(a, true);
@@ -132,6 +135,9 @@ static void make_enter(Asm *a, Target *t)
     x_ldmxcsr_m(a, 0, HEAD(guest_mxcsr));
     x_mov_rm(a, 1, RSP, HEAD(ret_sp));
     abi_move_pins(a, t, false);
+    if (soft) {
+        x_mov_rm(a, 1, RNEAR, HEAD(hot.add));
+    }
     x_jmp_r(a, 0, RAX);
 }
 
@@ -291,11 +297,11 @@ int abi_init(Engine *e, Target *t)
         fprintf(stderr, "armx: this processor lacks %s (needed: x86-64-v3)\n", lack);
         return -ENOTSUP;
     }
-    choose_pins(t, e->fe);
+    choose_pins(t, e->fe, e->cfg.soft);
     Asm asm_ = {e->code.rw, e->code.rw, e->code.rw + 2 * STUB_BYTES, e->code.rx - e->code.rw, false, NULL, 0};
     Asm *a = &asm_;
     make_leave(a, t);
-    make_enter(a, t);
+    make_enter(a, t, e->cfg.soft);
     make_indirect(a, t, e->fe, e->cfg.soft);
     make_exits(a, t, e->fe);
     t->helper = make_helper(a, t, HELPER_FP);

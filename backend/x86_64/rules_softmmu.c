@@ -8,7 +8,8 @@
  * and t1 is the host address. `slow` makes va anew and calls a thunk, which finds or makes the address in another way (the second way of the TLB,
  * SoftMmu.fill, then .access), or leaves with the guest's exception; the fault table has an entry at its return address. Every register survives it.
  * After a slow store, soft_commit is called. Flags are never in EFLAGS here, because the check destroys them.
- * Loops of the lowest level of privilege look at CpuHead.near first (near_address), and do all this out of line.
+ * Loops of the lowest level of privilege look at CpuHead.near first (near_address), and do all this out of line. Loads of integers there look at CpuHead.hot before
+ * that: a copy of the entry that such a load used last. RNEAR holds its `add` whenever its tag is that of a page, so that the load waits for no other.
  */
 #include "rules_mem.h"
 
@@ -70,28 +71,19 @@ static Reg host_address(Lower *l, Mem m, unsigned acc, Reg t1, Reg keep, Stub **
     return t1;
 }
 
-/* Does a branch in the region go back, not far? */
-static bool in_loop(Lower *l)
-{
-    enum { FAR_BACK = 512 };
-    for (IrRef i = 1; i < l->r->n && l->loops < 0; i++) {
-        const IrIns *in = l_ins(l, i);
-        if ((in->op == OP_exit_if || in->op == OP_exit_pc) && in->x & EXIT_POLL &&
-            ir_imm64(in) - (l->r->pc.v - FAR_BACK) < FAR_BACK + l->r->nbytes) {
-            l->loops = 1;
-        }
-    }
-    l->loops = l->loops > 0;
-    return l->loops;
-}
-
 /* Should an access that the program may make often, and in one page, look at CpuHead.near first? Loops of the lowest level of privilege:
  * elsewhere it would miss too often. */
 static bool is_near(Lower *l, const IrIns *in, unsigned acc)
 {
     const Frontend *fe = l->e->fe;
     return fe->level_key && !(l->r->key & (fe->level_key | fe->watch_key)) && (acc & ACC_SIZE) <= M128 && !(acc & ACC_UNPRIV) &&
-           in->ty != F16 && in_loop(l) && !soft_is_far(l->e, l->guest_pc);
+           in->ty != F16 && l->r->loops && !soft_is_far(l->e, NEAR_MISSED, l->guest_pc);
+}
+
+/* Should it look at CpuHead.hot before that? Loads of integers, on which branches depend. */
+static bool is_hot(const Lower *l, IrType ty)
+{
+    return (ty == I32 || ty == I64) && !soft_is_far(l->e, NEAR_TURNED, l->guest_pc);
 }
 
 static Mem near_field(const Lower *l, unsigned acc, unsigned k, size_t field)
@@ -99,8 +91,8 @@ static Mem near_field(const Lower *l, unsigned acc, unsigned k, size_t field)
     return l_head(l, offsetof(CpuHead, near) + sizeof(NearEntry) * ((acc & ACC_WRITE ? NEAR_ENTRIES : 0) + k) + field);
 }
 
-/* The check by an entry of CpuHead.near: where the bytes are. */
-static Mem near_address(Lower *l, Mem m, unsigned acc, Reg keep, Stub **stub)
+/* The check by an entry of CpuHead.near, or by CpuHead.hot: where the bytes are. */
+static Mem near_address(Lower *l, Mem m, unsigned acc, bool hot, Reg keep, Stub **stub)
 {
     Asm *a = &l->a;
     Reg t = l_temp(l);
@@ -115,11 +107,12 @@ static Mem near_address(Lower *l, Mem m, unsigned acc, Reg keep, Stub **stub)
         x_mov_rr(a, 1, t2, t);
     }
     x_alu_ri(a, 1, ALU_AND, indexed ? t2 : t, NEAR_TAG_MASK(1 << (acc & ACC_SIZE)));
-    x_cmp_rm(a, 1, indexed ? t2 : t, near_field(l, acc, near_index(l->guest_pc), offsetof(NearEntry, tag)));
+    x_cmp_rm(a, 1, indexed ? t2 : t, hot ? l_head(l, offsetof(CpuHead, hot.tag)) : near_field(l, acc, near_index(l->guest_pc), offsetof(NearEntry, tag)));
     l_fault(l);
     Stub *s = l_stub(l, STUB_SOFT);
     s->from = x_jcc(a, CC_NE);
     s->near = true;
+    s->hot = hot;
     s->reg = t;
     s->reg2 = t2;
     s->m = m;
@@ -127,7 +120,13 @@ static Mem near_address(Lower *l, Mem m, unsigned acc, Reg keep, Stub **stub)
     s->k = (int32_t)near_index(l->guest_pc);
     s->fault = l->faults[--l->nfaults];
     Mem add = near_field(l, acc, near_index(l->guest_pc), offsetof(NearEntry, add));
-    if (indexed) {
+    if (hot && indexed) {
+        m = mem(t, 0);
+        m.index = RNEAR;
+    } else if (hot) {
+        m.index = RNEAR;
+        m.scale = 0;
+    } else if (indexed) {
         x_add_rm(a, 1, t, add);
         m = mem(t, 0);
     } else {
@@ -165,7 +164,7 @@ static void soft_load(Lower *l, IrRef i)
     Mem m = l_addr(l, in);
     IrType ty = (IrType)in->ty;
     if (is_near(l, in, access_of(in, ACC_READ))) {
-        m = near_address(l, m, access_of(in, ACC_READ), NOREG, &s);
+        m = near_address(l, m, access_of(in, ACC_READ), is_hot(l, ty), NOREG, &s);
         Reg d = l_dst(l, i, false);
         mem_load_from(l, in, d, m);
         l_def(l, i, d, true);
@@ -217,7 +216,7 @@ static void store_to(Asm *a, unsigned size, Reg r, int32_t k, Mem m)
 static void store_at(Lower *l, Mem m, unsigned acc, Reg r, int32_t k, bool near)
 {
     Stub *s;
-    Mem to = near ? near_address(l, m, acc, r, &s) : mem(host_address(l, m, acc, NOREG, r, &s), 0);
+    Mem to = near ? near_address(l, m, acc, false, r, &s) : mem(host_address(l, m, acc, NOREG, r, &s), 0);
     s->store = true;
     s->data = r;
     s->value = k;
@@ -343,6 +342,47 @@ static void tell_access(Lower *l, const Stub *s, unsigned more)
     x_mov_mi(&l->a, 0, l_head(l, offsetof(CpuHead, scratch) + 8), (int32_t)((unsigned)s->imm | more));
 }
 
+/* An access by RNEAR whose host address, in s->reg, is not of CpuHead.hot: RNEAR is for this one only. */
+static void near_once(Lower *l, const Stub *s)
+{
+    Asm *a = &l->a;
+    Mem va = l_head(l, offsetof(CpuHead, near_address));
+    x_mov_rr(a, 1, RNEAR, s->reg);
+    x_sub_rm(a, 1, RNEAR, va);
+    if (s->m.index != NOREG) {
+        x_mov_rm(a, 1, s->reg, va);
+    }
+    x_mov_mi(a, 1, l_head(l, offsetof(CpuHead, hot.tag)), NEAR_EMPTY);
+}
+
+/* With the host address in s->reg: what the access adds to. */
+static void near_found(Lower *l, const Stub *s)
+{
+    if (s->hot) {
+        near_once(l, s);
+    } else if (s->m.index == NOREG) {
+        x_sub_rm(&l->a, 1, s->reg, l_head(l, offsetof(CpuHead, near_address)));
+    }
+}
+
+/* The page is another one than that of CpuHead.hot: `hot` becomes the access's entry, if that is of the page. The tag is in `tested`; it
+ * stays there, and otherwise only the flags change. Where to go with a count that ran out. */
+static uint8_t *near_turn(Lower *l, const Stub *s, Reg tested)
+{
+    Asm *a = &l->a;
+    unsigned acc = (unsigned)s->imm, k = (unsigned)s->k;
+    x_cmp_rm(a, 1, tested, near_field(l, acc, k, offsetof(NearEntry, tag)));
+    uint8_t *miss = x_jcc8(a, CC_NE);
+    x_alu_mi(a, 1, ALU_SUB, near_field(l, acc, k, offsetof(NearEntry, counts[NEAR_TURNED].left)), 1);
+    uint8_t *many = x_jcc(a, CC_S);
+    x_store_rm(a, 1, tested, l_head(l, offsetof(CpuHead, hot.tag)));
+    x_mov_rm(a, 1, RNEAR, near_field(l, acc, k, offsetof(NearEntry, add)));
+    x_store_rm(a, 1, RNEAR, l_head(l, offsetof(CpuHead, hot.add)));
+    asm_link(x_jmp(a), s->access);
+    asm_link8(miss, a->p);
+    return many;
+}
+
 /* The slow path of a check by CpuHead.near: fills the entry by the TLB's first way and goes on, or leaves scratch as the thunks do. */
 static void near_stub(Lower *l, const Stub *s)
 {
@@ -354,11 +394,12 @@ static void near_stub(Lower *l, const Stub *s)
     Mem tag = mem(t2, table_offset(acc) + (int32_t)offsetof(TlbEntry, tag)), host = tag;
     host.disp += (int32_t)offsetof(TlbEntry, host) - (int32_t)offsetof(TlbEntry, tag);
     bool indexed = s->m.index != NOREG;
+    uint8_t *again = a->p, *turned = s->hot ? near_turn(l, s, indexed ? t2 : t) : NULL;
     if (!indexed) {
         address_to(a, t, s->m);
     }
     x_store_rm(a, 1, t, va);
-    x_alu_mi(a, 1, ALU_SUB, near_field(l, acc, k, offsetof(NearEntry, left)), 1);
+    x_alu_mi(a, 1, ALU_SUB, near_field(l, acc, k, offsetof(NearEntry, counts[NEAR_MISSED].left)), 1);
     uint8_t *many = x_jcc(a, CC_S);
     x_rorx_rri(a, 1, t2, t, TLB_PAGE_BITS - ENTRY_BITS);
     x_alu_ri(a, 0, ALU_AND, t2, ((1 << TLB_BITS) - 1) << ENTRY_BITS);
@@ -375,18 +416,31 @@ static void near_stub(Lower *l, const Stub *s)
     x_mov_rm(a, 1, t2, host);
     x_sub_rr(a, 1, t2, t);
     x_store_rm(a, 1, t2, near_field(l, acc, k, offsetof(NearEntry, add)));
-    x_mov_rr(a, 1, t, t2);
-    if (indexed) {
-        x_add_rm(a, 1, t, va);
+    if (s->hot) {
+        if (indexed) {
+            x_mov_rr(a, 1, t2, t);
+            x_mov_rm(a, 1, t, va);
+        }
+        asm_link(x_jmp(a), again);
+    } else {
+        x_mov_rr(a, 1, t, t2);
+        if (indexed) {
+            x_add_rm(a, 1, t, va);
+        }
+        asm_link(x_jmp(a), s->access);
     }
-    asm_link(x_jmp(a), s->access);
     if (unaligned) { /* no hit, but in the page */
         asm_link8(unaligned, a->p);
         x_add_rm(a, 1, t, host);
-        if (!indexed) {
-            x_sub_rm(a, 1, t, va);
-        }
+        near_found(l, s);
         asm_link(x_jmp(a), s->access);
+    }
+    if (turned) {
+        asm_link(turned, a->p);
+        if (!indexed) {
+            address_to(a, t, s->m);
+        }
+        x_store_rm(a, 1, t, va);
     }
     asm_link(many, a->p);
     tell_access(l, s, 0);
@@ -417,8 +471,8 @@ void soft_stub(Lower *l, const Stub *s)
         x_alu_mi(a, 0, ALU_CMP, l_head(l, offsetof(CpuHead, scratch) + 8), 0);
         asm_link(x_jcc(a, CC_E), s->back);
         call_slow(l, s, l->t->soft_commit);
-    } else if (s->near && s->m.index == NOREG) {
-        x_sub_rm(a, 1, s->reg, l_head(l, offsetof(CpuHead, near_address)));
+    } else if (s->near) {
+        near_found(l, s);
     }
     asm_link(x_jmp(a), s->back);
 }

@@ -102,7 +102,7 @@ typedef struct Stub {
     uint64_t pc;
     /* STUB_SOFT: reg is t1, imm the access */
     Reg reg2, data; /* t2; what is stored, or NOREG: `value` */
-    bool store, near;
+    bool store, near, hot; /* hot: the access adds RNEAR */
     int32_t value, k; /* k: which near entry */
     Mem m;          /* near: the address; where the access is, once it has what to add in reg */
     uint8_t *access;
@@ -146,7 +146,6 @@ typedef struct Lower {
     unsigned nfix;
     unsigned block;
     bool too_big;
-    int loops;      /* is the region part of a loop? -1: nobody asked yet */
     unsigned bound; /* BOUND_*, besides the region's own */
     uint32_t notes[NOTES];
     /* Tier 2: general registers that hold a slot at the region's edges, and are temporaries inside. */
@@ -291,7 +290,7 @@ void abi_move_pins(Asm *a, const Target *t, bool save);
 void soft_stub(Lower *l, const Stub *s);
 void soft_thunks(Asm *a, Target *t, const SoftMmu *soft);
 uint64_t soft_saved(const CpuHead *cpu, const Target *t, Reg r); /* a temporary's value during a slow access */
-enum { STATE_BIAS = sizeof(CpuHead) + 116, RSTATE = RBP, RTARGET = RCX };
+enum { STATE_BIAS = sizeof(CpuHead) + 116, RSTATE = RBP, RTARGET = RCX, RNEAR = R12 };
 
 
 void sel_init(void);

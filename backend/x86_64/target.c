@@ -95,7 +95,6 @@ static void start(Lower *l, uint8_t *code)
     l->want_flags = 0;
     l->hot = l->too_big = false;
     l->bound = 0;
-    l->loops = -1;
     l->spills = 0;
     l->cost = 0;
     l->nfaults = l->nrecipes = l->nexits = l->nstubs = l->nfix = 0;

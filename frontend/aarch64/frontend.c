@@ -89,7 +89,7 @@ void tr_branch_if(Tr *t, IrRef cond, uint64_t target)
     }
     ir_exit_if(t->b, tr_exit_flags(t, target), cond, target);
     if (target <= t->pc && !t->shape) {
-        ir_exit_pc(t->b, t->followed ? EXIT_POLL : 0, t->next);
+        ir_exit_pc(t->b, tr_exit_flags(t, t->next), t->next);
         t->ended = true;
     }
 }

@@ -304,15 +304,19 @@ Test(mem_soft, maintenance_of_one_space)
     }
 }
 
-/* -- loops of EL0, whose accesses look at CpuHead.near first ---------------------------------------------------------- */
+/* -- loops of EL0, whose accesses look at CpuHead.near and .hot first ---------------------------------------------------------- */
 
 enum { USER = 0x80000000, PAGES = 32, TABLE2 = TABLE + 0x1000, TABLE3 = TABLE + 0x2000, OTHER3 = TABLE + 0x3000, FRAMES = RAM + 0x300000,
-       ASID_OF_OTHER = 7, WALK = USER + 0x100, SWAP = USER + 0x140 };
+       ASID_OF_OTHER = 7, WALK = USER + 0x100, SWAP = USER + 0x140, SUM = USER + 0x180, JUMPS = USER + 0x1c0 };
 
 static const uint32_t walk[] = { /* again: ldr x3,[x0],#8; str x3,[x1,#8]!; ldrb w4,[x0,x2]; add x6,x6,x3; add x6,x6,x4; subs x5,x5,#1 */
     0xf8408403, 0xf8008c23, 0x38626804, 0x8b0300c6, 0x8b0400c6, 0xf10004a5, 0x54ffff41, 0xd4400000}; /* b.ne again; hlt #0 */
 static const uint32_t swap[] = { /* again: ldr x3,[x0]; str x5,[x0]; eor x0,x0,x2; add x6,x6,x3; subs x5,x5,#1; b.ne again; hlt #0 */
     0xf9400003, 0xf9000005, 0xca020000, 0x8b0300c6, 0xf10004a5, 0x54ffff61, 0xd4400000};
+static const uint32_t sum[] = { /* again: ldr x3,[x0]; ldr w4,[x1,x2]; add x6,x6,x3; add x6,x6,x4; subs x5,x5,#1; b.ne again; hlt #0 */
+    0xf9400003, 0xb8626824, 0x8b0300c6, 0x8b0400c6, 0xf10004a5, 0x54ffff61, 0xd4400000};
+static const uint32_t jumps[] = { /* again: ldr x3,[x0]; b on; nop; on: add x6,x6,x3; subs x5,x5,#1; b.ne again; hlt #0 */
+    0xf9400003, 0x14000002, 0xd503201f, 0x8b0300c6, 0xf10004a5, 0x54ffff61, 0xd4400000};
 
 /* Page k of EL0 is a frame far from its neighbours' ones. */
 static uint64_t frame_of(unsigned k, bool other)
@@ -339,6 +343,8 @@ static void user_pages(Guest *g)
         uint8_t *page = ram + (frame_of(0, other) - RAM);
         memcpy(page + (WALK - USER), walk, sizeof walk);
         memcpy(page + (SWAP - USER), swap, sizeof swap);
+        memcpy(page + (SUM - USER), sum, sizeof sum);
+        memcpy(page + (JUMPS - USER), jumps, sizeof jumps);
     }
     a64_set_el(g->cpu, 0, false);
 }
@@ -470,4 +476,95 @@ Test(mem_soft, loops_write_code)
         cr_assert_eq(run(&g, USER + 0x9000), EXC_UNDEF);
         cr_expect_eq(g.cpu->x[7], 2);
     }
+}
+
+static void sums(Guest *g, uint64_t a, uint64_t b, unsigned n, bool other)
+{
+    uint8_t x[8], y[4];
+    for (unsigned k = 0; k < 8; k++) {
+        x[k] = ram[frame_of((unsigned)((a + k - USER) >> 12), other) - RAM + ((a + k) & 4095)];
+        y[k % 4] = ram[frame_of((unsigned)((b + k % 4 - USER) >> 12), other) - RAM + ((b + k % 4) & 4095)];
+    }
+    uint64_t first, second = 0;
+    memcpy(&first, x, 8);
+    memcpy(&second, y, 4);
+    g->cpu->x[0] = a;
+    g->cpu->x[1] = b - 0x30;
+    g->cpu->x[2] = 0x30;
+    g->cpu->x[5] = n;
+    g->cpu->x[6] = 0;
+    g->cpu->x[22] = a; /* has no register here */
+    cr_assert_eq(run(g, SUM), EXC_UNDEF);
+    cr_expect_eq(g->cpu->x[6], n * (first + second), "%llx %llx", (unsigned long long)a, (unsigned long long)b);
+    cr_expect_eq(g->cpu->x[22], a);
+}
+
+/* CpuHead.hot: one page again and again, also by the next run; two pages in turns, few times and so often that the loop is translated anew;
+ * addresses that no entry is for in between; other address spaces; pages that are code. */
+Test(mem_soft, loops_by_the_page_before)
+{
+    for (unsigned k = 0; k < 2; k++) {
+        for (unsigned often = 0; often < 2; often++) {
+            Guest g = make(k);
+            user_pages(&g);
+            for (unsigned turn = 0; turn < 6; turn++) {
+                bool other = turn & 1;
+                a64_set_sysreg(g.cpu, SR_TTBR0_EL1, TABLE | (uint64_t)(other ? ASID_OF_OTHER : 0) << 48);
+                ((uint64_t *)(ram + (TABLE2 - RAM)))[0] = (other ? OTHER3 : TABLE3) | 3;
+                sums(&g, USER + 0x2000, USER + 0x2ffc, 5, other);
+                sums(&g, USER + 0x2008, USER + 0x2f00, 5, other);
+                sums(&g, USER + 0x2008, USER + 0x5f00, often ? 5000 : 3, other);
+                sums(&g, USER + 0x5001, USER + 0x5f00, 3, other);
+                sums(&g, USER + 0x5008, USER + 0x5f01, 3, other);
+                sums(&g, USER + 0x5ffd, USER + 0x5f00, 3, other);
+                sums(&g, USER + 0x5000, USER + 0x5ffe, 3, other);
+                sums(&g, USER + 0x188, USER + 0x1c4, 3, other); /* where the code is */
+            }
+        }
+    }
+}
+
+Test(mem_soft, loops_by_the_page_before_maintenance)
+{
+    for (unsigned k = 0; k < 2; k++) {
+        Guest g = make(k);
+        user_pages(&g);
+        uint64_t old = ((uint64_t *)(ram + (TABLE3 - RAM)))[2];
+        for (unsigned both = 0; both < 2; both++) { /* the page that is dropped is the one before, or its loads' own */
+            sums(&g, USER + 0x2000, USER + (both ? 0x2100 : 0x6100), 5, false);
+            map(&g, 2, 0);
+            g.cpu->x[0] = USER + 0x2010;
+            g.cpu->x[5] = 4;
+            cr_expect_eq(run(&g, SUM), EXC_DATA);
+            cr_expect_eq(g.cpu->sys->fault.va, USER + 0x2010);
+            cr_expect(g.cpu->pc == SUM && g.cpu->x[5] == 4, "precise");
+            map(&g, 2, old);
+        }
+        sums(&g, USER + 0x2000, USER + 0x2100, 5, false);
+        map(&g, 2, (frame_of(7, false) & ~(uint64_t)4095) | (old & 4095)); /* another frame */
+        uint64_t v;
+        memcpy(&v, ram + (frame_of(7, false) - RAM) + 0x20, 8);
+        g.cpu->x[0] = g.cpu->x[1] = USER + 0x2020;
+        g.cpu->x[2] = 0;
+        g.cpu->x[5] = 1;
+        g.cpu->x[6] = 0;
+        cr_assert_eq(run(&g, SUM), EXC_UNDEF);
+        cr_expect_eq(g.cpu->x[6], v + (uint32_t)v);
+    }
+}
+
+/* A loop whose jump back is in another region. */
+Test(mem_soft, loops_of_several_regions)
+{
+    Guest g = make(false);
+    user_pages(&g);
+    uint64_t v;
+    memcpy(&v, ram + (frame_of(2, false) - RAM) + 0x20, 8);
+    g.cpu->x[0] = USER + 0x2020;
+    g.cpu->x[5] = 4;
+    g.cpu->x[6] = 0;
+    cr_assert_eq(run(&g, JUMPS), EXC_UNDEF);
+    cr_expect_eq(g.cpu->x[6], 4 * v);
+    cr_expect_eq(g.cpu->h.near[0][near_index(JUMPS)].tag, USER + 0x2000);
+    cr_expect_eq(g.cpu->h.hot.tag, USER + 0x2000);
 }
