@@ -60,6 +60,10 @@ static inline void fp_embed_rz(Asm *a)
     a->p[-3] |= 0x70;
 }
 
+/* d, which is zero, = u64 in s without AVX-512: the upper half of the range by half of it, the lost bit kept as a sticky one.
+ * Changes EFLAGS. */
+void fp_from_u64(Lower *l, bool dbl, Reg d, Reg s);
+
 /* Bits of 2^n in a normal range. */
 static inline uint64_t fp_power_of_two(IrElem e, int n)
 {

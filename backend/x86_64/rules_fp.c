@@ -318,8 +318,7 @@ static void own_to_i(Lower *l, IrRef i)
     l_def(l, i, d, true);
 }
 
-/* d = u64 in s without AVX-512: the upper half of the range by half of it, the lost bit kept as a sticky one. */
-static void from_u64(Lower *l, bool dbl, Reg d, Reg s)
+void fp_from_u64(Lower *l, bool dbl, Reg d, Reg s)
 {
     Asm *a = &l->a;
     Reg g = l_temp(l), h = l_temp(l);
@@ -358,7 +357,7 @@ static void own_from_i(Lower *l, IrRef i)
     }
     x_vpxor_rrr(a, zero, zero, zero);
     if (u64 && !l->t->feat.avx512) {
-        from_u64(l, dbl, v, s);
+        fp_from_u64(l, dbl, v, s);
     } else {
         l_fault(l);
         if (u64) {

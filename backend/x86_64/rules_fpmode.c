@@ -156,8 +156,12 @@ bool fpmode_check(Lower *l, IrRef i)
     bool packed = in->op >= OP_vf_add, fz = l->r->key & KEY_FP_FZ;
     bool by_format = in->op == OP_f_cvt || in->op == OP_f_to_i;
     IrElem e = packed || by_format ? (IrElem)in->x : ir_fp_elem((IrType)in->ty);
-    if (in->op == OP_i_to_f && fz && (in->y & FPI_UNSIGNED) && (in->y & FPI_64) && !l->t->feat.avx512) {
-        return false;
+    if (fz && !l->t->feat.avx512) { /* several instructions, of which each may raise inexact */
+        bool i64 = in->op == OP_i_to_f && (in->y & FPI_UNSIGNED) && (in->y & FPI_64);
+        bool lanes = (in->op == OP_vf_from_i && (e == E_D || (in->y & FPI_UNSIGNED))) || (in->op == OP_vf_to_i && e == E_D);
+        if (i64 || lanes) {
+            return false;
+        }
     }
     if (kind == K_NONE) {
         return true;

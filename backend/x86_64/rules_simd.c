@@ -450,6 +450,15 @@ static void e_hadd(Asm *a, const Sel *s)
     }
 }
 
+static void e_hsub(Asm *a, const Sel *s)
+{
+    const unsigned e = elem(s);
+    x_vpxor_rrr(a, t0, s->s[0], s->s[1]);
+    x_vpandn_rrr(a, t1, s->s[0], s->s[1]);
+    shift(a, s, is_unsigned(s) ? SHR : SAR, e, t0, t0, 1);
+    lanes(a, T_SUB, e, s->d, t0, t1);
+}
+
 /* Saturating sums of 8 and 16 bits: the lane saturated where the wrapping one differs. */
 static void e_qadd(Asm *a, const Sel *s)
 {
@@ -1116,6 +1125,7 @@ const Rule rules_simd[] = {
     RULE(v_min, 0, BHS, D_X, S_X, S_XM, S_NONE, 0, e_lanes, T_MIN)
     RULE(v_abd, 0, BHS, D_X, S_X, S_X, S_NONE, T2, e_abd, 0)
     RULE(v_hadd, 0, BHS, D_X, S_X, S_X, S_NONE, T2, e_hadd, 0)
+    RULE(v_hsub, 0, BHS, D_X, S_X, S_X, S_NONE, T2, e_hsub, 0)
     RULE(v_qadd, 0, BH, D_X, S_X, S_X, S_NONE, T2, e_qadd, T_QADD)
     RULE(v_qsub, 0, BH, D_X, S_X, S_X, S_NONE, T2, e_qadd, T_QSUB)
     RULE(v_qadd, 0, X(E_S), D_XE, S_X, S_X, S_NONE, T2, e_qadd32, T_QADD)

@@ -1,8 +1,7 @@
 /* rules_vfp.c - vector floating point on x86-64: packed SSE and AVX-512; the rules of the game are in rules_fp.c.
  *
  * A trap redoes all lanes. Left to the evaluation functions: half precision but for its conversions, estimates and
- * their steps, complex and dot products, rounding to odd, and without AVX-512 conversions to fixed point and those of
- * 64-bit and unsigned integers.
+ * their steps, complex and dot products, rounding to odd, and without AVX-512 conversions to fixed point and to unsigned integers.
  */
 #include "fp_lower.h"
 
@@ -136,13 +135,62 @@ static void own_rint(Lower *l, IrRef i)
     l_def(l, i, d, true);
 }
 
+/* Without AVX-512: 64-bit lanes one by one. */
+static void to_lanes(Lower *l, Reg d, Reg s)
+{
+    Asm *a = &l->a;
+    Reg low = l_temp(l), high = l_temp(l), t = l_temp_x(l);
+    x_vpunpckhqdq_rrr(a, t, s, s);
+    l_fault(l);
+    x_vcvttsd2si64_rr(a, low, s);
+    l_fault(l);
+    x_vcvttsd2si64_rr(a, high, t);
+    x_vmovq_r_rr(a, t, low);
+    x_vpinsrq_rrri(a, d, t, high, 1);
+}
+
+/* These raise inexact at most, so d, which is not s, is written at once. */
+static void from_lanes(Lower *l, bool is_unsigned, Reg d, Reg s)
+{
+    Asm *a = &l->a;
+    Reg g = l_temp(l), t[2] = {d, l_temp_x(l)};
+    for (unsigned k = 0; k < 2; k++) {
+        x_vpxor_rrr(a, t[k], t[k], t[k]);
+        k ? x_vpextrq_rri(a, s, g, 1) : x_vmovq_r_to_rr(a, s, g);
+        if (is_unsigned) {
+            uint64_t lock = l->lock;
+            fp_from_u64(l, true, t[k], g);
+            l->lock = lock;
+        } else {
+            x_vcvtsi2sd64_rrr(a, t[k], t[k], g);
+        }
+    }
+    x_vpunpcklqdq_rrr(a, d, t[0], t[1]);
+}
+
+/* u32: the upper halves' numbers are exact, so that only the sum rounds. */
+static void from_u32(Lower *l, Reg d, Reg s)
+{
+    Asm *a = &l->a;
+    Reg t = l_temp_x(l);
+    uint64_t scale = fp_power_of_two(E_S, 16);
+    l_const(l, t, TV128, scale << 32 | scale);
+    x_vpsrld_rri(a, d, s, 16);
+    x_vcvtdq2ps_rr(a, d, d);
+    x_vmulps_rrr(a, d, d, t);
+    x_vpxor_rrr(a, t, t, t);
+    x_vpblendw_rrri(a, t, t, s, 0x55);
+    x_vcvtdq2ps_rr(a, t, t);
+    x_vaddps_rrr(a, d, d, t);
+}
+
 /* Steps as in own_to_i of rules_fp.c. */
 static void own_to_i(Lower *l, IrRef i)
 {
     const IrIns *in = l_ins(l, i);
     bool dbl = in->x == E_D, is_unsigned = in->y & FPI_UNSIGNED;
     unsigned round = in->y & FPR_MASK;
-    if ((in->imm || dbl || is_unsigned) && (!l->t->feat.avx512 || (in->imm && round != FPR_ZERO))) {
+    if ((in->imm || is_unsigned) && (!l->t->feat.avx512 || (in->imm && round != FPR_ZERO))) {
         l_eval(l, i);
         return;
     }
@@ -154,17 +202,22 @@ static void own_to_i(Lower *l, IrRef i)
     if (round != FPR_ZERO) {
         t = l_temp_x(l);
         if (round == FPR_TIEAWAY) {
+            uint64_t lock = l->lock;
             round_away(l, dbl, t, s);
+            l->lock = lock;
         } else {
             l_fault(l);
             round_packed(l, dbl, t, s, fp_round_imm(round) | ROUND_QUIET);
         }
     }
     Reg d = l_dst(l, i, round != FPR_ZERO);
-    l_fault(l);
-    if (dbl) {
+    if (dbl && !l->t->feat.avx512) {
+        to_lanes(l, d, t);
+    } else if (dbl) {
+        l_fault(l);
         (is_unsigned ? x_vcvttpd2uqq_rr : x_vcvttpd2qq_rr)(a, d, t);
     } else {
+        l_fault(l);
         (is_unsigned ? x_vcvttps2udq_rr : x_vcvttps2dq_rr)(a, d, t);
     }
     if (round != FPR_ZERO) {
@@ -177,14 +230,18 @@ static void own_from_i(Lower *l, IrRef i)
 {
     const IrIns *in = l_ins(l, i);
     bool dbl = in->x == E_D, is_unsigned = in->y & FPI_UNSIGNED;
-    if ((dbl || is_unsigned) && !l->t->feat.avx512) {
-        l_eval(l, i);
-        return;
-    }
     Asm *a = &l->a;
-    Reg s = l_reg(l, in->a), d = l_dst(l, i, false), v = in->imm ? l_temp_x(l) : d;
+    if (dbl && is_unsigned && !l->t->feat.avx512) {
+        l_clobber(l);
+    }
+    bool parts = (dbl || is_unsigned) && !l->t->feat.avx512;
+    Reg s = l_reg(l, in->a), d = l_dst(l, i, parts), v = in->imm && !parts ? l_temp_x(l) : d;
+    uint64_t lock = l->lock;
     l_fault(l); /* inexact, with FZ */
-    if (dbl) {
+    if (parts) {
+        dbl ? from_lanes(l, is_unsigned, d, s) : from_u32(l, d, s);
+        l->lock = lock;
+    } else if (dbl) {
         (is_unsigned ? x_vcvtuqq2pd_rr : x_vcvtqq2pd_rr)(a, v, s);
     } else {
         (is_unsigned ? x_vcvtudq2ps_rr : x_vcvtdq2ps_rr)(a, v, s);
