@@ -356,7 +356,10 @@ bool a64_wakes(const CpuA64 *cpu)
 static void look_after(CpuA64 *cpu)
 {
     const A64Sys *s = cpu->sys;
-    if (UNLIKELY(__atomic_load_n(&s->lines, __ATOMIC_RELAXED) || s->reg[SR_MDSCR_EL1] & 1 || s->hcr >> HCR_VF & 7 || cpu->pstate_misc & PS_IL || cpu->h.key & KEY_WATCH)) {
+    if (UNLIKELY(cpu->pstate_misc & PS_IL)) { /* not one instruction more */
+        a64_take_sync(cpu, EC_ILLEGAL, 0);
+    }
+    if (UNLIKELY(__atomic_load_n(&s->lines, __ATOMIC_RELAXED) || s->hcr >> HCR_VF & 7)) {
         engine_kick(&cpu->h);
     }
 }

@@ -135,10 +135,11 @@ static void go_on(Tr *t, IrRef pc)
     t->ended = true;
 }
 
-/* May exceptions be entered and left without leaving translated code? */
+/* May exceptions be entered and left without leaving translated code? Not while debug events may be due at the first instruction there:
+ * who leaves for what is pending may go on a little (engine_run settles flags). */
 static bool is_direct(const Tr *t)
 {
-    return !(t->key & (KEY_SLOW_SYS | KEY_WATCH | KEY_ONE_INSN)) && !tr_has(t, A64_FEAT_el3) && !log_on(LOG_int);
+    return !(t->key & (KEY_SLOW_SYS | KEY_WATCH | KEY_D_ACTS | KEY_ONE_INSN)) && !tr_has(t, A64_FEAT_el3) && !log_on(LOG_int);
 }
 
 /* Translation registers that change with address spaces. */
