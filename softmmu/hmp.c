@@ -140,7 +140,7 @@ static void print_entry(Monitor *m, const Tlb *t, unsigned n)
 /* The chosen CPU's tables; with -a what is in them. */
 static void info_tlb(Monitor *m, char *args)
 {
-    static const char *const kinds[] = {"EL1&0", "EL2&0", "EL2", "EL3"}, *const levels[] = {"user", "privileged", "with PAN"};
+    static const char *const levels[] = {"user", "privileged", "with PAN"};
     Machine *k = m->machine;
     machine_pause(k);
     const Mmu *mmu = k->vcpus[chosen_cpu].cpu->sys->mmu;
@@ -149,7 +149,7 @@ static void info_tlb(Monitor *m, char *args)
     for (unsigned i = 0; i < TLB_TABLES; i++) {
         const Tlb *t = &mmu->tables[i];
         if (t->age) {
-            monitor_printf(m, "%s %s, space %" PRIx64 "%s\n", kinds[t->kind], levels[t->level], t->tag,
+            monitor_printf(m, "%s %s, space %" PRIx64 "%s\n", tlb_kind_names[t->kind], levels[t->level], t->tag,
                            mmu->active[t->kind][t->level] == t ? " (now)" : "");
             for (unsigned n = 0; n < TLB_SIZE && !strcmp(args, "-a"); n++) {
                 print_entry(m, t, n);

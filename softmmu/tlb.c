@@ -336,7 +336,7 @@ static bool tell_global(Mmu *m, MmuKind kind, uint64_t va)
     return true;
 }
 
-static const char *const kind_names[] = {"EL1&0", "EL2&0", "EL2", "EL3"};
+const char *const tlb_kind_names[] = {"EL1&0", "EL2&0", "EL2", "EL3"};
 
 /* Vector registers, which translated code has in use when it comes here and the library's printing destroys. */
 typedef struct Vectors {
@@ -359,7 +359,7 @@ static void vectors_restore(const Vectors *v)
 /* -d mmu: a walk, with the page or why there is none. */
 static void log_walk(const Tlb *t, uint64_t va, unsigned access, const MmuPage *page, const A64Fault *f)
 {
-    const char *kind = kind_names[t->kind], *what = access & MMU_FETCH ? "fetch" : access & MMU_WRITE ? "write" : "read";
+    const char *kind = tlb_kind_names[t->kind], *what = access & MMU_FETCH ? "fetch" : access & MMU_WRITE ? "write" : "read";
     const char *user = access & MMU_USER ? " as EL0" : "";
     Vectors v;
     vectors_save(&v);
@@ -381,7 +381,7 @@ static void log_forget(const TlbRequest *r)
     vectors_save(&v);
     for (unsigned k = 0; k < MMU_KINDS && r->what <= FORGET_PAGES; k++) {
         if (r->kinds >> k & 1) {
-            log_printf("forget %s of %s, VMID %#x%s, ASID %#x%s, %#" PRIx64 " and %" PRIu64 " pages\n", whats[r->what], kind_names[k], r->vmid,
+            log_printf("forget %s of %s, VMID %#x%s, ASID %#x%s, %#" PRIx64 " and %" PRIu64 " pages\n", whats[r->what], tlb_kind_names[k], r->vmid,
                        r->any_vmid ? " (any)" : "", r->asid, r->any_asid ? " (any)" : "", r->va, r->npages);
         }
     }

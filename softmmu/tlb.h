@@ -47,6 +47,9 @@ typedef struct TlbSpace {
 enum { TLB_DORMANT = 16 };
 #define SPACE_UNKNOWN (~(uint64_t)0)
 
+/* Of each MmuKind, for people. */
+extern const char *const tlb_kind_names[];
+
 /* What is to be forgotten. */
 typedef enum TlbWhat { FORGET_ALL, FORGET_ASID, FORGET_PAGES, FORGET_WRITABLE /* of a page of memory that has code now */ } TlbWhat;
 typedef struct TlbRequest {
