@@ -3,8 +3,8 @@
  * A device has up to two descriptors (terminal: 0 and 1). Output goes into a queue that the I/O thread writes; so a byte
  * costs a vCPU no system call. A descriptor is only written when poll says so, and then so little that it cannot block:
  * the terminal is shared with others, who would be surprised to find it non-blocking.
- * Input is read into a ring, in which Ctrl-A's keys are already taken out, and given to the user that has the focus.
- * Lock: one per device, for its queue of output. The ring of input and everything else belong to the I/O thread.
+ * Input, Ctrl-A's keys taken out, is read into the ring of the user that has the focus, and waits there until that user has room.
+ * Lock: one per device, for its queue of output. The rings of input and everything else belong to the I/O thread.
  */
 #define _GNU_SOURCE
 #include "chardev.h"
@@ -25,6 +25,11 @@
 
 enum { RING = 4096, FULL = 64 << 10, CHUNK = 256, MAX_USERS = 4, CTRL_A = 1 };
 
+typedef struct Ring {
+    uint8_t bytes[RING];
+    unsigned at, n;
+} Ring;
+
 struct Chardev {
     Chardev *next;
     EventLoop *loop;
@@ -34,8 +39,7 @@ struct Chardev {
     const CharUser *users[MAX_USERS];
     void *devs[MAX_USERS];
     unsigned nusers, focus;
-    uint8_t ring[RING];
-    unsigned ring_at, ring_n;
+    Ring rings[MAX_USERS];
     uint32_t watched_in;
     pthread_mutex_t lock; /* of what follows */
     uint8_t *queue;
@@ -230,25 +234,33 @@ static void tell(Chardev *c, CharEvent what)
     }
 }
 
-static void deliver(void *arg)
+static void deliver_to(Chardev *c, unsigned user)
 {
-    Chardev *c = arg;
-    while (c->ring_n && c->nusers) {
-        const CharUser *u = c->users[c->focus];
-        unsigned n = c->ring_n, room = u->room ? u->room(c->devs[c->focus]) : RING;
-        n = n < RING - c->ring_at ? n : RING - c->ring_at;
+    Ring *r = &c->rings[user];
+    const CharUser *u = c->users[user];
+    while (r->n) {
+        unsigned n = r->n, room = u->room ? u->room(c->devs[user]) : RING;
+        n = n < RING - r->at ? n : RING - r->at;
         n = n < room ? n : room;
         if (!n) {
             break;
         }
-        unsigned at = c->ring_at;
-        c->ring_at = (at + n) % RING;
-        c->ring_n -= n;
+        unsigned at = r->at;
+        r->at = (at + n) % RING;
+        r->n -= n;
         if (u->receive) {
-            u->receive(c->devs[c->focus], c->ring + at, n);
+            u->receive(c->devs[user], r->bytes + at, n);
         }
     }
-    uint32_t want = c->in >= 0 && c->ring_n < RING / 2 ? EPOLLIN : 0;
+}
+
+static void deliver(void *arg)
+{
+    Chardev *c = arg;
+    for (unsigned user = 0; user < c->nusers; user++) {
+        deliver_to(c, user);
+    }
+    uint32_t want = c->in >= 0 && c->rings[c->focus].n < RING / 2 ? EPOLLIN : 0;
     if (want != c->watched_in) {
         c->watched_in = want;
         pthread_mutex_lock(&c->lock);
@@ -307,22 +319,19 @@ static void received(Chardev *c, const uint8_t *at, unsigned n)
     for (; n; n--, at++) {
         if (c->mux && c->escape) {
             c->escape = false;
-            unsigned before = c->focus;
             if (*at == 'c') {
-                deliver(c); /* what was typed before belongs to who had the focus */
+                deliver(c); /* what was typed before comes before */
             }
             if (escape_key(c, *at)) {
-                if (before != c->focus) {
-                    c->ring_n = 0;
-                }
                 continue;
             }
         } else if (c->mux && *at == CTRL_A) {
             c->escape = true;
             continue;
         }
-        if (c->ring_n < RING) {
-            c->ring[(c->ring_at + c->ring_n++) % RING] = *at;
+        Ring *r = &c->rings[c->focus];
+        if (r->n < RING) {
+            r->bytes[(r->at + r->n++) % RING] = *at;
         }
     }
     deliver(c);

@@ -73,19 +73,28 @@ static void spin(void)
 
 enum { DR = 0, FR = 0x18, LCRH = 0x2c, CR = 0x30, IFLS = 0x34, IMSC = 0x38, RIS = 0x3c, MIS = 0x40, ICR = 0x44 };
 
-static int uart(void)
+/* A character device whose other end is *peer. */
+static Chardev *character_device(const char *options, int *peer)
 {
     int pair[2];
     char text[64], why[200];
-    begin();
     cr_assert(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
-    snprintf(text, sizeof text, "socket,id=u,fd=%d", pair[0]);
+    snprintf(text, sizeof text, "socket,id=u,fd=%d%s", pair[0], options);
     Chardev *c = chardev_from_options(machine.loop, opt_list("-chardev", text, "backend"), why, sizeof why);
     cr_assert(c, "%s", why);
+    *peer = pair[1];
+    return c;
+}
+
+static int uart(void)
+{
+    int peer;
+    begin();
+    Chardev *c = character_device("", &peer);
     cr_assert(pl011_new(&machine, "uart", (Gpa){BASE}, irq, c));
     cr_assert(!pl011_new(&machine, "second", (Gpa){BASE + 0x1000}, irq, c), "one user");
     spin();
-    return pair[1];
+    return peer;
 }
 
 Test(board, uart_sends)
@@ -130,6 +139,39 @@ Test(board, uart_receives)
     cr_assert_eq(rd(MIS, 4), 0x40, "one alone: the time-out");
     wr(LCRH, 4, 0);
     cr_assert_eq(rd(FR, 4) & 0x10, 0x10, "switching the FIFO empties it");
+}
+
+static char monitor_got[16];
+
+static void monitor_receives(void *dev, const uint8_t *from, unsigned n)
+{
+    (void)dev;
+    strncat(monitor_got, (const char *)from, n);
+}
+
+/* What was typed ahead of Ctrl-A c is the guest's, also what its UART has no room for yet. */
+Test(board, what_is_typed_ahead_of_the_monitor_arrives)
+{
+    static const CharUser monitor = {.receive = monitor_receives};
+    int peer;
+    CharEnd end;
+    begin();
+    Chardev *c = character_device(",mux=on", &peer);
+    cr_assert(pl011_new(&machine, "uart", (Gpa){BASE}, irq, c));
+    cr_assert(chardev_attach(c, &monitor, NULL, &end));
+    wr(LCRH, 4, 0x70);
+    wr(CR, 4, 0x301);
+    cr_assert_eq(write(peer, "abcdefghijklmnopqrstuvwxyz\001cinfo", 32), 32);
+    spin();
+    cr_assert_str_eq(monitor_got, "info");
+    for (char k = 'a'; k <= 'z'; k++) {
+        spin();
+        cr_assert_eq(rd(DR, 4), (uint64_t)k);
+    }
+    cr_assert_eq(write(peer, "!\001c?", 4), 4);
+    spin();
+    cr_assert_str_eq(monitor_got, "info!");
+    cr_assert_eq(rd(DR, 4), '?');
 }
 
 Test(board, uart_loops_back)
