@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -566,7 +567,9 @@ void machine_vcpus_start(Machine *m)
         if (pthread_create(&p->thread, NULL, thread_main, &m->vcpus[k])) {
             BUG("the host makes no thread for vCPU %u", k);
         }
-        pthread_setname_np(p->thread, "vcpu");
+        char name[24];
+        snprintf(name, sizeof name, "CPU %u/TCG", k); /* as QEMU's with debug-threads=on */
+        pthread_setname_np(p->thread, name);
     }
     pthread_mutex_lock(&m->all->lock);
     for (unsigned k = 0; k < m->nvcpus; k++) {
