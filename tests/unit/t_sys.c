@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
+#include "helpers.h"
 #include "sys_int.h"
 
 #define B(n) ((uint64_t)1 << (n))
@@ -278,6 +279,23 @@ Test(sys, eret)
         }
     }
     cr_assert_eq(bad, 0);
+}
+
+/* ERET in translated code: an illegal return's exception comes before the first instruction there. */
+Test(sys, illegal_return_of_translated_code)
+{
+    CpuA64 *cpu = cpu_new(PLAIN);
+    A64Sys *s = cpu->sys;
+    a64_set_el(cpu, 1, true);
+    s->reg[SR_ELR_EL1] = 0x7000;
+    s->reg[SR_SPSR_EL1] = 1 | 0x80000000; /* EL0 with SPSel */
+    h_sys_eret(cpu);
+    cr_assert_eq(cpu->pc, 0x10200);
+    cr_assert_eq(a64_el(cpu), 1);
+    cr_assert_eq(s->reg[SR_ELR_EL1], 0x7000);
+    cr_assert_eq(s->reg[SR_ESR_EL1] >> 26, EC_ILLEGAL);
+    cr_assert_eq(s->reg[SR_SPSR_EL1] & (1 << 20 | 0x8000000f), 1 << 20 | 0x80000005, "IL, N, from EL1h");
+    cr_assert(!(cpu->pstate_misc & PS_IL));
 }
 
 /* -- traps ---------------------------------------------------------------------------------------------------------------- */
