@@ -27,7 +27,7 @@ all:
 
 tests:
 	cmake --preset default >/dev/null
-	cmake --build --preset default
+	cmake --build --preset default $(if $(MAKE_TERMOUT),,-- --quiet)
 
 deps:
 	bash tests/tools/deps.sh build

@@ -176,4 +176,10 @@ make_root()
 
 mkdir -p "$CACHE/sysroot"
 [ -e "$root/.complete" ] || locked "$CACHE/sysroot/.lock" make_root "$@"
+# Programs in it find "localhost", whatever the machine's own /etc/hosts says.
+if [ ! -e "$root/etc/hosts" ]; then
+    mkdir -p "$root/etc"
+    printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts.$$"
+    mv "$root/etc/hosts.$$" "$root/etc/hosts"
+fi
 echo "$root"
