@@ -306,6 +306,7 @@ Tb *engine_translate(Engine *e, CpuHead *cpu, uint64_t pc, uint64_t key, uint64_
             continue;
         }
         times[0] = timed ? now_ns() : 0;
+        tb_expect(e, pc, key, at);
         if (e->cfg.soft) {
             e->cfg.soft->translating(cpu, (const uint8_t *)(uintptr_t)at);
         }

@@ -72,6 +72,28 @@ void tb_forget_all(Engine *e)
     e->ntbs = 0;
 }
 
+/* The head of a list of the hash table says in its upper bits which of 16 kinds of pc are in the list, and perhaps some more: most
+ * look-ups that find nothing, as each before a translation, touch no Tb, which would be in no cache. */
+enum { TAGS_AT = 48 };
+
+static inline uintptr_t tag(uint64_t pc)
+{
+    return (uintptr_t)1 << (TAGS_AT + (pc * 0x9e3779b97f4a7c15u >> 60));
+}
+
+static inline Tb *untagged(const Tb *head)
+{
+    return (Tb *)((uintptr_t)head & bits_mask(TAGS_AT));
+}
+
+/* Puts tb at the head of a list of the hash table. */
+static void enter(Tb **list, Tb *tb)
+{
+    uintptr_t head = (uintptr_t)*list;
+    __atomic_store_n(&tb->hash_next, untagged(*list), __ATOMIC_RELEASE);
+    __atomic_store_n(list, (Tb *)((uintptr_t)tb | (head & ~bits_mask(TAGS_AT)) | tag(tb->pc)), __ATOMIC_RELEASE);
+}
+
 /* Moves everything to tables four times as large; lock held. Without memory for them the lists get longer. */
 static void grow(Engine *e)
 {
@@ -80,13 +102,12 @@ static void grow(Engine *e)
         return;
     }
     for (unsigned k = 0; k < 1u << old->bits; k++) {
-        for (Tb *tb = old->lists[k], *next; tb; tb = next) {
+        for (Tb *tb = untagged(old->lists[k]), *next; tb; tb = next) {
             Tb **l = tb_list(h, tb->pc, tb->at, tb->key), **q = place_list(p, tb_first(tb));
             next = tb->hash_next;
             tb->place_next = *q;
             *q = tb;
-            __atomic_store_n(&tb->hash_next, *l, __ATOMIC_RELEASE); /* who reads the old list goes on in this one */
-            *l = tb;
+            enter(l, tb); /* who reads the old list goes on in this one */
         }
     }
     munmap(e->places, sizeof(TbTable) + (sizeof(Tb *) << e->places->bits));
@@ -97,11 +118,21 @@ static void grow(Engine *e)
 Tb *tb_find(Engine *e, uint64_t pc, uint64_t key, uint64_t at)
 {
     TbTable *h = __atomic_load_n(&e->hash, __ATOMIC_ACQUIRE);
-    Tb *tb = __atomic_load_n(tb_list(h, pc, at, key), __ATOMIC_ACQUIRE);
+    Tb *head = __atomic_load_n(tb_list(h, pc, at, key), __ATOMIC_ACQUIRE);
+    if (!((uintptr_t)head & tag(pc))) {
+        return NULL;
+    }
+    Tb *tb = untagged(head);
     while (tb && (tb->pc != pc || tb->key != key || tb->at != at)) {
         tb = __atomic_load_n(&tb->hash_next, __ATOMIC_ACQUIRE);
     }
     return tb;
+}
+
+void tb_expect(Engine *e, uint64_t pc, uint64_t key, uint64_t at)
+{
+    __builtin_prefetch(tb_list(__atomic_load_n(&e->hash, __ATOMIC_ACQUIRE), pc, at, key), 1);
+    __builtin_prefetch(&e->lines[(at >> LINE_BITS) % LINES], 1);
 }
 
 /* Entry n of a thread's own jump cache. */
@@ -173,8 +204,7 @@ void tb_publish(Engine *e, Tb *tb)
     tb->place_next = *p;
     *p = tb;
     count_lines(e, tb, 1);
-    tb->hash_next = *h;
-    __atomic_store_n(h, tb, __ATOMIC_RELEASE);
+    enter(h, tb);
 }
 
 static void drop(Tb **list, Tb *tb, size_t next)
@@ -187,9 +217,21 @@ static void drop(Tb **list, Tb *tb, size_t next)
     }
 }
 
+/* The same for a list of the hash table. */
+static void drop_tagged(Tb **list, Tb *tb)
+{
+    Tb *first = untagged(*list);
+    if (first == tb) {
+        uintptr_t tags = (uintptr_t)*list & ~bits_mask(TAGS_AT);
+        __atomic_store_n(list, tb->hash_next ? (Tb *)((uintptr_t)tb->hash_next | tags) : NULL, __ATOMIC_RELEASE);
+    } else if (first) {
+        drop(&first->hash_next, tb, offsetof(Tb, hash_next));
+    }
+}
+
 void tb_remove(Engine *e, Tb *tb)
 {
-    drop(tb_list(e->hash, tb->pc, tb->at, tb->key), tb, offsetof(Tb, hash_next));
+    drop_tagged(tb_list(e->hash, tb->pc, tb->at, tb->key), tb);
     drop(place_list(e->places, tb_first(tb)), tb, offsetof(Tb, place_next));
     e->ntbs--;
     CodeChunk *ch = codebuf_chunk(&e->code, tb->entry);

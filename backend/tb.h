@@ -174,7 +174,7 @@ enum { EXIT_RET_MISMATCH = EXC_COUNT, EXIT_REDO_FP, EXIT_REDO_TBI };
  * where it is, for those who still stand on it: they can miss a Tb, never meet a wrong one. */
 typedef struct TbTable {
     unsigned bits;
-    Tb *lists[] __attribute__((aligned(64)));
+    Tb *lists[] __attribute__((aligned(64))); /* of Engine.hash: tagged (tb.c) */
 } TbTable;
 
 enum { FAR_BITS = 1 << 16 };
@@ -272,6 +272,7 @@ static inline uint64_t engine_flushes(const Engine *e)
 int tb_init(Engine *e);                                      /* the tables; 0 or -ENOMEM */
 void tb_forget_all(Engine *e);                               /* lock held, nobody in translated code: empty tables */
 Tb *tb_find(Engine *e, uint64_t pc, uint64_t key, uint64_t at); /* lock-free */
+void tb_expect(Engine *e, uint64_t pc, uint64_t key, uint64_t at); /* a region for that will be published: fetches lines of the tables */
 /* What an indirect jump that missed its caches calls from translated code: the entry to go on at, now in the jump cache
  * too, or NULL: leave. Uses general registers only. */
 const void *tb_lookup(CpuHead *cpu, uint64_t pc);
