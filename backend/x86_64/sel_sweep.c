@@ -6,26 +6,38 @@
  */
 #include "sel.h"
 
+/* What later ops do with a slot; entries of another generation mean nothing. */
+typedef struct SlotSweep {
+    IrRef hint;        /* value that a later set gives the slot, if nothing observes it before */
+    uint32_t hint_gen;
+    uint32_t over_gen; /* == gen: overwritten later before anybody looks */
+} SlotSweep;
+
+typedef struct SlotTable {
+    SlotSweep slot[IR_MAX_SLOTS];
+    uint32_t gen; /* grows from region to region, so that old entries mean nothing */
+} SlotTable;
+
+/* In locals of its own: what is written to Lower.val could be anywhere, as far as the compiler knows. */
 typedef struct Sweep {
-    IrRef slot_hint[IR_MAX_SLOTS];  /* value that a later set gives the slot, if nothing observes it before */
-    uint32_t hint_gen[IR_MAX_SLOTS];
-    uint32_t over_gen[IR_MAX_SLOTS]; /* == gen: overwritten later before anybody looks */
-    uint32_t gen;                   /* grows from region to region, so that old entries mean nothing */
+    Lower *l;
+    const IrIns *ins;
+    Val *val;
+    SlotSweep *slot;
+    uint32_t gen;
+    bool soft, off; /* EngineConfig's */
     IrRef nz_need;  /* last place that needs the nzcv slot */
     IrRef clob;     /* nearest op after this one that changes EFLAGS */
 } Sweep;
 
 enum { U_PLAIN, U_FUSE, U_SET };
 
-static inline void use(Lower *l, IrRef u, IrRef pos, int kind)
+static inline __attribute__((always_inline)) void use(Val *v, IrRef pos, int kind)
 {
-    Val *v = &l->val[u];
     if (v->last < pos) {
         v->last = pos;
     }
-    if (v->uses < 255) {
-        v->uses++;
-    }
+    v->uses = (uint8_t)(v->uses + (v->uses < 255));
     v->fuse = (uint8_t)(v->fuse + (kind == U_FUSE));
     if (kind == U_SET) {
         v->sets++;
@@ -33,127 +45,179 @@ static inline void use(Lower *l, IrRef u, IrRef pos, int kind)
     }
 }
 
-/* Does the op change EFLAGS in its usual lowering? A guess that costs only speed when wrong. */
-static bool clobbers(const Lower *l, const IrIns *i)
+/* What the sweep has to know of an op, from sel_init on. */
+enum { K_PLAIN, K_NOTHING, K_GET, K_SET, K_CALL, K_GO, K_GO_IF, K_INDIRECT, K_END, K_EXC_IF };
+enum { H_CLOBBERS = 1, /* changes EFLAGS in its usual lowering; a guess that costs only speed when wrong */
+       H_MAY_CLOBBER = 2, H_MAY_LAZY = 4, H_REISSUE = 8,
+       H_ON_DEMAND = 16, /* a pass of tier 2 may have added it */
+       H_FUSES = 32,     /* how it uses its operands depends */
+       H_LOOKS = 64 };   /* guest memory, which observes */
+typedef struct OpSweep {
+    uint8_t kind, effects, operands, how;
+} OpSweep;
+static OpSweep ops[OP_COUNT];
+
+static bool may_clobber(const Sweep *s, const IrIns *i)
 {
     switch (i->op) {
     case OP_load: case OP_store:
-        return l->e->cfg.soft; /* they look the TLB up */
+        return s->soft; /* they look the TLB up */
+    case OP_sub:
+        return s->ins[i->b].op != OP_const;
+    case OP_ubfx: case OP_sbfx:
+        return i->x != 0 || !(i->y == 8 || i->y == 16 || i->y == 32);
+    default: /* by a condition */
+        return s->ins[i->a].op != OP_test_flags;
+    }
+}
+
+/* Does op i change EFLAGS before it shows the flags, by a fault? */
+static inline unsigned shows_after(const Sweep *s, IrRef i)
+{
+    return s->soft && (s->ins[i].op == OP_load || s->ins[i].op == OP_store);
+}
+
+/* Is v used so that it need not be computed on its own? */
+static bool is_lazy(const Sweep *s, const IrIns *i, const Val *v)
+{
+    if (UNLIKELY(s->off)) {
+        return false;
+    }
+    if (i->op == OP_add) {
+        const IrIns *b = &s->ins[i->b];
+        uint64_t k = b->op == OP_const ? ir_imm64(b) : 1ull << 40;
+        return i->ty == I64 && (v->attr & A_ADDR) && v->fuse + v->sets == v->uses && (int64_t)k == (int32_t)k;
+    }
+    if (v->uses != 1 || v->fuse != 1) {
+        return false;
+    }
+    return i->op == OP_shl ? s->ins[v->last].op == OP_add : !(v->attr & A_ADDR);
+}
+
+/* Do flags i come with a result that is needed as well? Then no compare is issued again for them, as long as nothing changes them,
+ * and the result can take the place of an operand. */
+static bool with_result(const Sweep *s, IrRef i)
+{
+    const IrIns *in = &s->ins[i];
+    return (i + 1 < s->l->r->n && sel_pairs(in + 1, in) && !(s->val[i + 1].attr & (A_DEAD | A_LAZY))) ||
+           (sel_pairs(in - 1, in) && s->val[i - 1].uses);
+}
+
+/* Is load i the second of a pair that lies in one 16-byte granule, so that it cannot fault when the first did not? */
+static bool shares_granule(const Sweep *s, IrRef i)
+{
+    const IrIns *second = &s->ins[i], *first = second - 1;
+    if (first->op != OP_load || second->op != OP_load || second->a != first->a || s->soft) {
+        return false;
+    }
+    const IrIns *base = &s->ins[second->a];
+    return !second->b && !first->b && base->op == OP_get && base->x == s->l->e->fe->sp_slot && first->imm % 16 == 0 &&
+           second->imm > first->imm && second->imm + (1 << (second->x & MEM_SIZE_MASK)) <= first->imm + 16;
+}
+
+static inline void observe(Sweep *s, IrRef i)
+{
+    s->gen++;
+    if (shares_granule(s, i)) { /* the first one's result may be in its register already */
+        const Val *v = &s->val[i - 1];
+        SlotSweep *slot = &s->slot[v->hint];
+        if (v->hint != NOSLOT && slot->hint == i - 1 && slot->hint_gen == s->gen - 1) {
+            slot->hint_gen = s->gen;
+        }
+    }
+}
+
+static inline void sweep_set(Sweep *s, IrRef i, const IrIns *in, unsigned nzcv)
+{
+    unsigned n = in->x;
+    Val *v = &s->val[in->a];
+    if (n == nzcv) {
+        if (s->nz_need) {
+            use(v, s->nz_need, U_PLAIN);
+            s->nz_need = 0;
+        } else {
+            s->val[i].attr |= A_DEAD;
+        }
+        return;
+    }
+    SlotSweep *slot = &s->slot[n];
+    if (UNLIKELY(s->off)) {
+        use(v, i, U_SET);
+        return;
+    }
+    if (slot->over_gen == s->gen) {
+        s->val[i].attr |= A_DEAD;
+        return;
+    }
+    slot->over_gen = s->gen;
+    use(v, i, U_SET);
+    slot->hint = 0;
+    if (s->l->t->pin[n] != NOREG && in->a < i) { /* the set nearest to the definition decides */
+        if (v->hint != NOSLOT && s->slot[v->hint].hint == in->a) {
+            s->slot[v->hint].hint = 0;
+        }
+        slot->hint = in->a;
+        slot->hint_gen = s->gen;
+        v->hint = (uint8_t)n;
+    }
+}
+
+uint8_t sel_operands[OP_COUNT];
+
+static unsigned kind_of(unsigned op)
+{
+    switch (op) {
+    case OP_nop: case OP_insn: case OP_const: case OP_v_const: case OP_v_const_hi: return K_NOTHING;
+    case OP_get: return K_GET;
+    case OP_set: return K_SET;
+    case OP_call: return K_CALL;
+    case OP_exit_pc: case OP_exit_call: return K_GO;
+    case OP_exit_if: return K_GO_IF;
+    case OP_exit_ind: case OP_exit_ret: case OP_exit_call_ind: return K_INDIRECT;
+    case OP_exit_exc: case OP_jump: case OP_branch: return K_END;
+    case OP_exit_exc_if: return K_EXC_IF;
+    default: return K_PLAIN;
+    }
+}
+
+static unsigned clobbers(unsigned op)
+{
+    switch (op) {
     case OP_nop: case OP_insn: case OP_const: case OP_get: case OP_set: case OP_prefetch:
     case OP_add: case OP_not: case OP_shl: case OP_lshr: case OP_ashr: case OP_ror: case OP_mulh_u: case OP_bswap:
     case OP_sext32: case OP_zext32: case OP_trunc: case OP_test_flags: case OP_fl_const: case OP_fl_unpack:
     case OP_bits_to_f: case OP_f_to_bits: case OP_s_to_v: case OP_v_to_s: case OP_v_const: case OP_v_const_hi:
     case OP_f_add: case OP_f_sub: case OP_f_mul: case OP_f_div: case OP_f_sqrt: case OP_f_neg: case OP_f_abs:
     case OP_exit_pc: case OP_exit_call: case OP_exit_exc: case OP_jump:
-        return false;
-    case OP_sub:
-        return !l_is_const(l, i->b);
-    case OP_ubfx: case OP_sbfx:
-        return i->x != 0 || !(i->y == 8 || i->y == 16 || i->y == 32);
+        return 0;
+    case OP_load: case OP_store: case OP_sub: case OP_ubfx: case OP_sbfx:
     case OP_select: case OP_exit_if: case OP_branch: case OP_exit_exc_if:
-        return l->ins[i->a].op != OP_test_flags;
+        return H_MAY_CLOBBER;
     default:
-        return i->op < OP_f_add; /* vector instructions leave EFLAGS alone */
+        return op < OP_f_add ? H_CLOBBERS : 0; /* vector instructions leave EFLAGS alone */
     }
 }
 
-/* Does op i change EFLAGS before it shows the flags, by a fault? */
-static inline unsigned shows_after(const Lower *l, IrRef i)
+static unsigned how_of(unsigned op)
 {
-    return l->e->cfg.soft && (l->ins[i].op == OP_load || l->ins[i].op == OP_store);
-}
-
-static inline bool can_reissue(unsigned op)
-{
-    return op == OP_fl_sub || op == OP_fl_add || op == OP_fl_logic || op == OP_fl_fcmp;
-}
-
-/* Is v used so that it need not be computed on its own? */
-static bool is_lazy(const Lower *l, const IrIns *i, const Val *v)
-{
-    if (UNLIKELY(l->e->cfg.no_opt & OFF_SWEEP)) {
-        return false;
-    }
-    switch (i->op) {
-    case OP_test_flags: case OP_cmp: case OP_is_zero: case OP_test_bit:
-        return v->uses == 1 && v->fuse == 1 && !(v->attr & A_ADDR);
-    case OP_add: {
-        uint64_t k = l_is_const(l, i->b) ? ir_imm64(l_ins(l, i->b)) : 1ull << 40;
-        return i->ty == I64 && (v->attr & A_ADDR) && v->fuse + v->sets == v->uses && (int64_t)k == (int32_t)k;
-    }
-    case OP_and:
-        return v->uses == 1 && v->fuse == 1 && !(v->attr & A_ADDR);
-    case OP_shl:
-        return v->uses == 1 && v->fuse == 1 && l->ins[v->last].op == OP_add;
+    unsigned how = clobbers(op);
+    switch (op) {
+    case OP_test_flags: case OP_cmp: case OP_is_zero: case OP_test_bit: case OP_and: case OP_shl:
+        return how | H_MAY_LAZY;
+    case OP_add:
+        return how | H_MAY_LAZY | H_ON_DEMAND | H_FUSES;
+    case OP_fl_sub: case OP_fl_add: case OP_fl_fcmp:
+        return how | H_REISSUE | H_ON_DEMAND;
+    case OP_fl_logic:
+        return how | H_REISSUE | H_ON_DEMAND | H_FUSES;
+    case OP_fl_adc: case OP_fl_sbc:
+        return how | H_ON_DEMAND;
+    case OP_exit_if: case OP_select: case OP_branch: case OP_exit_exc_if: case OP_fl_select: case OP_load: case OP_store:
+        return how | H_FUSES;
     default:
-        return false;
+        return how;
     }
 }
-
-/* Do flags i come with a result that is needed as well? Then no compare is issued again for them, as long as nothing changes them,
- * and the result can take the place of an operand. */
-static bool with_result(const Lower *l, IrRef i)
-{
-    const IrIns *in = &l->ins[i];
-    return (i + 1 < l->r->n && sel_pairs(in + 1, in) && !(l->val[i + 1].attr & (A_DEAD | A_LAZY))) ||
-           (sel_pairs(in - 1, in) && l->val[i - 1].uses);
-}
-
-/* Is load i the second of a pair that lies in one 16-byte granule, so that it cannot fault when the first did not? */
-static bool shares_granule(const Lower *l, IrRef i)
-{
-    const IrIns *second = &l->ins[i], *first = &l->ins[i - 1], *base = &l->ins[second->a];
-    return !l->e->cfg.soft && second->op == OP_load && first->op == OP_load && second->a == first->a && !second->b && !first->b &&
-           base->op == OP_get && base->x == l->e->fe->sp_slot && first->imm % 16 == 0 && second->imm > first->imm &&
-           second->imm + (1 << (second->x & MEM_SIZE_MASK)) <= first->imm + 16;
-}
-
-static void observe(Lower *l, Sweep *s, IrRef i)
-{
-    s->gen++;
-    if (shares_granule(l, i)) { /* the first one's result may be in its register already */
-        Val *v = &l->val[i - 1];
-        if (v->hint != NOSLOT && s->slot_hint[v->hint] == i - 1 && s->hint_gen[v->hint] == s->gen - 1) {
-            s->hint_gen[v->hint] = s->gen;
-        }
-    }
-}
-
-static void sweep_set(Lower *l, Sweep *s, IrRef i, const IrIns *in, unsigned nzcv)
-{
-    unsigned slot = in->x;
-    if (slot == nzcv) {
-        if (s->nz_need) {
-            use(l, in->a, s->nz_need, U_PLAIN);
-            s->nz_need = 0;
-        } else {
-            l->val[i].attr |= A_DEAD;
-        }
-        return;
-    }
-    if (UNLIKELY(l->e->cfg.no_opt & OFF_SWEEP)) {
-        use(l, in->a, i, U_SET);
-        return;
-    }
-    if (s->over_gen[slot] == s->gen) {
-        l->val[i].attr |= A_DEAD;
-        return;
-    }
-    s->over_gen[slot] = s->gen;
-    use(l, in->a, i, U_SET);
-    s->slot_hint[slot] = 0;
-    Val *v = &l->val[in->a];
-    if (l->t->pin[slot] != NOREG && in->a < i) { /* the set nearest to the definition decides */
-        if (v->hint != NOSLOT && s->slot_hint[v->hint] == in->a) {
-            s->slot_hint[v->hint] = 0;
-        }
-        s->slot_hint[slot] = in->a;
-        s->hint_gen[slot] = s->gen;
-        v->hint = (uint8_t)slot;
-    }
-}
-
-uint8_t sel_operands[OP_COUNT];
 
 void sel_init(void)
 {
@@ -161,125 +225,150 @@ void sel_init(void)
         for (unsigned k = 0; k < 3; k++) {
             sel_operands[op] |= (uint8_t)((ir_ops[op].sig[2 + k] != '.') << k);
         }
+        ops[op] = (OpSweep){(uint8_t)kind_of(op), ir_ops[op].effects, sel_operands[op], (uint8_t)how_of(op)};
     }
 }
 
 /* The operand of an add that a scaled index can be; 3 = none. */
-static unsigned scaled_operand(const Lower *l, const IrIns *in)
+static unsigned scaled_operand(const Sweep *s, const IrIns *in)
 {
     for (unsigned k = 0; k < 2; k++) {
         IrRef u = sel_operand(in, k);
-        const IrIns *x = &l->ins[u];
-        if (x->op == OP_shl && x->ty == in->ty && l_is_const(l, x->b) && ir_imm64(l_ins(l, x->b)) <= 3 && !l->val[u].uses) {
+        const IrIns *x = &s->ins[u];
+        if (x->op == OP_shl && x->ty == in->ty && s->ins[x->b].op == OP_const && ir_imm64(&s->ins[x->b]) <= 3 && !s->val[u].uses) {
             return k;
         }
     }
     return 3;
 }
 
-static void sweep_operands(Lower *l, IrRef i, const IrIns *in, IrRef pos)
+/* Bit per operand that the op can take in. */
+static unsigned fused_operands(const Sweep *s, IrRef i, const IrIns *in)
 {
-    unsigned m = sel_operands[in->op];
-    bool cond = in->op == OP_exit_if || in->op == OP_select || in->op == OP_branch || in->op == OP_exit_exc_if;
-    bool address = in->op == OP_load || in->op == OP_store;
-    unsigned scaled = in->op == OP_add && !(l->val[i].attr & A_LAZY) ? scaled_operand(l, in) : 3;
-    for (unsigned k = 0; m >> k; k++) {
-        IrRef u = m >> k & 1 ? sel_operand(in, k) : 0;
-        if (!u) {
-            continue;
+    switch (in->op) {
+    case OP_add:
+        return s->val[i].attr & A_LAZY ? 0 : 1u << scaled_operand(s, in);
+    case OP_fl_logic:
+        return i == in->a + 1 && s->ins[in->a].op == OP_and;
+    case OP_fl_select:
+        return 3;
+    case OP_load: case OP_store:
+        s->val[in->a].attr |= A_ADDR;
+        return 1;
+    default:
+        return 1;
+    }
+}
+
+static inline __attribute__((always_inline)) void sweep_operands(Sweep *s, IrRef i, const IrIns *in, OpSweep o, IrRef pos)
+{
+    unsigned fused = o.how & H_FUSES ? fused_operands(s, i, in) : 0;
+    if (o.operands & 1 && in->a) {
+        use(&s->val[in->a], pos, fused & 1);
+    }
+    if (o.operands & 2 && in->b) {
+        use(&s->val[in->b], pos, fused >> 1 & 1);
+    }
+    if (o.operands & 4 && in->c) {
+        use(&s->val[in->c], pos, U_PLAIN);
+    }
+}
+
+/* An op that leaves, or a call: who needs the nzcv slot, and what is between here and the next change of EFLAGS. Returns its effects. */
+static unsigned sweep_leaving(Sweep *s, IrRef i, const IrIns *in, OpSweep o)
+{
+    unsigned eff = o.effects;
+    switch (o.kind) {
+    case K_CALL:
+        eff = s->l->e->fe->helpers[in->imm].effects;
+        if (eff & (STATE | FAULTS | EXITS)) {
+            s->nz_need = s->nz_need ? s->nz_need : i;
         }
-        bool fuse = (k == 0 && (cond || address || in->op == OP_fl_select)) || (k == 1 && in->op == OP_fl_select);
-        if (in->op == OP_fl_logic && i == u + 1 && l->ins[u].op == OP_and) {
-            fuse = true;
+        break;
+    case K_GO:
+        s->nz_need = 0; /* what comes behind is another block */
+        s->clob = s->l->r->n;
+        /* fall through */
+    case K_GO_IF:
+        if (!(in->x & EXIT_FLAGS_DEAD) && !s->nz_need) {
+            s->nz_need = i;
         }
-        use(l, u, pos, fuse || k == scaled ? U_FUSE : U_PLAIN);
-        if (k == 0 && address) {
-            l->val[u].attr |= A_ADDR;
+        break;
+    case K_INDIRECT:
+        s->val[in->a].attr |= A_TARGET;
+        /* fall through */
+    case K_END:
+        s->nz_need = i;
+        s->clob = s->l->r->n;
+        break;
+    default:
+        s->nz_need = s->nz_need ? s->nz_need : i;
+        break;
+    }
+    return eff;
+}
+
+static inline void sweep_op(Sweep *s, IrRef i, const IrIns *in, OpSweep o)
+{
+    Val *v = &s->val[i];
+    bool on_demand = in->imm == IR_ON_DEMAND && (o.how & H_ON_DEMAND);
+    unsigned eff = on_demand ? 0 : o.effects;
+    if (o.kind != K_PLAIN) {
+        eff = sweep_leaving(s, i, in, o);
+    } else if (!(eff & (WRITES | FAULTS | EXITS | FPX | QC)) && !v->uses) {
+        v->attr |= A_DEAD;
+        return;
+    }
+    if (v->hint != NOSLOT && (s->slot[v->hint].hint != i || s->slot[v->hint].hint_gen != s->gen)) {
+        v->hint = NOSLOT;
+    }
+    if (eff & (FAULTS | EXITS | STATE | FPX)) {
+        observe(s, i);
+        if (eff & (FAULTS | FPX) && !s->nz_need) {
+            s->nz_need = i;
         }
+    }
+    IrRef pos = i;
+    if (o.how & (H_MAY_LAZY | H_REISSUE)) {
+        if (((o.how & H_MAY_LAZY) && is_lazy(s, in, v)) || (on_demand && in->op == OP_add)) {
+            v->attr |= A_LAZY;
+            pos = v->sets && in->op == OP_add ? v->next : v->last; /* a set computes it */
+        } else if ((o.how & H_REISSUE) && (on_demand || s->clob < v->last + shows_after(s, v->last) ||
+                                           (v->fuse && v->uses == 1 && !with_result(s, i)) || in->op == OP_fl_fcmp)) {
+            v->attr |= A_REISSUE;
+            pos = v->last > i ? v->last : i;
+        }
+    }
+    sweep_operands(s, i, in, o, pos);
+    if (o.how & (H_CLOBBERS | H_MAY_CLOBBER) && !(v->attr & (A_LAZY | A_REISSUE)) && ((o.how & H_CLOBBERS) || may_clobber(s, in))) {
+        s->clob = i;
     }
 }
 
 void sel_sweep(Lower *l)
 {
-    const Frontend *fe = l->e->fe;
-    static __thread Sweep sweep; /* too large to be cleared for every region */
-    Sweep *s = &sweep;
-    if (s->gen > UINT32_MAX / 2) {
-        memset(s, 0, sizeof *s);
+    static __thread SlotTable table; /* too large to be cleared for every region */
+    if (table.gen > UINT32_MAX / 2) {
+        memset(&table, 0, sizeof table);
     }
-    s->gen++;
-    s->nz_need = 0;
-    s->clob = l->r->n;
+    unsigned nzcv = l->e->fe->nzcv_slot;
+    Sweep sweep = {.l = l, .ins = l->ins, .val = l->val, .slot = table.slot, .gen = table.gen + 1, .soft = l->e->cfg.soft,
+                   .off = l->e->cfg.no_opt & OFF_SWEEP, .clob = l->r->n}, *s = &sweep;
     for (IrRef i = l->r->n - 1; i > 0; i--) {
-        const IrIns *in = &l->ins[i];
-        Val *v = &l->val[i];
-        bool on_demand = in->imm == IR_ON_DEMAND && ((in->op >= OP_fl_add && in->op <= OP_fl_fcmp) || in->op == OP_add);
-        unsigned eff = on_demand ? 0 : ir_ops[in->op].effects;
-        switch (in->op) {
-        case OP_nop: case OP_insn: case OP_const: case OP_v_const: case OP_v_const_hi:
+        const IrIns *in = &s->ins[i];
+        OpSweep o = ops[in->op];
+        if (o.kind == K_NOTHING) {
             continue;
-        case OP_get:
-            s->over_gen[in->x] = 0;
-            s->slot_hint[in->x] = 0;
-            if (!v->uses) {
-                v->attr |= A_DEAD;
-            }
-            continue;
-        case OP_set:
-            sweep_set(l, s, i, in, fe->nzcv_slot);
-            continue;
-        case OP_call:
-            eff = fe->helpers[in->imm].effects;
-            if (eff & (STATE | FAULTS | EXITS)) {
-                s->nz_need = s->nz_need ? s->nz_need : i;
-            }
-            break;
-        case OP_exit_pc: case OP_exit_call:
-            s->nz_need = 0; /* what comes behind is another block */
-            s->clob = l->r->n;
-            /* fall through */
-        case OP_exit_if:
-            if (!(in->x & EXIT_FLAGS_DEAD) && !s->nz_need) {
-                s->nz_need = i;
-            }
-            break;
-        case OP_exit_ind: case OP_exit_ret: case OP_exit_call_ind:
-            l->val[in->a].attr |= A_TARGET;
-            /* fall through */
-        case OP_exit_exc: case OP_jump: case OP_branch:
-            s->nz_need = i;
-            s->clob = l->r->n;
-            break;
-        case OP_exit_exc_if:
-            s->nz_need = s->nz_need ? s->nz_need : i;
-            break;
-        default:
-            if (!(eff & (WRITES | FAULTS | EXITS | FPX | QC)) && !v->uses) {
-                v->attr |= A_DEAD;
-                continue;
-            }
         }
-        if (v->hint != NOSLOT && (s->slot_hint[v->hint] != i || s->hint_gen[v->hint] != s->gen)) {
-            v->hint = NOSLOT;
-        }
-        if (eff & (FAULTS | EXITS | STATE | FPX)) {
-            observe(l, s, i);
-        }
-        if (eff & (FAULTS | FPX) && !s->nz_need) {
-            s->nz_need = i;
-        }
-        IrRef pos = i;
-        if (is_lazy(l, in, v) || (on_demand && in->op == OP_add)) {
-            v->attr |= A_LAZY;
-            pos = v->sets && in->op == OP_add ? v->next : v->last; /* a set computes it */
-        } else if (can_reissue(in->op) && (on_demand || s->clob < v->last + shows_after(l, v->last) || (v->fuse && v->uses == 1 && !with_result(l, i)) ||
-                                             in->op == OP_fl_fcmp)) {
-            v->attr |= A_REISSUE;
-            pos = v->last > i ? v->last : i;
-        }
-        sweep_operands(l, i, in, pos);
-        if (!(v->attr & (A_LAZY | A_REISSUE)) && clobbers(l, in)) {
-            s->clob = i;
+        if (o.kind == K_SET) {
+            sweep_set(s, i, in, nzcv);
+        } else if (o.kind == K_GET) {
+            s->slot[in->x].over_gen = 0;
+            s->slot[in->x].hint = 0;
+            s->val[i].attr |= s->val[i].uses ? 0 : A_DEAD;
+        } else {
+            sweep_op(s, i, in, o);
         }
     }
+    table.gen = s->gen;
 }
