@@ -63,41 +63,54 @@ static inline void put64(Asm *a, uint64_t v)
 #define OPC(pp, map, byte) ((byte) | (map) << 8 | (pp) << 12)
 enum { OPC_R8 = 1 << 16, OPC_RM8 = 1 << 17 };
 
-static inline void enc_prefix(Asm *a, unsigned opc, unsigned rex, bool force)
+/* Up to 8 bytes at once, of which n count: what is written next overwrites the others. */
+static inline void put_word(Asm *a, uint64_t w, unsigned n)
 {
-    static const uint8_t pps[4] = {0, 0x66, 0xf3, 0xf2};
-    unsigned pp = opc >> 12 & 3, map = opc >> 8 & 3;
-    if (pp) {
-        put8(a, pps[pp]);
-    }
-    if (rex || force) {
-        put8(a, 0x40 | rex);
-    }
-    if (map) {
-        put8(a, 0x0f);
-        if (map > 1) {
-            put8(a, map == 2 ? 0x38 : 0x3a);
-        }
-    }
-    put8(a, opc & 255);
+    memcpy(a->p, &w, 8);
+    a->p += n;
 }
 
-/* ModRM, SIB and displacement; tail = bytes of immediate that follow (for RIP). wide = no 8-bit displacement
- * (EVEX scales it). */
-void enc_modrm_mem(Asm *a, unsigned reg, Mem m, unsigned tail, bool wide);
+/* Prefixes and opcode in the low bytes of *w; returns how many. */
+static inline __attribute__((always_inline)) unsigned enc_opcode(uint64_t *w, unsigned opc, unsigned rex, bool force)
+{
+    static const uint8_t pps[4] = {0, 0x66, 0xf3, 0xf2};
+    unsigned pp = opc >> 12 & 3, map = opc >> 8 & 3, n = 1;
+    uint64_t v = opc & 255;
+    if (map) {
+        v = map == 1 ? v << 8 | 0x0f : v << 16 | (map == 2 ? 0x380f : 0x3a0f);
+        n += map == 1 ? 1 : 2;
+    }
+    bool has = rex || force;
+    v = has ? v << 8 | 0x40 | rex : v;
+    n += has;
+    if (pp) {
+        v = v << 8 | pps[pp];
+        n++;
+    }
+    *w = v;
+    return n;
+}
+
+/* ModRM, SIB and displacement at p; returns their end. tail = bytes of immediate that follow (for RIP). wide = no 8-bit
+ * displacement (EVEX scales it). */
+uint8_t *enc_modrm_mem(Asm *a, uint8_t *p, unsigned reg, Mem m, unsigned tail, bool wide);
 
 static inline void enc_rr(Asm *a, unsigned opc, int w, Reg reg, Reg rm)
 {
     bool force = ((opc & OPC_R8) && reg >= 4) || ((opc & OPC_RM8) && rm >= 4);
-    enc_prefix(a, opc, (unsigned)(w << 3 | (reg & 8) >> 1 | (rm & 8) >> 3), force);
-    put8(a, 0xc0 | (reg & 7u) << 3 | (rm & 7u));
+    uint64_t v;
+    unsigned n = enc_opcode(&v, opc, (unsigned)(w << 3 | (reg & 8) >> 1 | (rm & 8) >> 3), force);
+    put_word(a, v | (uint64_t)(0xc0 | (reg & 7u) << 3 | (rm & 7u)) << 8 * n, n + 1);
 }
 
 static inline void enc_rm(Asm *a, unsigned opc, int w, Reg reg, Mem m, unsigned tail)
 {
     unsigned b = m.base < 16 ? m.base >> 3 : 0, x = m.index < 16 ? m.index >> 3 : 0;
-    enc_prefix(a, opc, (unsigned)w << 3 | (reg & 8u) >> 1 | x << 1 | b, (opc & OPC_R8) && reg >= 4);
-    enc_modrm_mem(a, reg & 7, m, tail, false);
+    uint64_t v;
+    unsigned n = enc_opcode(&v, opc, (unsigned)w << 3 | (reg & 8u) >> 1 | x << 1 | b, (opc & OPC_R8) && reg >= 4);
+    uint8_t *p = a->p;
+    memcpy(p, &v, 8);
+    a->p = enc_modrm_mem(a, p + n, reg & 7, m, tail, false);
 }
 
 /* Packed opcode of VEX/EVEX rows: byte, map << 8, pp << 12, W << 14, EVEX.W << 15, kind. */
@@ -201,7 +214,9 @@ EMITTER x_cmov_rm(Asm *a, int w, X86Cond cc, Reg d, Mem m) { enc_rm(a, OPC(0, 1,
 EMITTER x_lea(Asm *a, int w, Reg d, Mem m) { enc_rm(a, OPC(0, 0, 0x8d), w, d, m, 0); }
 EMITTER x_bswap(Asm *a, int w, Reg d)
 {
-    enc_prefix(a, OPC(0, 1, 0xc8u | (d & 7u)), (unsigned)w << 3 | (d & 8u) >> 3, false);
+    uint64_t v;
+    unsigned n = enc_opcode(&v, OPC(0, 1, 0xc8u | (d & 7u)), (unsigned)w << 3 | (d & 8u) >> 3, false);
+    put_word(a, v, n);
 }
 EMITTER x_test8_mi(Asm *a, Mem m, unsigned k)
 {
@@ -277,14 +292,16 @@ EMITTER x_mov_mi16(Asm *a, Mem m, unsigned k)
 /* Any constant by the shortest form that leaves the flags alone. */
 EMITTER x_mov_ri(Asm *a, Reg d, uint64_t k)
 {
+    uint64_t v;
     if (k == (uint32_t)k) {
-        enc_prefix(a, OPC(0, 0, 0xb8u | (d & 7u)), (d & 8u) >> 3, false);
-        put32(a, (uint32_t)k);
+        unsigned n = enc_opcode(&v, OPC(0, 0, 0xb8u | (d & 7u)), (d & 8u) >> 3, false);
+        put_word(a, v | k << 8 * n, n + 4);
     } else if ((int64_t)k == (int32_t)k) {
         enc_rr(a, OPC(0, 0, 0xc7), 1, 0, d);
         put32(a, (uint32_t)k);
     } else {
-        enc_prefix(a, OPC(0, 0, 0xb8u | (d & 7u)), 8 | (d & 8u) >> 3, false);
+        unsigned n = enc_opcode(&v, OPC(0, 0, 0xb8u | (d & 7u)), 8 | (d & 8u) >> 3, false);
+        put_word(a, v, n);
         put64(a, k);
     }
 }
@@ -293,53 +310,43 @@ EMITTER x_mov_ri(Asm *a, Reg d, uint64_t k)
 EMITTER x_rel32(Asm *a, const uint8_t *target_rw) { put32(a, (uint32_t)(target_rw - (a->p + 4))); }
 EMITTER x_jmp_abs(Asm *a, const void *rx)
 {
-    put8(a, 0xe9);
-    put32(a, (uint32_t)((const uint8_t *)rx - (const uint8_t *)asm_rx(a, a->p + 4)));
+    put_word(a, 0xe9 | (uint64_t)(uint32_t)((const uint8_t *)rx - (const uint8_t *)asm_rx(a, a->p + 5)) << 8, 5);
     asm_note(a, NOTE_NEAR, 4);
 }
 EMITTER x_call_abs(Asm *a, const void *rx)
 {
-    put8(a, 0xe8);
-    put32(a, (uint32_t)((const uint8_t *)rx - (const uint8_t *)asm_rx(a, a->p + 4)));
+    put_word(a, 0xe8 | (uint64_t)(uint32_t)((const uint8_t *)rx - (const uint8_t *)asm_rx(a, a->p + 5)) << 8, 5);
     asm_note(a, NOTE_NEAR, 4);
 }
 EMITTER x_jcc_abs(Asm *a, X86Cond cc, const void *rx)
 {
-    put8(a, 0x0f);
-    put8(a, 0x80u + cc);
-    put32(a, (uint32_t)((const uint8_t *)rx - (const uint8_t *)asm_rx(a, a->p + 4)));
+    put_word(a, 0x800fu + (cc << 8) + ((uint64_t)(uint32_t)((const uint8_t *)rx - (const uint8_t *)asm_rx(a, a->p + 6)) << 16), 6);
     asm_note(a, NOTE_NEAR, 4);
 }
 __attribute__((unused)) static inline uint8_t *x_jmp(Asm *a)
 {
-    put8(a, 0xe9);
-    put32(a, 0);
+    put_word(a, 0xe9, 5);
     return a->p - 4;
 }
 __attribute__((unused)) static inline uint8_t *x_call(Asm *a)
 {
-    put8(a, 0xe8);
-    put32(a, 0);
+    put_word(a, 0xe8, 5);
     return a->p - 4;
 }
 __attribute__((unused)) static inline uint8_t *x_jcc(Asm *a, X86Cond cc)
 {
-    put8(a, 0x0f);
-    put8(a, 0x80u + cc);
-    put32(a, 0);
+    put_word(a, 0x800fu + (cc << 8), 6);
     return a->p - 4;
 }
 /* Short forms for jumps over a few bytes; link with asm_link8. */
 __attribute__((unused)) static inline uint8_t *x_jcc8(Asm *a, X86Cond cc)
 {
-    put8(a, 0x70u + cc);
-    put8(a, 0);
+    put_word(a, 0x70u + cc, 2);
     return a->p - 1;
 }
 __attribute__((unused)) static inline uint8_t *x_jmp8(Asm *a)
 {
-    put8(a, 0xeb);
-    put8(a, 0);
+    put_word(a, 0xeb, 2);
     return a->p - 1;
 }
 /* Makes the jump whose displacement is at `at` go to `to` (both in the writable view). */

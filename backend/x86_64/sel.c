@@ -298,32 +298,41 @@ static void reload(Lower *l, IrRef v, Reg d)
 
 static void materialize(Lower *l, IrRef v);
 
-Reg l_reg(Lower *l, IrRef v)
+/* v, which no register holds, in one, locked. */
+static __attribute__((noinline)) Reg fetch(Lower *l, IrRef v)
 {
     Val *p = &l->val[v];
-    if (p->reg == NOREG) {
-        const IrIns *in = &l->ins[v];
-        IrType ty = type_of(l, v);
-        if ((p->attr & A_LAZY) && !(p->attr & A_DONE)) {
-            materialize(l, v);
-        } else if (ty == TFLAGS && p->spill == NOSPILL && p->home == NOSLOT) {
-            return fl_packed(l, v);
+    const IrIns *in = &l->ins[v];
+    IrType ty = type_of(l, v);
+    if ((p->attr & A_LAZY) && !(p->attr & A_DONE)) {
+        materialize(l, v);
+    } else if (ty == TFLAGS && p->spill == NOSPILL && p->home == NOSLOT) {
+        return fl_packed(l, v);
+    } else {
+        Reg r = alloc(l, in_gpr(ty) ? GPRS : XMMS);
+        l->lock |= bit(r);
+        if (in->op == OP_const) {
+            load_const(l, r, v);
+            p->attr |= A_ZX;
+        } else if (in->op == OP_v_const) {
+            load_vconst(l, r, v);
         } else {
-            Reg r = alloc(l, in_gpr(ty) ? GPRS : XMMS);
-            l->lock |= bit(r);
-            if (in->op == OP_const) {
-                load_const(l, r, v);
-                p->attr |= A_ZX;
-            } else if (in->op == OP_v_const) {
-                load_vconst(l, r, v);
-            } else {
-                reload(l, v, r);
-            }
-            hold(l, v, r);
+            reload(l, v, r);
         }
+        hold(l, v, r);
     }
     l->lock |= bit(p->reg);
     return p->reg;
+}
+
+Reg l_reg(Lower *l, IrRef v)
+{
+    Reg r = l->val[v].reg;
+    if (UNLIKELY(r == NOREG)) {
+        return fetch(l, v);
+    }
+    l->lock |= bit(r);
+    return r;
 }
 
 /* A LAZY add that is needed in a register after all. */
@@ -438,32 +447,46 @@ static bool free_pin(Lower *l, unsigned slot)
     return true;
 }
 
+/* Is one of the op's operands in r? */
+static inline bool reads(const Lower *l, const IrIns *in, unsigned operands, Reg r)
+{
+    return ((operands & 1) && l->val[in->a].reg == r) || ((operands & 2) && l->val[in->b].reg == r) ||
+           ((operands & 4) && l->val[in->c].reg == r);
+}
+
+/* Can the register of operand u, which dies here, hold the result? */
+static inline bool can_take(const Lower *l, IrRef u, uint64_t cls)
+{
+    const Val *p = &l->val[u];
+    return u && p->reg != NOREG && (l->t->temps & cls & bit(p->reg)) && p->last <= l->pos;
+}
+
 Reg l_dst(Lower *l, IrRef i, bool early)
 {
     const Val *v = &l->val[i];
     const IrIns *in = &l->ins[i];
-    IrType ty = type_of(l, i);
+    uint64_t cls = in_gpr(ir_result_type(in)) ? GPRS : XMMS;
+    unsigned operands = sel_ops[in->op].operands;
     if (v->hint != NOSLOT && free_pin(l, v->hint)) {
         Reg pin = l->t->pin[v->hint];
-        bool source = false;
-        for (unsigned k = 0; sel_operands[in->op] >> k; k++) {
-            source |= (sel_operands[in->op] >> k & 1) && l->val[sel_operand(in, k)].reg == pin;
-        }
+        bool source = reads(l, in, operands, pin);
         if (l->exact == EXACT_TIED ? source : !early || (!source && !(l->lock & bit(pin)))) {
             return pin;
         }
     }
     bool target = (v->attr & A_TARGET) && !((l->busy | l->lock) & bit(RTARGET));
     if (!early && !target) {
-        for (unsigned k = 0; sel_operands[in->op] >> k; k++) {
-            IrRef u = sel_operands[in->op] >> k & 1 ? sel_operand(in, k) : 0;
-            Reg r = u ? l->val[u].reg : NOREG;
-            if (r != NOREG && (l->t->temps & bit(r)) && l->val[u].last <= l->pos && reg_is_xmm(r) == !in_gpr(ty)) {
-                return r;
-            }
+        if ((operands & 1) && can_take(l, in->a, cls)) {
+            return l->val[in->a].reg;
+        }
+        if ((operands & 2) && can_take(l, in->b, cls)) {
+            return l->val[in->b].reg;
+        }
+        if ((operands & 4) && can_take(l, in->c, cls)) {
+            return l->val[in->c].reg;
         }
     }
-    Reg r = target ? RTARGET : alloc(l, in_gpr(ty) ? GPRS : XMMS);
+    Reg r = target ? RTARGET : alloc(l, cls);
     l->lock |= bit(r);
     return r;
 }
@@ -538,6 +561,13 @@ void l_evict_slot(Lower *l, unsigned slot, IrRef keep)
         u = next;
     }
     l->slot_head[slot] = kept;
+}
+
+static inline void evict_slot(Lower *l, unsigned slot, IrRef keep)
+{
+    if (l->slot_head[slot]) {
+        l_evict_slot(l, slot, keep);
+    }
 }
 
 static void make_resident(Lower *l, IrRef v, unsigned slot)
@@ -620,12 +650,12 @@ static void set_pinned(Lower *l, IrRef v, IrType ty, unsigned slot)
             }
             p->attr |= A_ZX;
         }
-        l_evict_slot(l, slot, v);
+        evict_slot(l, slot, v);
         make_resident(l, v, slot);
         return;
     }
     bool was_resident = p->home == slot && p->reg == pin;
-    l_evict_slot(l, slot, v);
+    evict_slot(l, slot, v);
     if (was_resident) { /* only its upper part changes, if that */
         if (!narrow) {
             /* a set in between was dead */
@@ -681,7 +711,7 @@ static void set_memory(Lower *l, IrRef v, IrType ty, unsigned slot)
     Mem m = l_slot(l, slot);
     IrType full = (IrType)l->e->fe->slots[slot].type;
     l_memory(l);
-    l_evict_slot(l, slot, v);
+    evict_slot(l, slot, v);
     if (is_int(full)) {
         uint64_t k = l_is_const(l, v) ? ir_imm64(l_ins(l, v)) : 0;
         if (p->reg == NOREG && l_is_const(l, v) && (int64_t)k == (int32_t)k) {
@@ -721,7 +751,7 @@ static void lower_set(Lower *l, IrRef i)
             l->nz = 0; /* what memory holds already */
         } else {
             /* the old value of the slot, if still needed, must leave memory before a store */
-            l_evict_slot(l, slot, in->a);
+            evict_slot(l, slot, in->a);
         }
         return;
     }
@@ -861,33 +891,32 @@ void l_rule(Lower *l, IrRef i, const Rule *r)
 void l_op(Lower *l, IrRef i)
 {
     const IrIns *in = &l->ins[i];
-    if (UNLIKELY((l->r->key & KEY_FP_SLOW) || (l->marks & MARK_FP)) && (ir_ops[in->op].effects & (EVAL | FPX)) == (EVAL | FPX)) {
+    SelOp o = sel_ops[in->op];
+    if ((o.lower & L_FP) && UNLIKELY((l->r->key & KEY_FP_SLOW) || (l->marks & MARK_FP))) {
         l_eval(l, i); /* FPCR says what the host's instructions do not do */
         return;
     }
-    bool crowded = in->op == OP_rmw || in->op == OP_cas || in->op == OP_cas128 || /* many registers, own flags */
-                   (in->op == OP_store && (in->y & MEM_RELEASE)); /* destroys its operand */
     Recipe how;
-    if (l->nz && l_shows_flags(l, i) &&
-        (crowded || (l->ef != l->nz && l->val[l->nz].reg == NOREG && !l_recipe(l, l->nz, &how)))) {
+    if (l->nz && (o.effects & (FAULTS | FPX)) &&
+        ((o.lower & L_CROWDED) || (in->op == OP_store && (in->y & MEM_RELEASE)) || /* destroys its operand */
+         (l->ef != l->nz && l->val[l->nz].reg == NOREG && !l_recipe(l, l->nz, &how)))) {
         fl_store(l);
         l->lock = 0;
     }
-    if (UNLIKELY((l->r->key & (KEY_FP_FZ | KEY_FP_DN | KEY_FP_UFC)) && (ir_ops[in->op].effects & (EVAL | FPX)) == (EVAL | FPX)) &&
-        !fpmode_check(l, i)) {
+    if ((o.lower & L_FP) && UNLIKELY(l->r->key & (KEY_FP_FZ | KEY_FP_DN | KEY_FP_UFC)) && !fpmode_check(l, i)) {
         l_eval(l, i);
         return;
     }
     const Rule *r = l->t->first[in->op];
     for (unsigned n = l->t->nrules[in->op]; n; n--, r++) {
         if (fits(l, in, r)) {
-            bool fpx = ir_ops[in->op].effects & FPX, tied = r->dst == D_XT || r->dst == D_RT;
-            l->exact = fpx && tied && !r->own ? EXACT_TIED : EXACT_NO; /* OWN rules see to it themselves */
-            if (r->own) {
+            if (r->own) { /* sees to exactness itself */
+                l->exact = EXACT_NO;
                 r->f(l, i);
-            } else {
-                l_rule(l, i, r);
+                return;
             }
+            l->exact = (o.effects & FPX) && (r->dst == D_XT || r->dst == D_RT) ? EXACT_TIED : EXACT_NO;
+            l_rule(l, i, r);
             l->exact = EXACT_NO;
             return;
         }
@@ -897,21 +926,20 @@ void l_op(Lower *l, IrRef i)
 
 /* -- forward pass -------------------------------------------------------------------------------------------- */
 
-static void release(Lower *l)
+static inline void release(Lower *l)
 {
+    IrRef pos = l->pos;
     for (uint64_t m = l->busy; m; m &= m - 1) {
         Reg r = (Reg)__builtin_ctzll(m);
         IrRef v = l->reg_val[r];
-        if (l->val[v].last <= l->pos) {
+        if (l->val[v].last <= pos) {
             forget(l, v);
-            if (l->busy & bit(r)) {
-                free_reg(l, r);
-            }
+            free_reg(l, r);
         }
     }
-    for (uint64_t m = l->spills; m; m &= m - 1) {
+    for (uint64_t m = l->spills; UNLIKELY(m); m &= m - 1) {
         unsigned n = (unsigned)__builtin_ctzll(m);
-        if (l->val[l->spill_val[n]].last <= l->pos) {
+        if (l->val[l->spill_val[n]].last <= pos) {
             l->spills &= ~((uint64_t)1 << n);
         }
     }
@@ -979,43 +1007,52 @@ static void leave_block(Lower *l)
     }
 }
 
-static void lower_one(Lower *l, IrRef i)
+static void lower_one(Lower *l, IrRef i, const IrIns *in, SelOp o)
 {
-    const IrIns *in = &l->ins[i];
-    const Val *v = &l->val[i];
-    switch (in->op) {
-    case OP_nop: case OP_const: case OP_v_const: case OP_v_const_hi: case OP_fl_const:
-        return;
-    case OP_insn:
-        l->guest_pc = ir_imm64(in);
-        l->marks = l->e->nmarks ? engine_marks(l->e, l->guest_pc) : 0;
-        l->bound |= l->marks ? BOUND_HOST : 0;
-        return;
-    }
-    if (v->attr & (A_DEAD | A_LAZY | A_DONE)) {
-        return;
-    }
+    unsigned attr = l->val[i].attr;
     l->pos = i;
-    if (in->op == OP_get) {
+    if (o.kind == K_GET) {
         lower_get(l, i);
-    } else if (in->op == OP_set) {
+    } else if (o.kind == K_SET) {
         lower_set(l, i);
-    } else if (in->op >= OP_fl_add && in->op <= OP_fl_logic && i + 1 < l->r->n && sel_pairs(in + 1, in) &&
-               !(l->val[i + 1].attr & (A_DEAD | A_LAZY))) {
+    } else if ((o.lower & L_FLAGS) && i + 1 < l->r->n && sel_pairs(in + 1, in) && !(l->val[i + 1].attr & (A_DEAD | A_LAZY))) {
         /* flags first: make them by the arithmetic that follows */
         l->pos = i + 1;
         l->want_flags = i;
         l_op(l, i + 1);
         l->want_flags = 0;
         l->val[i + 1].attr |= A_DONE;
-    } else if ((v->attr & A_REISSUE) && (in->op != OP_fl_fcmp || in->imm == IR_ON_DEMAND)) {
-        return;
-    } else {
-        l->want_flags = arithmetic_flags(l, i);
+    } else if (!(attr & A_REISSUE) || (in->op == OP_fl_fcmp && in->imm != IR_ON_DEMAND)) {
+        l->want_flags = o.lower & L_PAIRS ? arithmetic_flags(l, i) : 0;
         l_op(l, i);
         l->want_flags = 0;
+    } else {
+        return;
     }
     release(l);
+}
+
+/* The ops of a block; false: no room. */
+static bool lower_block(Lower *l, const IrBlock *b)
+{
+    const IrIns *ins = l->ins;
+    const Val *val = l->val;
+    for (IrRef i = b->first, end = b->end; i < end; i++) {
+        const IrIns *in = &ins[i];
+        SelOp o = sel_ops[in->op];
+        if (o.lower & L_INSN) {
+            l->guest_pc = ir_imm64(in);
+            l->marks = UNLIKELY(l->e->nmarks) ? engine_marks(l->e, l->guest_pc) : 0;
+            l->bound |= l->marks ? BOUND_HOST : 0;
+        } else if (!(o.lower & L_NOTHING) && !(val[i].attr & (A_DEAD | A_LAZY | A_DONE))) {
+            asm_room(&l->a);
+            lower_one(l, i, in, o);
+            if (UNLIKELY(l->a.overflow | l->too_big)) {
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 static bool lower_blocks(Lower *l)
@@ -1031,12 +1068,8 @@ static bool lower_blocks(Lower *l)
         if (UNLIKELY(l->profile != NULL)) {
             l_count(l, &l->profile[l->block].runs);
         }
-        for (IrRef i = b->first; i < b->end; i++) {
-            asm_room(&l->a);
-            lower_one(l, i);
-            if (UNLIKELY(l->a.overflow || l->too_big)) {
-                return false;
-            }
+        if (!lower_block(l, b)) {
+            return false;
         }
         if (l->block + 1 < l->r->nblocks) {
             leave_block(l);
@@ -1048,8 +1081,9 @@ static bool lower_blocks(Lower *l)
 bool sel_region(Lower *l)
 {
     static const Val fresh = {0, 0, NOREG, NOSLOT, NOSPILL, NOSLOT, 0, 0, 0, 0};
-    for (IrRef i = 0; i < l->r->n; i++) {
-        l->val[i] = fresh;
+    Val *end = l->val + l->r->n;
+    for (Val *v = l->val; v < end; v++) {
+        *v = fresh;
     }
     sel_sweep(l);
     if (!lower_blocks(l)) {

@@ -294,9 +294,24 @@ enum { STATE_BIAS = sizeof(CpuHead) + 116, RSTATE = RBP, RTARGET = RCX, RNEAR = 
 
 
 void sel_init(void);
-/* sel_sweep.c: bit per operand that an op has, filled by sel_init, then only read; and the k-th operand. */
-extern uint8_t sel_operands[OP_COUNT];
-static inline IrRef sel_operand(const IrIns *in, unsigned k)
+/* sel_sweep.c: what depends on the op alone, filled by sel_init, then only read. */
+typedef struct SelOp {
+    uint8_t kind;     /* K_* */
+    uint8_t effects;  /* as ir_ops says */
+    uint8_t operands; /* bit per operand that it has */
+    uint8_t sweep;    /* W_* */
+    uint8_t lower;    /* L_* */
+} __attribute__((aligned(8))) SelOp;
+enum { K_PLAIN, K_NOTHING, K_GET, K_SET, K_CALL, K_GO, K_GO_IF, K_INDIRECT, K_END, K_EXC_IF };
+enum { W_CLOBBERS = 1, /* changes EFLAGS in its usual lowering; a guess that costs only speed when wrong */
+       W_MAY_CLOBBER = 2, W_MAY_LAZY = 4, W_REISSUE = 8,
+       W_ON_DEMAND = 16, /* a pass of tier 2 may have added it */
+       W_FUSES = 32 };   /* it can take operands in */
+enum { L_NOTHING = 1 /* needs no code where it stands */, L_INSN = 2, L_FLAGS = 4 /* of arithmetic that may follow */,
+       L_PAIRS = 8 /* may make the flags that follow along */, L_FP = 16 /* evaluated by FPCR */,
+       L_CROWDED = 32 /* uses many registers, and its own flags */ };
+extern SelOp sel_ops[OP_COUNT];
+static inline IrRef sel_operand(const IrIns *in, unsigned k) /* the k-th */
 {
     return k == 0 ? in->a : k == 1 ? in->b : in->c;
 }

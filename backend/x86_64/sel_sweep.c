@@ -45,18 +45,6 @@ static inline __attribute__((always_inline)) void use(Val *v, IrRef pos, int kin
     }
 }
 
-/* What the sweep has to know of an op, from sel_init on. */
-enum { K_PLAIN, K_NOTHING, K_GET, K_SET, K_CALL, K_GO, K_GO_IF, K_INDIRECT, K_END, K_EXC_IF };
-enum { H_CLOBBERS = 1, /* changes EFLAGS in its usual lowering; a guess that costs only speed when wrong */
-       H_MAY_CLOBBER = 2, H_MAY_LAZY = 4, H_REISSUE = 8,
-       H_ON_DEMAND = 16, /* a pass of tier 2 may have added it */
-       H_FUSES = 32,     /* how it uses its operands depends */
-       H_LOOKS = 64 };   /* guest memory, which observes */
-typedef struct OpSweep {
-    uint8_t kind, effects, operands, how;
-} OpSweep;
-static OpSweep ops[OP_COUNT];
-
 static bool may_clobber(const Sweep *s, const IrIns *i)
 {
     switch (i->op) {
@@ -162,7 +150,7 @@ static inline void sweep_set(Sweep *s, IrRef i, const IrIns *in, unsigned nzcv)
     }
 }
 
-uint8_t sel_operands[OP_COUNT];
+SelOp sel_ops[OP_COUNT];
 
 static unsigned kind_of(unsigned op)
 {
@@ -192,40 +180,64 @@ static unsigned clobbers(unsigned op)
         return 0;
     case OP_load: case OP_store: case OP_sub: case OP_ubfx: case OP_sbfx:
     case OP_select: case OP_exit_if: case OP_branch: case OP_exit_exc_if:
-        return H_MAY_CLOBBER;
+        return W_MAY_CLOBBER;
     default:
-        return op < OP_f_add ? H_CLOBBERS : 0; /* vector instructions leave EFLAGS alone */
+        return op < OP_f_add ? W_CLOBBERS : 0; /* vector instructions leave EFLAGS alone */
     }
 }
 
-static unsigned how_of(unsigned op)
+static unsigned sweep_of(unsigned op)
 {
-    unsigned how = clobbers(op);
+    unsigned w = clobbers(op);
     switch (op) {
     case OP_test_flags: case OP_cmp: case OP_is_zero: case OP_test_bit: case OP_and: case OP_shl:
-        return how | H_MAY_LAZY;
+        return w | W_MAY_LAZY;
     case OP_add:
-        return how | H_MAY_LAZY | H_ON_DEMAND | H_FUSES;
+        return w | W_MAY_LAZY | W_ON_DEMAND | W_FUSES;
     case OP_fl_sub: case OP_fl_add: case OP_fl_fcmp:
-        return how | H_REISSUE | H_ON_DEMAND;
+        return w | W_REISSUE | W_ON_DEMAND;
     case OP_fl_logic:
-        return how | H_REISSUE | H_ON_DEMAND | H_FUSES;
+        return w | W_REISSUE | W_ON_DEMAND | W_FUSES;
     case OP_fl_adc: case OP_fl_sbc:
-        return how | H_ON_DEMAND;
+        return w | W_ON_DEMAND;
     case OP_exit_if: case OP_select: case OP_branch: case OP_exit_exc_if: case OP_fl_select: case OP_load: case OP_store:
-        return how | H_FUSES;
+        return w | W_FUSES;
     default:
-        return how;
+        return w;
+    }
+}
+
+static unsigned lower_of(unsigned op)
+{
+    unsigned l = (ir_ops[op].effects & (EVAL | FPX)) == (EVAL | FPX) ? L_FP : 0;
+    switch (op) {
+    case OP_nop: case OP_const: case OP_v_const: case OP_v_const_hi: case OP_fl_const:
+        return L_NOTHING;
+    case OP_insn:
+        return L_INSN;
+    case OP_fl_add: case OP_fl_sub: case OP_fl_adc: case OP_fl_sbc: case OP_fl_logic:
+        return l | L_FLAGS;
+    case OP_add: case OP_sub: case OP_adc: case OP_sbc: case OP_and: case OP_andn:
+        return l | L_PAIRS;
+    case OP_rmw: case OP_cas: case OP_cas128:
+        return l | L_CROWDED;
+    default:
+        return l;
     }
 }
 
 void sel_init(void)
 {
     for (unsigned op = 0; op < OP_COUNT; op++) {
+        SelOp *o = &sel_ops[op];
+        o->kind = (uint8_t)kind_of(op);
+        o->effects = ir_ops[op].effects;
+        o->sweep = (uint8_t)sweep_of(op);
+        o->lower = (uint8_t)lower_of(op);
+        o->operands = 0;
         for (unsigned k = 0; k < 3; k++) {
-            sel_operands[op] |= (uint8_t)((ir_ops[op].sig[2 + k] != '.') << k);
+            o->operands |= (uint8_t)((ir_ops[op].sig[2 + k] != '.') << k);
         }
-        ops[op] = (OpSweep){(uint8_t)kind_of(op), ir_ops[op].effects, sel_operands[op], (uint8_t)how_of(op)};
     }
 }
 
@@ -260,9 +272,9 @@ static unsigned fused_operands(const Sweep *s, IrRef i, const IrIns *in)
     }
 }
 
-static inline __attribute__((always_inline)) void sweep_operands(Sweep *s, IrRef i, const IrIns *in, OpSweep o, IrRef pos)
+static inline __attribute__((always_inline)) void sweep_operands(Sweep *s, IrRef i, const IrIns *in, SelOp o, IrRef pos)
 {
-    unsigned fused = o.how & H_FUSES ? fused_operands(s, i, in) : 0;
+    unsigned fused = o.sweep & W_FUSES ? fused_operands(s, i, in) : 0;
     if (o.operands & 1 && in->a) {
         use(&s->val[in->a], pos, fused & 1);
     }
@@ -275,7 +287,7 @@ static inline __attribute__((always_inline)) void sweep_operands(Sweep *s, IrRef
 }
 
 /* An op that leaves, or a call: who needs the nzcv slot, and what is between here and the next change of EFLAGS. Returns its effects. */
-static unsigned sweep_leaving(Sweep *s, IrRef i, const IrIns *in, OpSweep o)
+static unsigned sweep_leaving(Sweep *s, IrRef i, const IrIns *in, SelOp o)
 {
     unsigned eff = o.effects;
     switch (o.kind) {
@@ -308,10 +320,10 @@ static unsigned sweep_leaving(Sweep *s, IrRef i, const IrIns *in, OpSweep o)
     return eff;
 }
 
-static inline void sweep_op(Sweep *s, IrRef i, const IrIns *in, OpSweep o)
+static inline void sweep_op(Sweep *s, IrRef i, const IrIns *in, SelOp o)
 {
     Val *v = &s->val[i];
-    bool on_demand = in->imm == IR_ON_DEMAND && (o.how & H_ON_DEMAND);
+    bool on_demand = in->imm == IR_ON_DEMAND && (o.sweep & W_ON_DEMAND);
     unsigned eff = on_demand ? 0 : o.effects;
     if (o.kind != K_PLAIN) {
         eff = sweep_leaving(s, i, in, o);
@@ -329,18 +341,18 @@ static inline void sweep_op(Sweep *s, IrRef i, const IrIns *in, OpSweep o)
         }
     }
     IrRef pos = i;
-    if (o.how & (H_MAY_LAZY | H_REISSUE)) {
-        if (((o.how & H_MAY_LAZY) && is_lazy(s, in, v)) || (on_demand && in->op == OP_add)) {
+    if (o.sweep & (W_MAY_LAZY | W_REISSUE)) {
+        if (((o.sweep & W_MAY_LAZY) && is_lazy(s, in, v)) || (on_demand && in->op == OP_add)) {
             v->attr |= A_LAZY;
             pos = v->sets && in->op == OP_add ? v->next : v->last; /* a set computes it */
-        } else if ((o.how & H_REISSUE) && (on_demand || s->clob < v->last + shows_after(s, v->last) ||
+        } else if ((o.sweep & W_REISSUE) && (on_demand || s->clob < v->last + shows_after(s, v->last) ||
                                            (v->fuse && v->uses == 1 && !with_result(s, i)) || in->op == OP_fl_fcmp)) {
             v->attr |= A_REISSUE;
             pos = v->last > i ? v->last : i;
         }
     }
     sweep_operands(s, i, in, o, pos);
-    if (o.how & (H_CLOBBERS | H_MAY_CLOBBER) && !(v->attr & (A_LAZY | A_REISSUE)) && ((o.how & H_CLOBBERS) || may_clobber(s, in))) {
+    if (o.sweep & (W_CLOBBERS | W_MAY_CLOBBER) && !(v->attr & (A_LAZY | A_REISSUE)) && ((o.sweep & W_CLOBBERS) || may_clobber(s, in))) {
         s->clob = i;
     }
 }
@@ -356,7 +368,7 @@ void sel_sweep(Lower *l)
                    .off = l->e->cfg.no_opt & OFF_SWEEP, .clob = l->r->n}, *s = &sweep;
     for (IrRef i = l->r->n - 1; i > 0; i--) {
         const IrIns *in = &s->ins[i];
-        OpSweep o = ops[in->op];
+        SelOp o = sel_ops[in->op];
         if (o.kind == K_NOTHING) {
             continue;
         }
