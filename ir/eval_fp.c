@@ -179,36 +179,6 @@ EVALUATE(vf_mlal)
     *r = t;
 }
 
-/* -- complex numbers: even lanes real, odd lanes imaginary -------------------------------------------- */
-
-EVALUATE(vf_cadd)
-{
-    IrElem e = (IrElem)EV_X(k);
-    bool by270 = EV_IMM(k) == 270;
-    V128 t;
-    for (unsigned i = 0; i < lanes(e); i += 2) {
-        uint64_t re = lane(b, e, i), im = lane(b, e, i + 1);
-        set_lane(&t, e, i, sf_add(e, lane(a, e, i), by270 ? im : sf_neg(e, im), env));
-        set_lane(&t, e, i + 1, sf_add(e, lane(a, e, i + 1), by270 ? sf_neg(e, re) : re, env));
-    }
-    *r = t;
-}
-
-EVALUATE(vf_cmla)
-{
-    IrElem e = (IrElem)EV_X(k);
-    unsigned quarter = (unsigned)EV_IMM(k) / 90, odd = quarter & 1;
-    V128 t;
-    for (unsigned i = 0; i < lanes(e); i += 2) {
-        uint64_t x = lane(a, e, i + odd), y0 = lane(b, e, i + odd), y1 = lane(b, e, i + 1 - odd);
-        y0 = quarter == 1 || quarter == 2 ? sf_neg(e, y0) : y0;
-        y1 = quarter >= 2 ? sf_neg(e, y1) : y1;
-        set_lane(&t, e, i, sf_fma(e, x, y0, lane(c, e, i), env));
-        set_lane(&t, e, i + 1, sf_fma(e, x, y1, lane(c, e, i + 1), env));
-    }
-    *r = t;
-}
-
 /* -- bfloat16 ----------------------------------------------------------------------------------------- */
 
 EVALUATE(vf_bfdot)
@@ -227,18 +197,6 @@ EVALUATE(vf_bfmmla)
         const uint16_t *row = a->h + 4 * (i / 2), *col = b->h + 4 * (i % 2);
         uint32_t sum = sf_bfdot(c->s[i], row[0], row[1], col[0], col[1]);
         t.s[i] = sf_bfdot(sum, row[2], row[3], col[2], col[3]);
-    }
-    *r = t;
-}
-
-/* BFMulAddH: a bfloat16 is the upper half of a single. */
-EVALUATE(vf_bfmlal)
-{
-    V128 t;
-    for (unsigned i = 0; i < 4; i++) {
-        unsigned at = 2 * i + (EV_IMM(k) != 0);
-        uint64_t x = (uint64_t)a->h[at] << 16, y = (uint64_t)b->h[at] << 16;
-        t.s[i] = (uint32_t)sf_fma(E_S, x, y, c->s[i], env);
     }
     *r = t;
 }

@@ -430,16 +430,6 @@ EVALUATE(v_dot)
     *r = t;
 }
 
-EVALUATE(v_mmla)
-{
-    V128 t = *c;
-    for (unsigned i = 0; i < 32; i++) {
-        unsigned row = i / 16, col = i / 8 % 2;
-        t.s[2 * row + col] += (uint32_t)dot_product(EV_IMM(k), a, 8 * row + i % 8, b, 8 * col + i % 8);
-    }
-    *r = t;
-}
-
 /* -- widths -------------------------------------------------------------------------------------------- */
 
 EVALUATE(v_widen)

@@ -38,7 +38,7 @@ typedef enum FenceOp { FENCE_LD, FENCE_ST, FENCE_FULL } FenceOp;
 typedef enum FpRound { FPR_TIEEVEN, FPR_POSINF, FPR_NEGINF, FPR_ZERO, FPR_TIEAWAY, FPR_CURRENT, FPR_MASK = 7 } FpRound;
 enum { FPI_UNSIGNED = 8, FPI_64 = 16 };
 
-/* Kinds of integer vector ops (ops_simd.def): .y bits, .y of v_narrow_sat, .imm of v_dot and v_mmla. */
+/* Kinds of integer vector ops (ops_simd.def): .y bits, .y of v_narrow_sat, .imm of v_dot. */
 enum { VS_UNSIGNED = 1, VS_ROUND = 2 };
 enum { NARROW_SS, NARROW_UU, NARROW_SU }; /* signed to signed, unsigned to unsigned, signed to unsigned */
 enum { DOT_SS, DOT_UU, DOT_US, DOT_SU };  /* signs of a and of b */

@@ -9,8 +9,8 @@
  * takes the addend last; the comparison ORD_S in front of it traps when the addend is a NaN.
  * The destination may be pinned and the guest's source at the same time: nothing is written to it before the last
  * instruction that may trap.
- * Left to the evaluation functions: half precision arithmetic, estimates, FRINT32/64, FJCVTZS, bfloat16, and without
- * AVX-512 conversions to fixed point.
+ * Estimates and their steps are in rules_recip.c. Left to the evaluation functions: half precision arithmetic, FRINT32/64,
+ * FJCVTZS, bfloat16, and without AVX-512 conversions to fixed point.
  */
 #include "fp_lower.h"
 

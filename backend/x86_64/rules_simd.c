@@ -1028,6 +1028,10 @@ static void e_trn(Asm *a, const Sel *s)
         lanes(a, s->arg ? T_ZIP2 : T_ZIP1, E_D, s->d, s->s[0], s->s[1]);
         return;
     }
+    if (e == E_S && s->s[0] == s->s[1]) {
+        x_vpshufd_rri(a, s->d, s->s[0], s->arg ? 0xf5 : 0xa0);
+        return;
+    }
     const Reg moves = s->s[!s->arg], stays = s->s[s->arg];
     const Mem low = CI(low_half, e + 1);
     shift(a, s, s->arg ? SHR : SHL, e + 1, t0, moves, 8 << e);

@@ -1,7 +1,7 @@
 /* rules_vfp.c - vector floating point on x86-64: packed SSE and AVX-512; the rules of the game are in rules_fp.c.
  *
- * A trap redoes all lanes. Left to the evaluation functions: half precision but for its conversions, estimates and
- * their steps, complex and dot products, rounding to odd, and without AVX-512 conversions to fixed point and to unsigned integers.
+ * A trap redoes all lanes. Left to the evaluation functions: half precision but for its conversions, dot products
+ * of bfloat16, rounding to odd, and without AVX-512 conversions to fixed point and to unsigned integers.
  */
 #include "fp_lower.h"
 

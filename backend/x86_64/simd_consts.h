@@ -29,6 +29,13 @@ typedef struct SimdConsts {
     Const128 crc32;                  /* reflected polynomial P of CRC32: low half 1 / P modulo x^64, high half P */
     Const128 sha1_k[3];              /* SHA-1's additive constants, by round function (SHA1_*) */
     Const128 half[4];                /* 0.5 in each lane of S, D */
+    /* For reciprocals (rules_recip.c), in lanes of S, D */
+    Const128 two[4], one_half[4], inf[4]; /* 2.0, 1.5, infinity */
+    Const128 halvable[4];            /* the first 2 * |x| - 1, signs flipped, of which half is exact */
+    Const128 recip_from[4], recip_last[4], recip_exp[4]; /* what makes the range that is no trap end with the greatest numbers */
+    Const128 rsqrt_from[4], rsqrt_last[4], rsqrt_exp[4];
+    uint8_t recip[256];              /* RecipEstimate without its leading one, by eight bits of fraction */
+    uint8_t rsqrt[512];              /* RecipSqrtEstimate, by the exponent's last bit and eight bits of fraction */
 } SimdConsts;
 extern const SimdConsts simd_consts;
 

@@ -65,10 +65,12 @@ void tr_v_dot(Tr *t, const A64 *a, int k)
     simd_set(t, a, E_S, ir_v_dot(t->b, E_S, tr_v(t, a->rn), simd_m(t, a), tr_v(t, a->rd), k));
 }
 
-/* SMMLA, UMMLA, USMMLA: k = DOT_* */
+/* SMMLA, UMMLA, USMMLA: k = DOT_*. Each lane of the 2x2 result is a dot product of eight bytes, made in two halves. */
 void tr_v_mmla(Tr *t, const A64 *a, int k)
 {
-    tr_set_v(t, a->rd, ir_v_mmla(t->b, E_S, tr_v(t, a->rn), tr_v(t, a->rm), tr_v(t, a->rd), k));
+    IrRef n = tr_v(t, a->rn), m = tr_v(t, a->rm);
+    IrRef half = ir_v_dot(t->b, E_S, ir_v_trn1(t->b, E_S, n, n), ir_v_uzp1(t->b, E_S, m, m), tr_v(t, a->rd), k);
+    tr_set_v(t, a->rd, ir_v_dot(t->b, E_S, ir_v_trn2(t->b, E_S, n, n), ir_v_uzp2(t->b, E_S, m, m), half, k));
 }
 
 /* -- comparisons: k = CMP_* ------------------------------------------------------------------------------ */

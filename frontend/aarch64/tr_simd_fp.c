@@ -202,15 +202,42 @@ void tr_vfp_fcvtl(Tr *t, const A64 *a, int k)
 
 /* -- vectors: complex numbers, mixed widths, bfloat16 ------------------------------------------------------- */
 
+/* The lanes of v that `which` has a bit for (1: even, 2: odd lanes) with the other sign. */
+static IrRef flip(Tr *t, IrElem e, unsigned which, IrRef v)
+{
+    const uint64_t even = which & 1 ? (uint64_t)1 << ((8 << e) - 1) : 0, odd = which & 2 ? (uint64_t)1 << ((8 << e) - 1) : 0;
+    if (!which) {
+        return v;
+    }
+    IrRef signs = e == E_D ? ir_vconst(t->b, even, odd) : simd_splat(t, (IrElem)(e + 1), odd << (8 << e) | even);
+    return ir_v_xor(t->b, v, signs);
+}
+
+/* Each pair of lanes, real and imaginary part, exchanged. */
+static IrRef exchange(Tr *t, IrElem e, IrRef v)
+{
+    return e == E_D ? ir_v_ext(t->b, E_B, v, v, 8) : ir_v_rev(t->b, e, v, e + 1);
+}
+
+/* FCADD: b times i, or times -i */
 void tr_vfp_fcadd(Tr *t, const A64 *a, int k)
 {
     (void)k;
-    out(t, a, ir_vf_cadd(t->b, esz(a), in_reg(t, a, a->rn), in_reg(t, a, a->rm), a->rot ? 270 : 90));
+    const IrElem e = esz(a);
+    IrRef m = flip(t, e, a->rot ? 2 : 1, exchange(t, e, in_reg(t, a, a->rm)));
+    out(t, a, ir_vf_add(t->b, e, in_reg(t, a, a->rn), m));
 }
 
+/* One of the two products that a product of complex numbers, turned by 90 degrees times rot, has in each lane */
 static void vfp_cmla(Tr *t, const A64 *a, IrRef m)
 {
-    out(t, a, ir_vf_cmla(t->b, esz(a), in_reg(t, a, a->rn), m, in_reg(t, a, a->rd), 90 * a->rot));
+    static const uint8_t signs[] = {0, 1, 3, 2};
+    const IrElem e = esz(a);
+    const bool odd = a->rot & 1;
+    IrRef n = in_reg(t, a, a->rn);
+    n = odd ? ir_v_trn2(t->b, e, n, n) : ir_v_trn1(t->b, e, n, n);
+    m = flip(t, e, signs[a->rot], odd ? exchange(t, e, m) : m);
+    out(t, a, ir_vf_fma(t->b, e, n, m, in_reg(t, a, a->rd)));
 }
 
 void tr_vfp_fcmla(Tr *t, const A64 *a, int k)
@@ -269,17 +296,26 @@ void tr_vfp_bfmmla(Tr *t, const A64 *a, int k)
     tr_set_v(t, a->rd, ir_vf_bfmmla(t->b, E_S, tr_v(t, a->rn), tr_v(t, a->rm), tr_v(t, a->rd)));
 }
 
-/* Q selects BFMLALB or BFMLALT */
+/* BFMLALB, BFMLALT by Q: a bfloat16 is the upper half of a single. */
+static void vfp_bfmlal(Tr *t, const A64 *a, IrRef m)
+{
+    const IrRef odd = simd_splat(t, E_S, 0xffff0000);
+    IrRef n = tr_v(t, a->rn);
+    n = a->Q ? ir_v_and(t->b, n, odd) : ir_v_shl_i(t->b, E_S, n, 16);
+    m = a->Q ? ir_v_and(t->b, m, odd) : ir_v_shl_i(t->b, E_S, m, 16);
+    tr_set_v(t, a->rd, ir_vf_fma(t->b, E_S, n, m, tr_v(t, a->rd)));
+}
+
 void tr_vfp_bfmlal(Tr *t, const A64 *a, int k)
 {
     (void)k;
-    tr_set_v(t, a->rd, ir_vf_bfmlal(t->b, E_S, tr_v(t, a->rn), tr_v(t, a->rm), tr_v(t, a->rd), a->Q));
+    vfp_bfmlal(t, a, tr_v(t, a->rm));
 }
 
 void tr_vfp_bfmlal_elem(Tr *t, const A64 *a, int k)
 {
     (void)k;
-    tr_set_v(t, a->rd, ir_vf_bfmlal(t->b, E_S, tr_v(t, a->rn), simd_elem(t, a, E_H), tr_v(t, a->rd), a->Q));
+    vfp_bfmlal(t, a, simd_elem(t, a, E_H));
 }
 
 /* -- scalars ------------------------------------------------------------------------------------------- */
