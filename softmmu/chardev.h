@@ -29,12 +29,21 @@ typedef struct CharEnd {
 } CharEnd;
 
 /* Makes the backend of a -chardev option, or of the word of -serial and -monitor ("stdio", "mon:stdio", "pty", "file:F",
- * "tcp:...", "unix:...", "chardev:ID", "null", "none"). NULL with *why said: a line for the user, without a newline.
- * "none" gives NULL with an empty line. */
+ * "tcp:...", "chardev:ID", "null", "none"; option: which, for messages). NULL with *why said: a line for the user, without a
+ * newline. "none" gives NULL with an empty line. */
 Chardev *chardev_from_options(EventLoop *l, OptList *o, char *why, size_t n);
-Chardev *chardev_from_word(EventLoop *l, const char *word, const char *id, char *why, size_t n);
+Chardev *chardev_from_word(EventLoop *l, const char *option, const char *word, const char *id, char *why, size_t n);
 Chardev *chardev_find(const char *id);
-void chardev_each(void (*fn)(void *arg, const char *id, const char *where, bool open), void *arg);
+/* Prints the backends that there are. */
+void chardev_help(void);
+/* used: there is a serial port, a monitor or the like on it. */
+void chardev_each(void (*fn)(void *arg, const char *id, const char *where, bool used), void *arg);
+
+/* A ringbuf's bytes: how many were read, or 0 for written; -ENOENT: no such device, -EINVAL: it is no ringbuf. */
+int chardev_memory_read(const char *id, uint8_t *to, size_t n);
+int chardev_memory_write(const char *id, const uint8_t *from, size_t n);
+/* A break, as if the other side had sent it; 0 or -ENOENT. On the I/O thread. */
+int chardev_send_break(const char *id);
 
 /* Joins a user; false when the backend has one and is no mux. */
 bool chardev_attach(Chardev *c, const CharUser *u, void *dev, CharEnd *end);
@@ -55,5 +64,9 @@ void chardev_continued(void);
 
 /* The user typed Ctrl-A x. Set by main. */
 extern void (*chardev_on_quit)(void);
+/* -daemonize: nothing may be on the terminal. */
+extern bool chardev_no_terminal;
+/* The key of which Ctrl-A is the default (-echr): 1 to 31. */
+extern uint8_t chardev_escape;
 
 #endif

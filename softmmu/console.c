@@ -12,7 +12,7 @@
 static Chardev *backend(Machine *m, const char *option, const char *word, const char *id)
 {
     char why[1000];
-    Chardev *c = chardev_from_word(m->loop, word, id, why, sizeof why);
+    Chardev *c = chardev_from_word(m->loop, option, word, id, why, sizeof why);
     if (!c && *why) {
         die("%s %s", option, why);
     }
@@ -24,7 +24,9 @@ void console_monitors(Machine *m, Chardev *serial[2])
     const Options *o = m->options;
     Chardev *first = serial[0];
     for (unsigned k = 0; k < o->monitor.n; k++) {
-        Chardev *c = backend(m, "-monitor", o->monitor.at[k].text, "compat_monitor0");
+        char id[32];
+        snprintf(id, sizeof id, "compat_monitor%u", k);
+        Chardev *c = backend(m, "-monitor", o->monitor.at[k].text, id);
         if (c && !monitor_new(m, c, false)) {
             die("-monitor %s: the character device is in use", o->monitor.at[k].text);
         }
@@ -74,8 +76,8 @@ void console_new(Machine *m, Chardev *serial[2])
         snprintf(id, sizeof id, "serial%u", k);
         serial[k] = backend(m, "-serial", o->serial.at[k].text, id);
     }
-    /* A monitor that was asked for on the terminal leaves the port nothing */
-    bool taken = o->monitor.n && !strcmp(o->monitor.at[0].text, "stdio");
+    /* A monitor that was asked for on the terminal leaves the port nothing, and -daemonize leaves no terminal */
+    bool taken = (o->monitor.n && !strcmp(o->monitor.at[0].text, "stdio")) || o->daemonize;
     if (!o->serial.n && !o->no_defaults && !taken) {
         serial[0] = backend(m, "-serial", o->monitor.n ? "stdio" : "mon:stdio", "serial0");
     }

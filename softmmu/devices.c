@@ -226,8 +226,7 @@ static void file_device(Machine *m, const char *option, const char *file, const 
 {
     OptList *l = opt_list(option, more, NULL);
     l->text = file;
-    l->pairs = realloc(l->pairs, (l->n + 1) * sizeof *l->pairs);
-    l->pairs[l->n++] = (OptPair){.key = (char *)"file", .value = (char *)file};
+    opt_add(l, "file", file);
     drive_device(m, option, l);
 }
 

@@ -171,9 +171,10 @@ static void info_version(Monitor *m, char *args)
     monitor_printf(m, "armx " ARMX_VERSION "\n");
 }
 
-static void print_chardev(void *arg, const char *id, const char *where, bool open)
+static void print_chardev(void *arg, const char *id, const char *where, bool used)
 {
-    monitor_printf(arg, "%s: filename=%s%s\n", id, where, open ? "" : " (not connected)");
+    (void)used;
+    monitor_printf(arg, "%s: filename=%s\n", id, where);
 }
 
 static void info_chardev(Monitor *m, char *args)

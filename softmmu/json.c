@@ -138,6 +138,20 @@ JsonPart json_other(JsonPart object, const char *const *names)
     return (JsonPart){0};
 }
 
+bool json_pair(JsonPart object, unsigned k, JsonPart *key, JsonPart *value)
+{
+    const char *end = object.at + object.n, *s = object.at;
+    if (!s || *s != '{') {
+        return false;
+    }
+    for (s = space(s + 1, end); (s = member(s, end, key, value)); s = next(s, end)) {
+        if (k-- == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 JsonPart json_element(JsonPart array, unsigned k)
 {
     const char *end = array.at + array.n, *s = array.at;

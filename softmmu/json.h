@@ -18,6 +18,8 @@ bool json_valid(const char *text, size_t n);
 JsonPart json_member(JsonPart object, const char *name);
 /* The first member's name, in its quotes, that is not among names (which end with NULL). */
 JsonPart json_other(JsonPart object, const char *const *names);
+/* Member k of the object: its name, in its quotes, and value; false behind the last. */
+bool json_pair(JsonPart object, unsigned k, JsonPart *key, JsonPart *value);
 /* Element k of the array. */
 JsonPart json_element(JsonPart array, unsigned k);
 /* A string's text without quotes and escapes, cut to n - 1 bytes; false when the part is no string. */

@@ -1,8 +1,9 @@
 /* main.c - armx-system: the order in which everything starts, and all ways out.
  *
- * options, log -> machine (loop, clock) -> board (memory, CPUs, devices) -> monitor -> signals -> run.
+ * options -> a process of its own (-daemonize) -> log, machine (loop, clock) -> board (memory, CPUs, devices) -> monitor -> signals -> run.
  * The terminal is given back on every way out: at exit, and by handlers of signals that kill.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "chardev.h"
@@ -82,12 +84,14 @@ static void watch_crashes(void)
     }
 }
 
-static void write_pidfile(const char *path)
+/* Its name from the root, to be deleted by. */
+static char *write_pidfile(const char *path)
 {
     FILE *f = path ? fopen(path, "w") : NULL;
     if (path && (!f || fprintf(f, "%d\n", (int)getpid()) < 0 || fclose(f) != 0)) {
         die("-pidfile %s: %s", path, strerror(errno));
     }
+    return path ? realpath(path, NULL) : NULL;
 }
 
 /* -overcommit */
@@ -107,9 +111,53 @@ static void lock_memory(const Options *o)
     }
 }
 
+/* -daemonize: a process without a terminal goes on; the one that was called waits for a byte that says that all went well, and
+ * ends with status 1 when there is none. */
+static int detach_begin(void)
+{
+    int ends[2];
+    char byte;
+    if (pipe2(ends, O_CLOEXEC) < 0) {
+        die("-daemonize: %s", strerror(errno));
+    }
+    pid_t child = fork();
+    if (child > 0) {
+        close(ends[1]);
+        while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {
+        }
+        _exit(read(ends[0], &byte, 1) == 1 ? 0 : 1);
+    }
+    if (child < 0 || setsid() < 0 || (child = fork()) < 0) {
+        die("-daemonize: %s", strerror(errno));
+    }
+    if (child > 0) { /* the leader of the session: without it nobody gets a terminal */
+        _exit(0);
+    }
+    close(ends[0]);
+    return ends[1];
+}
+
+/* Everything is made: folder and terminal of the caller are let go of. */
+static void detach_end(int caller)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null < 0 || chdir("/") < 0) {
+        die("-daemonize: %s", strerror(errno));
+    }
+    fflush(NULL);
+    for (int fd = 0; fd <= 2; fd++) {
+        dup2(null, fd);
+    }
+    if (write(caller, "", 1) != 1) {
+        _exit(1); /* the caller is gone, and was not told */
+    }
+    close(caller);
+}
+
 int main(int argc, char **argv)
 {
     options_parse(&options, argc, argv);
+    int caller = options.daemonize ? detach_begin() : -1;
     if (options.log_file) {
         int fd = log_open(options.log_file, false);
         if (fd < 0) {
@@ -135,8 +183,11 @@ int main(int argc, char **argv)
     if (debugger) {
         gdbserver_start(&machine, options.gdb ? options.gdb : "tcp::1234");
     }
-    write_pidfile(options.pidfile);
+    char *pidfile = write_pidfile(options.pidfile);
     lock_memory(&options);
+    if (caller >= 0) {
+        detach_end(caller);
+    }
     sandbox_enter(&options.sandbox);
     machine_start(&machine);
     int status = event_run(machine.loop);
@@ -145,8 +196,8 @@ int main(int argc, char **argv)
     drive_close_all();
     chardev_finish();
     engine_log_stats(machine.engine);
-    if (options.pidfile) {
-        unlink(options.pidfile);
+    if (pidfile) {
+        unlink(pidfile);
     }
     fflush(NULL);
     _exit(status);

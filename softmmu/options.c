@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "chardev.h"
 #include "devices.h"
+#include "json.h"
 #include "log.h"
 #include "machine.h"
 
@@ -82,6 +84,12 @@ static void *more(void *p, size_t n)
 
 /* -- lists ----------------------------------------------------------------------------------------------------- */
 
+void opt_add(OptList *o, const char *key, const char *value)
+{
+    o->pairs = more(o->pairs, (o->n + 1) * sizeof *o->pairs);
+    o->pairs[o->n++] = (OptPair){.key = (char *)key, .value = (char *)value};
+}
+
 static char *word_end(char *s, char **next)
 {
     char *to = s;
@@ -94,10 +102,45 @@ static char *word_end(char *s, char **next)
     return to;
 }
 
+/* What is in an object of JSON as pairs: "a": {"b": 1} is a.b=1, and each string of a list "a" is an a=. */
+static void json_list(OptList *o, const char *prefix, JsonPart value)
+{
+    JsonPart key, part;
+    char *text = more(NULL, value.n + 1);
+    if (value.n && *value.at == '{') {
+        for (unsigned k = 0; json_pair(value, k, &key, &part); k++) {
+            size_t len = strlen(prefix);
+            char *name = more(NULL, len + key.n + 2);
+            snprintf(name, len + key.n + 2, "%s%s%.*s", prefix, len ? "." : "", (int)key.n - 2, key.at + 1);
+            size_t end = strlen(name); /* the strings of -netdev's lists are objects {"str": TEXT} */
+            if (end > 4 && !strcmp(name + end - 4, ".str")) {
+                name[end - 4] = 0;
+            }
+            json_list(o, name, part);
+        }
+    } else if (value.n && *value.at == '[') {
+        for (unsigned k = 0; (part = json_element(value, k)).at; k++) {
+            json_list(o, prefix, part);
+        }
+    } else if (json_string(value, text, value.n + 1)) {
+        opt_add(o, prefix, text);
+    } else if (value.n != 4 || memcmp(value.at, "null", 4)) {
+        snprintf(text, value.n + 1, "%.*s", (int)value.n, value.at);
+        opt_add(o, prefix, !strcmp(text, "true") ? "on" : !strcmp(text, "false") ? "off" : text);
+    }
+}
+
 static void list_parse(OptList *o, const char *option, const char *text, const char *first)
 {
     char *s = strdup(text), *next;
     *o = (OptList){.option = option, .text = text};
+    if (*text == '{') {
+        if (!json_valid(text, strlen(text))) {
+            die("%s %s: this is no JSON", option, text);
+        }
+        json_list(o, "", (JsonPart){text, strlen(text)});
+        return;
+    }
     for (bool begin = true; s && *s; s = next, begin = false) {
         word_end(s, &next);
         char *eq = strchr(s, '=');
@@ -377,6 +420,12 @@ static void absent(Options *o)
             die("-audiodev %s: only none, there is no sound", o->audiodev.at[n].text);
         }
     }
+    for (unsigned n = 0; n < o->parallel.n; n++) {
+        const char *word = o->parallel.at[n].text;
+        if (strcmp(word, "none") && strcmp(word, "null")) {
+            die("-parallel %s: only none, there is no parallel port", word);
+        }
+    }
     if (o->smbios.n) {
         die("-smbios %s: there are no SMBIOS tables", o->smbios.at[0].text);
     }
@@ -414,8 +463,28 @@ static void objects(const Options *o)
     }
 }
 
+/* -daemonize leaves nothing to be typed at. */
+static void daemon_check(const Options *o)
+{
+    chardev_no_terminal = o->daemonize;
+    if (o->daemonize && o->nographic) {
+        die("-nographic cannot be used with -daemonize");
+    }
+}
+
+static void escape_key(const Options *o)
+{
+    uint64_t key = chardev_escape;
+    if (o->escape && (!opt_number(o->escape, false, 1, &key) || !key || key > 31)) {
+        die("-echr %s: the number of a control character, 1 to 31", o->escape);
+    }
+    chardev_escape = (uint8_t)key;
+}
+
 static void check(Options *o)
 {
+    daemon_check(o);
+    escape_key(o);
     messages(o);
     actions(o);
     absent(o);
@@ -434,6 +503,12 @@ static void check(Options *o)
     }
     if (o->log_filter && log_parse_ranges(o->log_filter) < 0) {
         die("-dfilter %s: expected START..END, START+SIZE or START-SIZE", o->log_filter);
+    }
+    for (unsigned k = 0; k < o->chardev.n; k++) {
+        if (is_help(opt_look(&o->chardev.at[k], "backend"))) {
+            chardev_help();
+            exit(0);
+        }
     }
     for (unsigned k = 0; k < o->device.n; k++) {
         OptList *d = &o->device.at[k];

@@ -28,14 +28,14 @@ typedef struct OptLists {
 } OptLists;
 
 typedef struct Options {
-    const char *cpu, *kernel, *initrd, *append, *dtb, *bios, *gdb, *log_items, *log_file, *log_filter, *uuid, *pidfile, *ignored;
+    const char *cpu, *kernel, *initrd, *append, *dtb, *bios, *gdb, *log_items, *log_file, *log_filter, *uuid, *pidfile, *escape, *ignored;
     const char *pflash[2], *disk[4], *cdrom;
     unsigned npflash, ndisk;
     OptLists machine, smp, memory, accel, boot, rtc, name, global, action;
     OptLists device, drive, blockdev, netdev, nic, net, chardev, object, mon, fw_cfg, virtfs, fsdev, smbios, overcommit, sandbox, msg, audiodev;
-    OptLists serial, monitor, qmp;
+    OptLists serial, monitor, qmp, parallel;
     const char *display, *vga;
-    bool nographic, no_reboot, no_shutdown, stopped, gdb_default, snapshot, no_defaults, interp, one_insn, no_acpi;
+    bool nographic, no_reboot, no_shutdown, stopped, gdb_default, snapshot, no_defaults, daemonize, interp, one_insn, no_acpi;
     uint64_t tb_size;
     bool virt_help;
 } Options;
@@ -43,8 +43,10 @@ typedef struct Options {
 /* argv into *o; on errors and for help it ends the process. */
 void options_parse(Options *o, int argc, char **argv);
 
-/* "a,b=c,,d" (two commas stand for one): first is the key of a bare first word, or NULL. The list lives on. */
+/* "a,b=c,,d" (two commas stand for one), or an object of JSON: first is the key of a bare first word, or NULL. The list lives on. */
 OptList *opt_list(const char *option, const char *text, const char *first);
+/* One pair more, as if it had been typed. */
+void opt_add(OptList *o, const char *key, const char *value);
 /* The last value of key, which is then taken; NULL: not there. A bare word `key` gives "on", `nokey` gives "off". */
 const char *opt_take(OptList *o, const char *key);
 /* As opt_take without taking. */

@@ -409,8 +409,7 @@ static void flash_images(Machine *m, Block *banks[2])
     for (unsigned k = 0; k < o->npflash; k++) {
         OptList *l = opt_list("-pflash", "format=raw", NULL);
         l->text = o->pflash[k];
-        l->pairs = realloc(l->pairs, 2 * sizeof *l->pairs);
-        l->pairs[l->n++] = (OptPair){.key = (char *)"file", .value = (char *)o->pflash[k]};
+        opt_add(l, "file", o->pflash[k]);
         ids[next++] = drive_open(m, l);
     }
     for (unsigned k = 0; k < o->drive.n; k++) {
