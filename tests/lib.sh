@@ -15,6 +15,14 @@ same()
 
 sysroot() { bash "$TOP/tests/tools/sysroot.sh" "$@"; }
 
+# until_listens PID PATH: waits until somebody listens at that socket (it has its name before that), or process PID is gone.
+until_listens()
+{
+    until grep -q " 00010000 .* $2\$" /proc/net/unix || ! kill -0 "$1" 2>/dev/null; do
+        sleep 0.02
+    done
+}
+
 # arm_program FOLDER NAME [FLAG...]: builds tests/FOLDER/NAME.c for Arm, unless that is done, and prints
 # the program's path.
 arm_program()

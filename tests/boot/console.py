@@ -4,6 +4,7 @@
 SCRIPT is lines:
     wait SECONDS REGEX     until REGEX (bytes, multi-line) has appeared behind what was matched last; else the case fails.
                            SECONDS below 180 (or what PATIENCE says) are 180: a busy host is no failure, and a hang is one after minutes too
+    again SECONDS REGEX    as wait, and what was sent last is sent again every second
     never REGEX            from now on: fails when REGEX appears
     send TEXT              types TEXT and Return; \\xNN escapes, and \\c at the end for no Return
     signal NAME            sends the signal to the emulator
@@ -39,6 +40,7 @@ PATIENCE = float(os.environ.get("PATIENCE", 180))
 seen = b""
 at = 0
 nevers = []
+sent = b""
 status = None
 
 
@@ -87,9 +89,10 @@ for number, line in enumerate(script, 1):
     word, _, rest = line.strip().partition(" ")
     if not word or word.startswith("#"):
         continue
-    if word == "wait":
+    if word in ("wait", "again"):
         seconds, _, regex = rest.partition(" ")
-        end = time.monotonic() + max(float(seconds), PATIENCE)
+        begin = time.monotonic()
+        end = begin + max(float(seconds), PATIENCE)
         while True:
             m = re.compile(regex.encode(), re.M).search(seen, at)
             if m:
@@ -104,12 +107,16 @@ for number, line in enumerate(script, 1):
                     fail("line %d: ended with status %s before %s came" % (number, status, regex))
             else:
                 take(min(0.2, end - time.monotonic()))
+                if word == "again" and time.monotonic() > begin + 1:
+                    begin = time.monotonic()
+                    os.write(master, sent)
     elif word == "never":
         nevers.append(rest.encode())
     elif word == "send":
         text, end = (rest[:-2], "") if rest.endswith("\\c") else (rest, "\r")
         text = (codecs.decode(text, "unicode_escape") if "\\x" in text else text) + end
-        os.write(master, text.encode("latin-1"))
+        sent = text.encode("latin-1")
+        os.write(master, sent)
     elif word == "signal":
         os.kill(pid, getattr(signal, rest))
     elif word == "pause":

@@ -14,6 +14,7 @@ import time
 import tty
 
 system, kernel, initrd = sys.argv[1:]
+PATIENCE = 180  # seconds: as in console.py
 
 
 def check(condition, what):
@@ -30,7 +31,7 @@ class Stream:
         self.seen = b""
         self.socket = None
         if path:
-            end = time.monotonic() + 20
+            end = time.monotonic() + PATIENCE
             self.socket = socket.socket(socket.AF_UNIX)
             while True:
                 try:
@@ -45,7 +46,7 @@ class Stream:
     def send(self, text):
         os.write(self.fd, text.encode())
 
-    def wait(self, regex, seconds=60):
+    def wait(self, regex, seconds=PATIENCE):
         """The match, behind which reading goes on."""
         end = time.monotonic() + seconds
         while True:
@@ -87,7 +88,7 @@ class Qmp(Stream):
         self.events.append(event["event"])
         self.data[event["event"]] = event.get("data")
 
-    def event(self, name, seconds=20):
+    def event(self, name):
         while name not in self.events:
             self.keep(self.line())
         self.events.remove(name)
@@ -190,7 +191,7 @@ serial.send("poweroff -f\n")
 qmp.event("SHUTDOWN")
 check(qmp.ask("query-status")["return"]["status"] == "shutdown", "shutdown")
 qmp.ask("quit")
-machine.wait(20)
+machine.wait(PATIENCE)
 check(machine.returncode == 0, "status %d" % machine.returncode)
 check(b'"event": "SHUTDOWN"' in open("qmp.log", "rb").read(), "logfile")
 print("all answers were right")

@@ -29,6 +29,8 @@ if [ -n "$root" ]; then
     exec switch_root /mnt "${next:-/sbin/init}"
 fi
 cd /root
+# What is no warning does not come into the middle of the shell's lines.
+dmesg -n 5
 echo "init: Linux $(uname -r) is up, $(nproc) CPUs"
 setsid cttyhack sh
 echo "init: switching off"

@@ -1,5 +1,6 @@
 /* program.c - what the scripts of this suite debug. The argument chooses what happens; scripts name
  * functions and lines by the MARK comments. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -75,6 +76,9 @@ static int threads(void)
 static int loop(void)
 {
     for (volatile unsigned long n = 0; !caught; n++) {
+        if (n == 2000) {
+            close(creat("looping", 0600));
+        }
     }
     return caught;
 }
