@@ -10,6 +10,7 @@ root=$(bash "$TOP/tests/tools/sysroot.sh" -a amd64 qemu-tools qemu-utils)
 img() { LD_LIBRARY_PATH=$root/usr/lib/x86_64-linux-gnu:$root/lib/x86_64-linux-gnu "$root/usr/bin/qemu-img" "$@" >/dev/null 2>&1; }
 ours=$BUILD/tests/block/blocktest
 how=$1 image=$2 n=$3
+[ -n "${LONG:-}" ] || RANDOM=1 # the same each time, but in `make test-long`
 
 # options IMAGE: what `qemu-img create -o` is told.
 options()
@@ -129,7 +130,7 @@ bad)
         printf "\\x$(printf %x $((RANDOM % 256)))" | dd of=flipped bs=1 seek=$at conv=notrunc status=none
         status=0
         timeout 20 "$ours" flipped qcow2 - $i 50 >out 2>&1 || status=$?
-        [ $status -le 4 ] || { cat out; die "byte $at flipped: status $status"; }
+        [ $status -le 4 ] || { cat out; cp flipped "$BUILD/tests/block/"; die "byte $at flipped (kept in $BUILD/tests/block): status $status"; }
     done
     echo "all refused or survived"
     ;;

@@ -8,6 +8,7 @@
 
 enum { GICR_ISENABLER = REDIST + SGI_FRAME + 0x100, GICR_IGROUPR = REDIST + SGI_FRAME + 0x80 };
 enum { ENABLE = 1, IMASK = 2, ISTATUS = 4, MS = TIMER_HZ / 1000 };
+static const uint64_t SECOND = TIMER_HZ;
 
 static pthread_t loop_thread;
 
@@ -69,10 +70,10 @@ Test(timer, counts)
     uint64_t d = tr(SR_CNTPCT_EL0) - c, b = event_now() - a;
     cr_assert_leq(d, b / TIMER_NS + 1);
     cr_assert_geq(d, 20000000 / TIMER_NS);
-    tw(SR_CNTVOFF_EL2, 1000 * (uint64_t)MS);
+    tw(SR_CNTVOFF_EL2, 1000 * SECOND);
     c = tr(SR_CNTPCT_EL0);
-    d = tr(SR_CNTVCT_EL0) - (c - 1000 * (uint64_t)MS);
-    cr_assert_lt(d, 500 * MS);
+    d = tr(SR_CNTVCT_EL0) - (c - 1000 * SECOND);
+    cr_assert_lt(d, 500 * SECOND);
     fake_el(0, 2);
     fake_hcr(0, 1ull << HCR_E2H);
     cr_assert_geq(tr(SR_CNTVCT_EL0), c); /* the host's virtual count has no offset */
@@ -80,13 +81,13 @@ Test(timer, counts)
     fake_hcr(0, 0);
     /* CNTPOFF_EL2 acts below EL2 when CNTHCTL_EL2.ECV says so */
     model.feats[A64_FEAT_ecv_poff / 64] |= 1ull << A64_FEAT_ecv_poff % 64;
-    tw(SR_CNTPOFF_EL2, 5000 * (uint64_t)MS);
-    cr_assert_lt(tr(SR_CNTPCT_EL0) - c, 500 * MS);
+    tw(SR_CNTPOFF_EL2, 5000 * SECOND);
+    cr_assert_lt(tr(SR_CNTPCT_EL0) - c, 500 * SECOND);
     cpus[0].sys.reg[SR_CNTHCTL_EL2] = 1 << 12;
     tw(SR_CNTHCTL_EL2, 1 << 12);
-    cr_assert_lt(tr(SR_CNTPCT_EL0) + 5000 * (uint64_t)MS - c, 500 * MS);
+    cr_assert_lt(tr(SR_CNTPCT_EL0) + 5000 * SECOND - c, 500 * SECOND);
     fake_el(0, 2);
-    cr_assert_lt(tr(SR_CNTPCT_EL0) - c, 500 * MS);
+    cr_assert_lt(tr(SR_CNTPCT_EL0) - c, 500 * SECOND);
     stop();
 }
 
@@ -152,11 +153,11 @@ Test(timer, deadlines, .timeout = 60)
         tw(SR_CNTV_CVAL_EL0, due + (k % 3 ? 50 * MS : 0)); /* later first, then earlier */
         tw(SR_CNTV_CTL_EL0, ENABLE);
         tw(SR_CNTV_CVAL_EL0, due);
-        cr_assert(line_within(2000, true), "tick %u was lost", k);
+        cr_assert(line_within(20000, true), "tick %u was lost", k);
         uint64_t late = tr(SR_CNTVCT_EL0) - due;
-        cr_assert_lt(late, 2000ull * MS); /* not early, which would be huge */
+        cr_assert_lt(late, 20 * SECOND); /* not early, which would be huge */
         worst = late > worst ? late : worst;
-        tw(SR_CNTV_CVAL_EL0, due + 1000 * MS);
+        tw(SR_CNTV_CVAL_EL0, due + 100 * SECOND);
         cr_assert(!line(0, LINE_IRQ));
     }
     stop();
@@ -165,15 +166,17 @@ Test(timer, deadlines, .timeout = 60)
 Test(timer, stands_with_the_machine, .timeout = 60)
 {
     start(1);
-    tw(SR_CNTV_CVAL_EL0, tr(SR_CNTVCT_EL0) + 20 * MS);
+    tw(SR_CNTV_CVAL_EL0, tr(SR_CNTVCT_EL0) + 400 * MS);
     tw(SR_CNTV_CTL_EL0, ENABLE);
     machine_clock_stop(&mach);
     uint64_t c = tr(SR_CNTPCT_EL0);
-    cr_assert(!line_within(100, true));
+    cr_assert(!line_within(500, true));
     cr_assert_eq(tr(SR_CNTPCT_EL0), c);
+    uint64_t begun = event_now();
     machine_clock_start(&mach);
-    cr_assert_lt(tr(SR_CNTPCT_EL0) - c, 20 * MS);
-    cr_assert(line_within(2000, true));
+    c = tr(SR_CNTPCT_EL0) - c;
+    cr_assert_leq(c, (event_now() - begun) / TIMER_NS + 1);
+    cr_assert(line_within(20000, true));
     for (unsigned k = 0; k < nresets; k++) {
         resets[k](reset_args[k]);
     }
