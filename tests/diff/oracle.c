@@ -16,7 +16,7 @@
 
 #include "diff.h"
 
-enum { IDLE, SENT, ANSWERED, LOST, SINGLE = DIFF_BUFFERS - 1, ANSWER_MS = 10000, SINGLE_MS = 2000 };
+enum { IDLE, SENT, ANSWERED, LOST, SINGLE = DIFF_BUFFERS - 1, ANSWER_MS = 60000, SINGLE_MS = 15000 };
 
 static bool spawn(Oracle *o)
 {
