@@ -103,9 +103,10 @@ CodeChunk *codebuf_take(Engine *e)
     } else if (c->used < c->nchunks) {
         size_t off = STUB_BYTES + (size_t)c->used * CODE_CHUNK;
         ch = &c->chunks[c->used];
+        uint8_t *code_ready = ch->code_ready, *data_ready = ch->data_ready; /* of before a flush: its pages stay */
         *ch = (CodeChunk){.code = c->rw + off, .code_end = c->rw + off + CODE_CHUNK, .data = c->data + off,
                           .data_end = c->data + off + CODE_CHUNK, .tbs = (Tb **)(c->data + off + CODE_CHUNK),
-                          .code_ready = c->rw + off, .data_ready = c->data + off};
+                          .code_ready = code_ready ? code_ready : c->rw + off, .data_ready = data_ready ? data_ready : c->data + off};
         __atomic_store_n(&c->used, c->used + 1, __ATOMIC_RELEASE);
     }
     if (engine_alone(e)) {
