@@ -238,10 +238,10 @@ void *soft_near_missed(CpuHead *cpu)
     } limits[NEAR_COUNTS] = {[NEAR_MISSED] = {128, 2048}, [NEAR_TURNED] = {1024, 24}};
     Engine *e = cpu->engine;
     uint64_t now = __builtin_ia32_rdtsc();
-    NearEntry *n = &cpu->near[cpu->scratch[1] & ACC_WRITE ? 1 : 0][cpu->near_slot % NEAR_ENTRIES];
-    unsigned why = n->counts[NEAR_MISSED].left < 0 ? NEAR_MISSED : NEAR_TURNED;
-    bool often = now - n->counts[why].since < (uint64_t)limits[why].times * limits[why].cycles;
-    n->counts[why] = (NearCount){now, limits[why].times};
+    NearCount *n = cpu->near_counts[cpu->scratch[1] & ACC_WRITE ? 1 : 0][cpu->near_slot % NEAR_ENTRIES];
+    unsigned why = n[NEAR_MISSED].left < 0 ? NEAR_MISSED : NEAR_TURNED;
+    bool often = now - n[why].since < (uint64_t)limits[why].times * limits[why].cycles;
+    n[why] = (NearCount){now, limits[why].times};
     if (often) {
         const uint8_t *ret = *(const uint8_t **)cpu->ret_sp;
         const Tb *tb = tb_of_host(e, ret);

@@ -99,7 +99,7 @@ typedef struct CodeChunk {
 } CodeChunk;
 
 enum {
-    STUB_BYTES = 16 * 1024,  /* at the start of code memory and of data */
+    STUB_BYTES = 32 * 1024,  /* at the start of code memory and of data */
     CODE_CHUNK = 256 * 1024, /* bytes of code per chunk; the same of data */
     CODE_BLOCK = 16 * 1024,  /* what is copied at once after a fork */
     CODE_AHEAD = 32 * 1024,  /* pages come from the kernel in runs of this size, cheaper than one by one */

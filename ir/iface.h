@@ -112,9 +112,8 @@ typedef struct NearCount {
 enum { NEAR_MISSED /* another page than this access's last one */, NEAR_TURNED /* another page than the last one of CpuHead.hot */, NEAR_COUNTS };
 typedef struct NearEntry {
     uint64_t tag, add;
-    NearCount counts[NEAR_COUNTS];
 } NearEntry;
-enum { NEAR_ENTRIES = 64 };
+enum { NEAR_ENTRIES = 256, NEAR_GROUP = 16 /* entries that are emptied together */ };
 /* What of an address is compared when n bytes are accessed: the page, and the bits that are 0 when the access is aligned. Bit 11 is
  * none of them: an entry with it is empty. */
 #define NEAR_TAG_MASK(n) (-4096 | ((n) - 1))
@@ -167,11 +166,13 @@ struct CpuHead {
     V128 ev[4];          /* operands and result of evaluation functions and helpers */
     uint64_t stat[8];    /* the back end's counters (-d stats) */
     NearEntry near[2][NEAR_ENTRIES]; /* to read, to write */
+    NearCount near_counts[2][NEAR_ENTRIES][NEAR_COUNTS];
+    uint8_t near_used[2][NEAR_ENTRIES / NEAR_GROUP]; /* an entry of the group may not be empty */
     struct {
         uint64_t tag, add; /* of the entry of `near` that a load of an integer used last, whose `add` a register holds; or empty */
     } hot;
     uint64_t near_address; /* of an access that missed there */
-    uint64_t near_slot;  /* and its entry */
+    uint64_t near_slot;  /* and its entry, for soft_near_missed */
     uint32_t pad;
     uint32_t nzcv;       /* condition flags, packed form of ir/base.h */
     volatile uint64_t pending; /* nonzero: leave translated code at the next poll */

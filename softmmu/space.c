@@ -790,6 +790,7 @@ int space_cpu_init(Space *space, CpuA64 *cpu)
     }
     pthread_mutex_init(&m->lock, NULL);
     cpu->sys->mmu = m;
+    memset(cpu->h.near_used, 1, sizeof cpu->h.near_used);
     s->engine = s->engine ? s->engine : cpu->h.engine;
     tlb_select(m);
     pthread_mutex_lock(&s->lock);

@@ -64,9 +64,16 @@ void tlb_clear(Tlb *t)
 static void empty_near(CpuHead *h)
 {
     h->hot.tag = NEAR_EMPTY;
-    for (unsigned k = 0; k < NEAR_ENTRIES; k++) {
-        h->near[0][k].tag = h->near[1][k].tag = NEAR_EMPTY;
+    for (unsigned write = 0; write < 2; write++) {
+        for (unsigned k = 0; k < NEAR_ENTRIES; k++) {
+            if (k % NEAR_GROUP == 0 && !h->near_used[write][k / NEAR_GROUP]) {
+                k += NEAR_GROUP - 1;
+            } else {
+                h->near[write][k].tag = NEAR_EMPTY;
+            }
+        }
     }
+    memset(h->near_used, 0, sizeof h->near_used);
 }
 
 /* Something in t may be wrong from now on, or all of it. */

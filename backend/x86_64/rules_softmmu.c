@@ -14,6 +14,10 @@
 #include "rules_mem.h"
 
 enum { ENTRY_BITS = 4, FRAME_XMM = 64, FRAME_BYTES = FRAME_XMM + 16 * 16 };
+/* What follows the call of a thunk for CpuHead.near, as the operand of a `test eax`: the page's size less the access's, its size, its entry. */
+enum { X_TEST_EAX = 0xa9, NEAR_SIZE_SHIFT = 12, NEAR_INDEX_SHIFT = 16, NEAR_ENTRY_SHIFT = 4, NEAR_GROUP_SHIFT = 8 };
+_Static_assert(sizeof(NearEntry) == 1 << NEAR_ENTRY_SHIFT && NEAR_GROUP << NEAR_ENTRY_SHIFT == 1 << NEAR_GROUP_SHIFT &&
+               sizeof(NearCount[NEAR_COUNTS]) == 2 << NEAR_ENTRY_SHIFT, "the thunks' shifts");
 _Static_assert(sizeof(TlbEntry) == 1 << ENTRY_BITS, "the check's shift");
 
 /* Of the use's table; what may be written may be read. */
@@ -80,10 +84,13 @@ static bool is_near(Lower *l, const IrIns *in, unsigned acc)
            in->ty != F16 && l->r->loops && !soft_is_far(l->e, NEAR_MISSED, l->guest_pc);
 }
 
-/* Should it look at CpuHead.hot before that? Loads of integers, on which branches depend. */
-static bool is_hot(const Lower *l, IrType ty)
+/* Should it look at CpuHead.hot before that? Loads of integers, on which branches depend; not those of the stack, which would take turns with
+ * all others. */
+static bool is_hot(const Lower *l, const IrIns *in)
 {
-    return (ty == I32 || ty == I64) && !soft_is_far(l->e, NEAR_TURNED, l->guest_pc);
+    const IrIns *base = l_ins(l, in->a);
+    bool stack = base->op == OP_get && base->x == l->e->fe->sp_slot;
+    return (in->ty == I32 || in->ty == I64) && !stack && !soft_is_far(l->e, NEAR_TURNED, l->guest_pc);
 }
 
 static Mem near_field(const Lower *l, unsigned acc, unsigned k, size_t field)
@@ -164,7 +171,7 @@ static void soft_load(Lower *l, IrRef i)
     Mem m = l_addr(l, in);
     IrType ty = (IrType)in->ty;
     if (is_near(l, in, access_of(in, ACC_READ))) {
-        m = near_address(l, m, access_of(in, ACC_READ), is_hot(l, ty), NOREG, &s);
+        m = near_address(l, m, access_of(in, ACC_READ), is_hot(l, in), NOREG, &s);
         Reg d = l_dst(l, i, false);
         mem_load_from(l, in, d, m);
         l_def(l, i, d, true);
@@ -324,9 +331,9 @@ const unsigned rules_softmmu_n = LEN(rules_softmmu);
 
 /* -- slow paths ------------------------------------------------------------------------------------------------- */
 
-static void call_slow(Lower *l, const Stub *s, const void *thunk)
+/* Who leaves from here finds the access's fault at this address. */
+static void enter_fault(Lower *l, const Stub *s)
 {
-    x_call_abs(&l->a, thunk);
     if (l->nfaults >= LEN(l->faults)) {
         l->too_big = true;
         return;
@@ -336,122 +343,73 @@ static void call_slow(Lower *l, const Stub *s, const void *thunk)
     f->off = (uint32_t)(l->a.p - l->a.base);
 }
 
-static void tell_access(Lower *l, const Stub *s, unsigned more)
+static void call_slow(Lower *l, const Stub *s, const void *thunk)
 {
-    x_store_rm(&l->a, 1, s->reg, l_head(l, offsetof(CpuHead, scratch)));
-    x_mov_mi(&l->a, 0, l_head(l, offsetof(CpuHead, scratch) + 8), (int32_t)((unsigned)s->imm | more));
+    x_call_abs(&l->a, thunk);
+    enter_fault(l, s);
 }
 
-/* An access by RNEAR whose host address, in s->reg, is not of CpuHead.hot: RNEAR is for this one only. */
-static void near_once(Lower *l, const Stub *s)
+/* The store, to where scratch[0] says, and its commit if it wants one. */
+static void slow_store(Lower *l, const Stub *s)
 {
     Asm *a = &l->a;
-    Mem va = l_head(l, offsetof(CpuHead, near_address));
-    x_mov_rr(a, 1, RNEAR, s->reg);
-    x_sub_rm(a, 1, RNEAR, va);
-    if (s->m.index != NOREG) {
-        x_mov_rm(a, 1, s->reg, va);
-    }
-    x_mov_mi(a, 1, l_head(l, offsetof(CpuHead, hot.tag)), NEAR_EMPTY);
+    x_mov_rm(a, 1, s->reg, l_head(l, offsetof(CpuHead, scratch)));
+    store_to(a, (unsigned)s->imm & ACC_SIZE, s->data, s->value, mem(s->reg, 0));
+    call_slow(l, s, l->t->soft_commit);
+    asm_link(x_jmp(a), s->back);
 }
 
-/* With the host address in s->reg: what the access adds to. */
-static void near_found(Lower *l, const Stub *s)
+/* The call of a thunk that goes on behind it by itself, or has the next thing done that may fault: `far` bytes behind the call. */
+static void call_near(Lower *l, const Stub *s, NearKind kind)
 {
-    if (s->hot) {
-        near_once(l, s);
-    } else if (s->m.index == NOREG) {
-        x_sub_rm(&l->a, 1, s->reg, l_head(l, offsetof(CpuHead, near_address)));
-    }
+    Asm *a = &l->a;
+    unsigned size = (unsigned)s->imm & ACC_SIZE;
+    x_call_abs(a, l->t->soft_near[s->reg][kind]);
+    x_byte(a, X_TEST_EAX);
+    put32(a, (4096u - (1u << size)) | size << NEAR_SIZE_SHIFT | (uint32_t)s->k << NEAR_INDEX_SHIFT);
+    asm_link(x_jmp(a), s->access);
+    enter_fault(l, s);
 }
 
-/* The page is another one than that of CpuHead.hot: `hot` becomes the access's entry, if that is of the page. The tag is in `tested`; it
- * stays there, and otherwise only the flags change. Where to go with a count that ran out. */
-static uint8_t *near_turn(Lower *l, const Stub *s, Reg tested)
+/* The page is another one than that of CpuHead.hot: `hot` becomes the access's entry, if that is of the page. The tag is in `tested`.
+ * Else goes to what is returned. */
+static void near_turn(Lower *l, const Stub *s, Reg tested, uint8_t *miss[2])
 {
     Asm *a = &l->a;
     unsigned acc = (unsigned)s->imm, k = (unsigned)s->k;
+    size_t counts = offsetof(CpuHead, near_counts) + sizeof(NearCount) * (NEAR_COUNTS * k + NEAR_TURNED);
     x_cmp_rm(a, 1, tested, near_field(l, acc, k, offsetof(NearEntry, tag)));
-    uint8_t *miss = x_jcc8(a, CC_NE);
-    x_alu_mi(a, 1, ALU_SUB, near_field(l, acc, k, offsetof(NearEntry, counts[NEAR_TURNED].left)), 1);
-    uint8_t *many = x_jcc(a, CC_S);
+    miss[0] = x_jcc8(a, CC_NE);
+    x_alu_mi(a, 1, ALU_SUB, l_head(l, counts + offsetof(NearCount, left)), 1);
+    miss[1] = x_jcc8(a, CC_S);
     x_store_rm(a, 1, tested, l_head(l, offsetof(CpuHead, hot.tag)));
     x_mov_rm(a, 1, RNEAR, near_field(l, acc, k, offsetof(NearEntry, add)));
     x_store_rm(a, 1, RNEAR, l_head(l, offsetof(CpuHead, hot.add)));
     asm_link(x_jmp(a), s->access);
-    asm_link8(miss, a->p);
-    return many;
 }
 
-/* The slow path of a check by CpuHead.near: fills the entry by the TLB's first way and goes on, or leaves scratch as the thunks do. */
+/* The slow path of a check by CpuHead.near. */
 static void near_stub(Lower *l, const Stub *s)
 {
     Asm *a = &l->a;
-    unsigned acc = (unsigned)s->imm, k = (unsigned)s->k;
-    int32_t bytes = 1 << (acc & ACC_SIZE);
-    Reg t = s->reg, t2 = s->reg2;
-    Mem va = l_head(l, offsetof(CpuHead, near_address));
-    Mem tag = mem(t2, table_offset(acc) + (int32_t)offsetof(TlbEntry, tag)), host = tag;
-    host.disp += (int32_t)offsetof(TlbEntry, host) - (int32_t)offsetof(TlbEntry, tag);
     bool indexed = s->m.index != NOREG;
-    uint8_t *again = a->p, *turned = s->hot ? near_turn(l, s, indexed ? t2 : t) : NULL;
-    if (!indexed) {
-        address_to(a, t, s->m);
-    }
-    x_store_rm(a, 1, t, va);
-    x_alu_mi(a, 1, ALU_SUB, near_field(l, acc, k, offsetof(NearEntry, counts[NEAR_MISSED].left)), 1);
-    uint8_t *many = x_jcc(a, CC_S);
-    x_rorx_rri(a, 1, t2, t, TLB_PAGE_BITS - ENTRY_BITS);
-    x_alu_ri(a, 0, ALU_AND, t2, ((1 << TLB_BITS) - 1) << ENTRY_BITS);
-    x_add_rm(a, 1, t2, l_head(l, offsetof(CpuHead, tlb)));
-    x_xor_rm(a, 1, t, tag);
-    x_alu_ri(a, 1, ALU_CMP, t, (1 << TLB_PAGE_BITS) - bytes);
-    uint8_t *other = x_jcc(a, CC_A), *unaligned = NULL;
-    if (bytes > 1) {
-        x_test_ri(a, 0, t, bytes - 1);
-        unaligned = x_jcc8(a, CC_NE);
-    }
-    x_mov_rm(a, 1, t, tag);
-    x_store_rm(a, 1, t, near_field(l, acc, k, offsetof(NearEntry, tag)));
-    x_mov_rm(a, 1, t2, host);
-    x_sub_rr(a, 1, t2, t);
-    x_store_rm(a, 1, t2, near_field(l, acc, k, offsetof(NearEntry, add)));
+    NearKind kind = s->hot ? NEAR_HOT : s->store ? indexed ? NEAR_WRITE_HOST : NEAR_WRITE_ADD : indexed ? NEAR_HOST : NEAR_ADD;
     if (s->hot) {
-        if (indexed) {
-            x_mov_rr(a, 1, t2, t);
-            x_mov_rm(a, 1, t, va);
-        }
-        asm_link(x_jmp(a), again);
+        uint8_t *miss[2];
+        near_turn(l, s, indexed ? s->reg2 : s->reg, miss);
+        asm_link8(miss[0], a->p);
+        asm_link8(miss[1], a->p);
+    }
+    if (!indexed) {
+        address_to(a, s->reg, s->m);
+    }
+    call_near(l, s, kind);
+    if (s->store) {
+        slow_store(l, s);
     } else {
-        x_mov_rr(a, 1, t, t2);
-        if (indexed) {
-            x_add_rm(a, 1, t, va);
-        }
+        x_call_abs(a, l->t->soft_near_done[s->reg][kind]);
         asm_link(x_jmp(a), s->access);
     }
-    if (unaligned) { /* no hit, but in the page */
-        asm_link8(unaligned, a->p);
-        x_add_rm(a, 1, t, host);
-        near_found(l, s);
-        asm_link(x_jmp(a), s->access);
-    }
-    if (turned) {
-        asm_link(turned, a->p);
-        if (!indexed) {
-            address_to(a, t, s->m);
-        }
-        x_store_rm(a, 1, t, va);
-    }
-    asm_link(many, a->p);
-    tell_access(l, s, 0);
-    x_mov_mi(a, 0, l_head(l, offsetof(CpuHead, near_slot)), s->k);
-    call_slow(l, s, l->t->soft_missed);
-    uint8_t *join = x_jmp8(a);
-    asm_link(other, a->p);
-    x_xor_rm(a, 1, t, tag);
-    tell_access(l, s, 0);
-    call_slow(l, s, l->t->soft_second[0][!!(acc & ACC_WRITE)]);
-    asm_link8(join, a->p);
 }
 
 void soft_stub(Lower *l, const Stub *s)
@@ -459,22 +417,19 @@ void soft_stub(Lower *l, const Stub *s)
     Asm *a = &l->a;
     if (s->near) {
         near_stub(l, s);
-    } else {
-        x_xor_rm(a, 1, s->reg, mem(s->reg2, table_offset((unsigned)s->imm) + (int32_t)offsetof(TlbEntry, tag)));
-        tell_access(l, s, s->imm & ACC_WRITE && !s->store ? ACC_DEFER : 0);
-        bool watched = l->r->key & l->e->fe->watch_key;
-        call_slow(l, s, watched ? l->t->soft_slow : l->t->soft_second[!!(s->imm & ACC_UNPRIV)][!!(s->imm & ACC_WRITE)]);
+        return;
     }
-    x_mov_rm(a, 1, s->reg, l_head(l, offsetof(CpuHead, scratch)));
+    x_xor_rm(a, 1, s->reg, mem(s->reg2, table_offset((unsigned)s->imm) + (int32_t)offsetof(TlbEntry, tag)));
+    x_store_rm(a, 1, s->reg, l_head(l, offsetof(CpuHead, scratch)));
+    x_mov_mi(a, 0, l_head(l, offsetof(CpuHead, scratch) + 8), s->imm | (s->imm & ACC_WRITE && !s->store ? ACC_DEFER : 0));
+    bool watched = l->r->key & l->e->fe->watch_key;
+    call_slow(l, s, watched ? l->t->soft_slow : l->t->soft_second[!!(s->imm & ACC_UNPRIV)][!!(s->imm & ACC_WRITE)]);
     if (s->store) {
-        store_to(a, (unsigned)s->imm & ACC_SIZE, s->data, s->value, mem(s->reg, 0));
-        x_alu_mi(a, 0, ALU_CMP, l_head(l, offsetof(CpuHead, scratch) + 8), 0);
-        asm_link(x_jcc(a, CC_E), s->back);
-        call_slow(l, s, l->t->soft_commit);
-    } else if (s->near) {
-        near_found(l, s);
+        slow_store(l, s);
+    } else {
+        x_mov_rm(a, 1, s->reg, l_head(l, offsetof(CpuHead, scratch)));
+        asm_link(x_jmp(a), s->back);
     }
-    asm_link(x_jmp(a), s->back);
 }
 
 /* What the thunks call with all state saved. scratch[1] = 1 afterwards: a store wants its commit. */
@@ -619,12 +574,177 @@ static void make_second(Asm *a, const Target *t, uint32_t acc)
     x_jmp_abs(a, t->soft_slow);
 }
 
+/* CpuHead.near missed: fills the access's entry by the TLB's first way and returns, or goes to a slow path that returns behind the jump
+ * that follows the call. Between the two are five bytes of which four say what is accessed (call_near). The address is in r, and what
+ * the kind says afterwards; all other registers stay. */
+typedef struct NearThunk {
+    Asm *a;
+    const Target *t;
+    Reg r, u, v, w;
+    NearKind kind;
+    bool write;
+} NearThunk;
+
+static void near_save(const NearThunk *n, bool save)
+{
+    Reg list[] = {n->u, n->v, n->w};
+    for (size_t k = 0; k < LEN(list); k++) {
+        Mem m = head(offsetof(CpuHead, scratch[3]) + 8 * k);
+        save ? x_store_rm(n->a, 1, list[k], m) : x_mov_rm(n->a, 1, list[k], m);
+    }
+}
+
+static void near_return(const NearThunk *n)
+{
+    near_save(n, false);
+    x_byte(n->a, X_RET);
+}
+
+static void near_what(const NearThunk *n)
+{
+    x_mov_rm(n->a, 1, n->v, mem(RSP, 0));
+    x_mov_rm(n->a, 0, n->v, mem(n->v, 1));
+}
+
+/* With the host address in r: an access whose page no entry has. */
+static void near_once(const NearThunk *n)
+{
+    Asm *a = n->a;
+    if (n->kind == NEAR_HOT) {
+        x_mov_rr(a, 1, RNEAR, n->r);
+        x_mov_rm(a, 1, n->r, HEAD(near_address));
+        x_sub_rr(a, 1, RNEAR, n->r);
+        x_mov_mi(a, 1, HEAD(hot.tag), NEAR_EMPTY);
+    } else if (n->kind == NEAR_ADD || n->kind == NEAR_WRITE_ADD) {
+        x_sub_rm(a, 1, n->r, HEAD(near_address));
+    }
+}
+
+/* To a slow path, with v = what is accessed. */
+static void near_slow(const NearThunk *n, const uint8_t *path)
+{
+    Asm *a = n->a;
+    x_mov_rm(a, 1, n->r, HEAD(near_address));
+    x_store_rm(a, 1, n->r, HEAD(scratch));
+    x_shr_ri(a, 0, n->v, NEAR_SIZE_SHIFT);
+    x_alu_ri(a, 0, ALU_AND, n->v, ACC_SIZE);
+    x_alu_ri(a, 0, ALU_OR, n->v, n->write ? ACC_WRITE : ACC_READ);
+    x_store_rm(a, 0, n->v, head(offsetof(CpuHead, scratch[1])));
+    x_alu_mi(a, 1, ALU_ADD, mem(RSP, 0), 10);
+    near_save(n, false);
+    x_jmp_abs(a, path);
+}
+
+/* The entry, at the displacement u, with w = the TLB's, becomes that. */
+static void near_fill(const NearThunk *n, int32_t entry, int32_t tag)
+{
+    Asm *a = n->a;
+    Mem to = {RSTATE, n->u, 0, entry - STATE_BIAS, 0}, used = to;
+    x_mov_rm(a, 1, n->r, mem(n->w, tag));
+    x_store_rm(a, 1, n->r, to);
+    x_mov_rm(a, 1, n->w, mem(n->w, tag + (int32_t)offsetof(TlbEntry, host) - (int32_t)offsetof(TlbEntry, tag)));
+    if (n->kind == NEAR_HOT) {
+        x_store_rm(a, 1, n->r, HEAD(hot.tag));
+    }
+    x_sub_rr(a, 1, n->w, n->r);
+    to.disp += (int32_t)offsetof(NearEntry, add);
+    x_store_rm(a, 1, n->w, to);
+    x_shr_ri(a, 0, n->u, NEAR_GROUP_SHIFT);
+    used.disp = (int32_t)offsetof(CpuHead, near_used[n->write]) - STATE_BIAS;
+    x_mov_mi8(a, used, 1);
+    if (n->kind == NEAR_ADD || n->kind == NEAR_WRITE_ADD) {
+        x_mov_rr(a, 1, n->r, n->w);
+        return;
+    }
+    x_mov_rm(a, 1, n->r, HEAD(near_address));
+    if (n->kind == NEAR_HOT) {
+        x_mov_rr(a, 1, RNEAR, n->w);
+        x_store_rm(a, 1, n->w, HEAD(hot.add));
+    } else {
+        x_add_rr(a, 1, n->r, n->w);
+    }
+}
+
+static void make_near(const NearThunk *n)
+{
+    Asm *a = n->a;
+    int32_t tag = table_offset(n->write ? ACC_WRITE : ACC_READ) + (int32_t)offsetof(TlbEntry, tag);
+    Mem left = {RSTATE, n->u, 1, (int32_t)offsetof(CpuHead, near_counts[n->write]) - STATE_BIAS, 0};
+    left.disp += (int32_t)(sizeof(NearCount) * NEAR_MISSED + offsetof(NearCount, left));
+    x_store_rm(a, 1, n->r, HEAD(near_address));
+    near_save(n, true);
+    near_what(n);
+    x_mov_rr(a, 0, n->u, n->v);
+    x_shr_ri(a, 0, n->u, NEAR_INDEX_SHIFT - NEAR_ENTRY_SHIFT);
+    x_alu_ri(a, 0, ALU_AND, n->u, (NEAR_ENTRIES - 1) << NEAR_ENTRY_SHIFT);
+    x_alu_mi(a, 1, ALU_SUB, left, 1);
+    uint8_t *many[2] = {x_jcc(a, CC_S), NULL};
+    if (n->kind == NEAR_HOT) {
+        left.disp += (int32_t)sizeof(NearCount) * (NEAR_TURNED - NEAR_MISSED);
+        x_alu_mi(a, 1, ALU_CMP, left, 0);
+        many[1] = x_jcc(a, CC_S);
+    }
+    x_rorx_rri(a, 1, n->w, n->r, TLB_PAGE_BITS - ENTRY_BITS);
+    x_alu_ri(a, 0, ALU_AND, n->w, ((1 << TLB_BITS) - 1) << ENTRY_BITS);
+    x_add_rm(a, 1, n->w, HEAD(tlb));
+    x_xor_rm(a, 1, n->r, mem(n->w, tag));
+    x_alu_ri(a, 0, ALU_AND, n->v, 4095); /* the page's size less the access's */
+    x_cmp_rr(a, 1, n->r, n->v);
+    uint8_t *other = x_jcc(a, CC_A);
+    x_alu_ri(a, 0, ALU_XOR, n->v, 4095);
+    x_test_rr(a, 0, n->r, n->v);
+    uint8_t *unaligned = x_jcc(a, CC_NE);
+    near_fill(n, (int32_t)offsetof(CpuHead, near[n->write]), tag);
+    near_return(n);
+    asm_link(unaligned, a->p);
+    x_add_rm(a, 1, n->r, mem(n->w, tag + (int32_t)offsetof(TlbEntry, host) - (int32_t)offsetof(TlbEntry, tag)));
+    near_once(n);
+    near_return(n);
+    asm_link(other, a->p);
+    near_what(n);
+    near_slow(n, n->t->soft_second[0][n->write]);
+    asm_link(many[0], a->p);
+    if (many[1]) {
+        asm_link(many[1], a->p);
+    }
+    x_shr_ri(a, 0, n->u, NEAR_ENTRY_SHIFT);
+    x_store_rm(a, 1, n->u, HEAD(near_slot));
+    near_slow(n, n->t->soft_missed);
+}
+
 static uint8_t *here(Asm *a)
 {
     while ((uintptr_t)a->p & 15) {
         put8(a, X_INT3);
     }
     return asm_rx(a, a->p);
+}
+
+static void near_thunks(Asm *a, Target *t)
+{
+    for (Reg r = 0; r < 16; r++) {
+        NearThunk n = {a, t, r, 0, 0, 0, 0, false};
+        uint64_t others = t->temps & 0xffff & ~bit(r);
+        if (!(t->temps & bit(r))) {
+            continue;
+        }
+        n.u = (Reg)__builtin_ctzll(others);
+        others &= others - 1;
+        n.v = (Reg)__builtin_ctzll(others);
+        others &= others - 1;
+        n.w = (Reg)__builtin_ctzll(others);
+        for (n.kind = 0; n.kind < NEAR_KINDS; n.kind++) {
+            n.write = n.kind == NEAR_WRITE_ADD || n.kind == NEAR_WRITE_HOST;
+            t->soft_near[r][n.kind] = here(a);
+            make_near(&n);
+            if (!n.write) {
+                t->soft_near_done[r][n.kind] = here(a);
+                x_mov_rm(a, 1, r, HEAD(scratch));
+                near_once(&n);
+                x_byte(a, X_RET);
+            }
+        }
+    }
 }
 
 void soft_thunks(Asm *a, Target *t, const SoftMmu *soft)
@@ -636,9 +756,14 @@ void soft_thunks(Asm *a, Target *t, const SoftMmu *soft)
         make_second(a, t, (k / 2 ? ACC_UNPRIV : 0) | (k % 2 ? ACC_WRITE : ACC_READ));
     }
     t->soft_commit = here(a);
+    x_alu_mi(a, 0, ALU_CMP, head(offsetof(CpuHead, scratch[1])), 0);
+    uint8_t *wanted = x_jcc8(a, CC_NE);
+    x_byte(a, X_RET);
+    asm_link8(wanted, a->p);
     full_call(a, t, commit);
     t->soft_missed = here(a);
     full_call(a, t, near_missed);
+    near_thunks(a, t);
     t->soft_far = here(a);
     exit_probe_jump(a, t);
 }

@@ -56,6 +56,10 @@ typedef struct Feat {
     bool vnni, bitalg; /* AVX512_VNNI, AVX512_BITALG */
 } Feat;
 
+/* Accesses by CpuHead.near: what translated code adds to, and what a miss leaves in the register that had the address. */
+typedef enum NearKind { NEAR_ADD /* what is to be added */, NEAR_HOST /* the host address */, NEAR_WRITE_ADD, NEAR_WRITE_HOST,
+                        NEAR_HOT /* the address still; CpuHead.hot is the page's */, NEAR_KINDS } NearKind;
+
 typedef struct Target {
     Feat feat;
     Reg pin[IR_MAX_SLOTS];        /* slot -> register, or NOREG */
@@ -71,6 +75,7 @@ typedef struct Target {
     uint8_t *soft_slow, *soft_commit, *soft_far; /* system mode */
     uint8_t *soft_second[2][2];                  /* by privilege and use: the TLB's second way, then soft_slow */
     uint8_t *soft_missed;                        /* an access that missed in CpuHead.near too often, perhaps */
+    uint8_t *soft_near[16][NEAR_KINDS], *soft_near_done[16][NEAR_KINDS]; /* by the register with the address: fill an entry of it; what follows a slow path */
     size_t stub_bytes;
     const uint8_t *consts; /* rx copy of simd_consts (simd_consts.h) */
     JumpEntry *miss_entry; /* an entry whose host is indirect_miss */

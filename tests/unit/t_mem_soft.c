@@ -307,7 +307,7 @@ Test(mem_soft, maintenance_of_one_space)
 /* -- loops of EL0, whose accesses look at CpuHead.near and .hot first ---------------------------------------------------------- */
 
 enum { USER = 0x80000000, PAGES = 32, TABLE2 = TABLE + 0x1000, TABLE3 = TABLE + 0x2000, OTHER3 = TABLE + 0x3000, FRAMES = RAM + 0x300000,
-       ASID_OF_OTHER = 7, WALK = USER + 0x100, SWAP = USER + 0x140, SUM = USER + 0x180, JUMPS = USER + 0x1c0 };
+       ASID_OF_OTHER = 7, WALK = USER + 0x100, SWAP = USER + 0x140, SUM = USER + 0x180, JUMPS = USER + 0x1c0, MIX = USER + 0x200 };
 
 static const uint32_t walk[] = { /* again: ldr x3,[x0],#8; str x3,[x1,#8]!; ldrb w4,[x0,x2]; add x6,x6,x3; add x6,x6,x4; subs x5,x5,#1 */
     0xf8408403, 0xf8008c23, 0x38626804, 0x8b0300c6, 0x8b0400c6, 0xf10004a5, 0x54ffff41, 0xd4400000}; /* b.ne again; hlt #0 */
@@ -317,6 +317,9 @@ static const uint32_t sum[] = { /* again: ldr x3,[x0]; ldr w4,[x1,x2]; add x6,x6
     0xf9400003, 0xb8626824, 0x8b0300c6, 0x8b0400c6, 0xf10004a5, 0x54ffff61, 0xd4400000};
 static const uint32_t jumps[] = { /* again: ldr x3,[x0]; b on; nop; on: add x6,x6,x3; subs x5,x5,#1; b.ne again; hlt #0 */
     0xf9400003, 0x14000002, 0xd503201f, 0x8b0300c6, 0xf10004a5, 0x54ffff61, 0xd4400000};
+static const uint32_t mix[] = { /* again: ldr x3,[sp,#8]; ldr q0,[x0]; str q0,[x1,x2]; ldr d1,[x0,x2]; str d1,[x1]; ldr w4,[x0],#4; strb w4,[x1],#1 */
+    0xf94007e3, 0x3dc00000, 0x3ca26820, 0xfc626801, 0xfd000021, 0xb8404404, 0x38001424, /* add x6,x6,x3; add x6,x6,x4; subs x5,x5,#1; b.ne again; hlt #0 */
+    0x8b0300c6, 0x8b0400c6, 0xf10004a5, 0x54fffec1, 0xd4400000};
 
 /* Page k of EL0 is a frame far from its neighbours' ones. */
 static uint64_t frame_of(unsigned k, bool other)
@@ -345,6 +348,7 @@ static void user_pages(Guest *g)
         memcpy(page + (SWAP - USER), swap, sizeof swap);
         memcpy(page + (SUM - USER), sum, sizeof sum);
         memcpy(page + (JUMPS - USER), jumps, sizeof jumps);
+        memcpy(page + (MIX - USER), mix, sizeof mix);
     }
     a64_set_el(g->cpu, 0, false);
 }
@@ -551,6 +555,57 @@ Test(mem_soft, loops_by_the_page_before_maintenance)
         cr_assert_eq(run(&g, SUM), EXC_UNDEF);
         cr_expect_eq(g.cpu->x[6], v + (uint32_t)v);
     }
+}
+
+/* Accesses of all kinds, over pages' ends and not aligned: as the interpreter makes them. */
+Test(mem_soft, loops_as_interpreted)
+{
+    static const uint16_t at[][3] = {{0x2000, 0x8000, 0x100}, {0x2fc0, 0x8f80, 0x1010}, {0x2f03, 0x8fe1, 0x7d5}, {0x2ffe, 0x8ff9, 0x2fff}};
+    static uint8_t expected[RAM_BYTES];
+    for (size_t row = 0; row < LEN(at); row++) {
+        uint64_t sum = 0;
+        for (unsigned k = 0; k < 2; k++) {
+            Guest g = make(!k);
+            a64_set_sysreg(g.cpu, SR_CPACR_EL1, 3 << 20);
+            user_pages(&g);
+            for (unsigned turn = 0; turn < 3; turn++) {
+                g.cpu->x[0] = USER + at[row][0];
+                g.cpu->x[1] = USER + at[row][1];
+                g.cpu->x[2] = at[row][2];
+                g.cpu->x[5] = 200;
+                g.cpu->x[6] = 0;
+                g.cpu->sp = USER + 0x7ff0 - 0x1000 * (turn & 1);
+                cr_assert_eq(run(&g, MIX), EXC_UNDEF);
+                sum = k ? sum - g.cpu->x[6] : sum + g.cpu->x[6];
+                cr_expect(g.cpu->x[0] == USER + at[row][0] + 800u && g.cpu->x[1] == USER + at[row][1] + 200u);
+            }
+            if (!k) {
+                memcpy(expected, ram, RAM_BYTES);
+            }
+        }
+        cr_expect_eq(sum, 0);
+        cr_expect(memcmp(expected, ram, RAM_BYTES) == 0, "row %zu", row);
+    }
+}
+
+/* Whatever is dropped from the TLB, no entry of CpuHead.near is left, wherever in it the access is. */
+Test(mem_soft, near_is_emptied)
+{
+    Guest g = make(false);
+    user_pages(&g);
+    walks(&g, USER + 0x2000, USER + 0x4000, 0, 8, false);
+    CpuHead *h = &g.cpu->h;
+    cr_expect_eq(h->near_used[1][near_index(WALK + 4) / NEAR_GROUP], 1);
+    for (unsigned k = 0; k < 2 * NEAR_ENTRIES; k++) {
+        h->near[k % 2][k / 2].tag = USER + 0x2000;
+        h->near_used[k % 2][k / 2 / NEAR_GROUP] = 1;
+        map(&g, 9, frame_of(9, false) | 3);
+        cr_expect(h->near[k % 2][k / 2].tag == NEAR_EMPTY && !h->near_used[k % 2][k / 2 / NEAR_GROUP], "%u", k);
+    }
+    for (unsigned k = 0; k < 2 * NEAR_ENTRIES; k++) {
+        cr_expect_eq(h->near[k % 2][k / 2].tag, NEAR_EMPTY);
+    }
+    cr_expect_eq(h->hot.tag, NEAR_EMPTY);
 }
 
 /* A loop whose jump back is in another region. */
