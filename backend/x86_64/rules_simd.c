@@ -1,6 +1,6 @@
 /* rules_simd.c - lowerings of the integer vector ops (v_*), SSE4.2 and AVX2 in VEX form, AVX-512 VL where it helps.
  *
- * Words: `e` the element, C(field) the memory operand of a constant (simd_consts.h), t0 t1 the scratch registers.
+ * Words of its emitters are in simd_lower.h; ops that take more than a handful of instructions are in rules_saturate.c.
  * Three sources of trouble: the destination may be one of the sources (rows with D_X write it last; rows with D_XE
  * may use it as scratch), VEX-only instructions (kind N in enc.def) reach xmm0..15 only, so rules that use them have
  * an AVX-512 twin or take their operands there, and the QC ops must leave a trace of every lane that saturated
@@ -8,64 +8,7 @@
  * Nothing here changes EFLAGS or general registers; k1 is scratch.
  * To add one: an emitter, a row. The last resort of all these ops is the evaluation function.
  */
-#include "sel.h"
-#include "simd_consts.h"
-
-#define C(field) mem_rip(s->l->t->consts + offsetof(SimdConsts, field))
-#define t0 (s->tx[0])
-#define t1 (s->tx[1])
-
-static IrElem elem(const Sel *s)
-{
-    return (IrElem)s->i->x;
-}
-
-static bool is_unsigned(const Sel *s)
-{
-    return s->i->y & VS_UNSIGNED;
-}
-
-static bool avx512(const Sel *s)
-{
-    return s->l->t->feat.avx512;
-}
-
-static Mem const_at(const Sel *s, size_t field, unsigned index)
-{
-    return mem_rip(s->l->t->consts + field + 16 * index);
-}
-#define CE(field) const_at(s, offsetof(SimdConsts, field), elem(s))
-#define CI(field, index) const_at(s, offsetof(SimdConsts, field), (unsigned)(index))
-
-/* -- tables: what differs only by element ----------------------------------------------------------------------- */
-
-enum {
-    T_ADD, T_SUB, T_MUL, T_CMPEQ, T_CMPGT, T_ZIP1, T_ZIP2,
-    T_MAX, T_MAX_U, T_MIN, T_MIN_U, T_QADD, T_QADD_U, T_QSUB, T_QSUB_U, /* unsigned follows signed */
-    T_COUNT
-};
-static const uint32_t by_elem[T_COUNT][4] = {
-    [T_ADD] = {X_vpaddb, X_vpaddw, X_vpaddd, X_vpaddq},
-    [T_SUB] = {X_vpsubb, X_vpsubw, X_vpsubd, X_vpsubq},
-    [T_MUL] = {0, X_vpmullw, X_vpmulld, 0},
-    [T_CMPEQ] = {X_vpcmpeqb, X_vpcmpeqw, X_vpcmpeqd, X_vpcmpeqq},
-    [T_CMPGT] = {X_vpcmpgtb, X_vpcmpgtw, X_vpcmpgtd, X_vpcmpgtq},
-    [T_ZIP1] = {X_vpunpcklbw, X_vpunpcklwd, X_vpunpckldq, X_vpunpcklqdq},
-    [T_ZIP2] = {X_vpunpckhbw, X_vpunpckhwd, X_vpunpckhdq, X_vpunpckhqdq},
-    [T_MAX] = {X_vpmaxsb, X_vpmaxsw, X_vpmaxsd, 0},
-    [T_MAX_U] = {X_vpmaxub, X_vpmaxuw, X_vpmaxud, 0},
-    [T_MIN] = {X_vpminsb, X_vpminsw, X_vpminsd, 0},
-    [T_MIN_U] = {X_vpminub, X_vpminuw, X_vpminud, 0},
-    [T_QADD] = {X_vpaddsb, X_vpaddsw, 0, 0},
-    [T_QADD_U] = {X_vpaddusb, X_vpaddusw, 0, 0},
-    [T_QSUB] = {X_vpsubsb, X_vpsubsw, 0, 0},
-    [T_QSUB_U] = {X_vpsubusb, X_vpsubusw, 0, 0},
-};
-
-static void lanes(Asm *a, unsigned table, unsigned e, Reg d, Reg x, Reg y)
-{
-    enc_v_rr(a, by_elem[table][e], d, x, y);
-}
+#include "simd_lower.h"
 
 /* The plain two-operand form; the second may be in memory. */
 static void binary(Asm *a, const Sel *s, uint32_t vopc)
@@ -87,68 +30,6 @@ static void e_lanes(Asm *a, const Sel *s)
 static void e_one(Asm *a, const Sel *s)
 {
     binary(a, s, s->arg);
-}
-
-static void zero(Asm *a, Reg d)
-{
-    x_vpxor_rrr(a, d, d, d);
-}
-
-static void ones(Asm *a, const Sel *s, Reg d)
-{
-    if (avx512(s)) {
-        x_vpternlog_rrri(a, d, d, d, 0xff);
-    } else {
-        x_vpcmpeqd_rrr(a, d, d, d);
-    }
-}
-
-static void move(Asm *a, Reg d, Reg x)
-{
-    if (d != x) {
-        x_vmovdqa_rr(a, d, x);
-    }
-}
-
-/* Keeps lanes of x that are not zero for FPSR.QC; x is destroyed. */
-static void collect(Asm *a, Reg x)
-{
-    const Mem qc = mem(RSTATE, (int)HEAD_QC - (int)STATE_BIAS);
-    x_vpor_rrm(a, x, x, qc);
-    x_vmovdqu_to_rm(a, x, qc);
-}
-
-/* Shifts of every lane by a constant; n may be the full width. op: 0 left, 1 logical right, 2 arithmetic right. */
-enum { SHL, SHR, SAR };
-static void shift(Asm *a, const Sel *s, unsigned op, unsigned e, Reg d, Reg x, int n)
-{
-    static const uint32_t table[3][4] = {{0, X_vpsllw, X_vpslld, X_vpsllq}, {0, X_vpsrlw, X_vpsrld, X_vpsrlq}, {0, X_vpsraw, X_vpsrad, X_vpsraq}};
-    static const uint8_t digit[3] = {6, 2, 4};
-    const int width = 8 << e;
-    if (n >= width) {
-        if (op != SAR) {
-            zero(a, d);
-            return;
-        }
-        n = width - 1;
-    }
-    if (e != E_B) {
-        enc_v_rr(a, table[op][e], digit[op], d, x);
-        put8(a, (unsigned)n);
-        return;
-    }
-    if (s->l->t->feat.gfni) {
-        size_t matrix = op == SHL ? offsetof(SimdConsts, gf_shl) : op == SHR ? offsetof(SimdConsts, gf_shr) : offsetof(SimdConsts, gf_sar);
-        x_vgf2p8affineqb_rrmi(a, d, x, const_at(s, matrix, (unsigned)n), 0);
-        return;
-    }
-    enc_v_rr(a, table[op == SHL ? SHL : SHR][E_H], digit[op == SHL ? SHL : SHR], d, x);
-    put8(a, (unsigned)n);
-    x_vpand_rrm(a, d, d, op == SHL ? CI(shl_mask, n) : CI(shr_mask, n));
-    if (op == SAR) {
-        x_vpxor_rrm(a, d, d, CI(sar_sign, n));
-        x_vpsubb_rrm(a, d, d, CI(sar_sign, n));
-    }
 }
 
 /* -- moves, logic -------------------------------------------------------------------------------------------------- */
@@ -468,45 +349,6 @@ static void e_qadd(Asm *a, const Sel *s)
     x_vpxor_rrr(a, t1, t1, t0);
     collect(a, t1);
     move(a, s->d, t0);
-}
-
-/* 32 bits, unsigned and signed; the destination is no source. */
-static void e_qadd32(Asm *a, const Sel *s)
-{
-    const bool add = s->arg == T_QADD;
-    const Reg x = s->s[0], z = s->s[1], d = s->d;
-    if (is_unsigned(s) && add) { /* z is limited to what fits above x */
-        ones(a, s, t0);
-        x_vpxor_rrr(a, t0, t0, x);
-        x_vpminud_rrr(a, t1, z, t0);
-        x_vpaddd_rrr(a, d, x, t1);
-        x_vpxor_rrr(a, t1, t1, z);
-        collect(a, t1);
-        return;
-    }
-    if (is_unsigned(s)) { /* z is limited to x */
-        x_vpminud_rrr(a, t1, z, x);
-        x_vpsubd_rrr(a, d, x, t1);
-        x_vpxor_rrr(a, t1, t1, z);
-        collect(a, t1);
-        return;
-    }
-    /* overflow: the signs of x and of z (of x and of not z) agree and that of the sum differs */
-    lanes(a, add ? T_ADD : T_SUB, E_S, d, x, z);
-    x_vpxor_rrr(a, t0, x, z);
-    x_vpxor_rrr(a, t1, x, d);
-    if (add) {
-        x_vpandn_rrr(a, t1, t0, t1);
-    } else {
-        x_vpand_rrr(a, t1, t0, t1);
-    }
-    x_vpsrad_rri(a, t1, t1, 31);
-    x_vpsrad_rri(a, t0, x, 31);
-    x_vpxor_rrm(a, t0, t0, CE(max)); /* what x's side saturates to */
-    x_vpand_rrr(a, t0, t0, t1);
-    x_vpandn_rrr(a, d, t1, d);
-    x_vpor_rrr(a, d, d, t0);
-    collect(a, t1);
 }
 
 /* |x|, -x of 8, 16, 32 bits: only the most negative lane saturates, to its complement */
@@ -1082,16 +924,7 @@ static void e_three(Asm *a, const Sel *s)
     x_vpor_rrr(a, s->d, t0, t1);
 }
 
-#undef t0
-#undef t1
-
 /* -- rules --------------------------------------------------------------------------------------------------------------------- */
-
-#define BH (X(E_B) | X(E_H))
-#define HS (X(E_H) | X(E_S))
-#define SD (X(E_S) | X(E_D))
-#define BHS (BH | X(E_S))
-#define T2 (R_TX1 | R_TX2)
 
 // clang-format off
 const Rule rules_simd[] = {
@@ -1132,8 +965,6 @@ const Rule rules_simd[] = {
     RULE(v_hsub, 0, BHS, D_X, S_X, S_X, S_NONE, T2, e_hsub, 0)
     RULE(v_qadd, 0, BH, D_X, S_X, S_X, S_NONE, T2, e_qadd, T_QADD)
     RULE(v_qsub, 0, BH, D_X, S_X, S_X, S_NONE, T2, e_qadd, T_QSUB)
-    RULE(v_qadd, 0, X(E_S), D_XE, S_X, S_X, S_NONE, T2, e_qadd32, T_QADD)
-    RULE(v_qsub, 0, X(E_S), D_XE, S_X, S_X, S_NONE, T2, e_qadd32, T_QSUB)
     RULE(v_addp, 0, 0, D_X, S_X, S_X, S_NONE, T2, e_addp, 0)
     RULE(v_addlp, 0, BHS, D_X, S_X, S_NONE, S_NONE, T2, e_addlp, 0)
     RULE(v_addv, 0, 0, D_X, S_X, S_NONE, S_NONE, T2, e_addv, 0)

@@ -861,6 +861,7 @@ void l_rule(Lower *l, IrRef i, const Rule *r)
         s.t[k] = r->flags & (R_T1 << k) ? l_temp(l) : NOREG;
         s.tx[k] = r->flags & (R_TX1 << k) ? l_temp_x(l) : NOREG;
     }
+    s.tx[2] = r->flags & R_TX3 ? l_temp_x(l) : NOREG;
     bool zxa = (r->flags & R_ZXA) && (l->val[u[0]].attr & A_ZX);
     if (r->dst != D_NONE) {
         s.d = l_dst(l, i, early);

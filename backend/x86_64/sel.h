@@ -13,7 +13,7 @@
  * dst: D_R / D_X any register (it may be one of the sources'), D_RT / D_XT the emitter finds source 0 in it and
  * overwrites it, D_RE / D_XE different from every source, D_NONE.
  * flags: R_CLOB changes EFLAGS; R_COMM sources 0 and 1 may be swapped; R_T1 R_T2 scratch general registers in
- * s->t[0], t[1]; R_TX1 R_TX2 scratch vector registers in s->tx; R_FAULT the FIRST instruction of the emitter may
+ * s->t[0], t[1]; R_TX1 R_TX2 R_TX3 scratch vector registers in s->tx; R_FAULT the FIRST instruction of the emitter may
  * fault; R_ZX the result's upper bits (above 32 of an i32, above the scalar of an FP value) are zero; R_ZXA they
  * are zero when those of source 0 are; R_AVX512 needs AVX-512 VL BW DQ; R_SETS leaves the flags of an fl_ op
  * with the same operands in EFLAGS.
@@ -164,7 +164,7 @@ typedef struct Lower {
 
 typedef struct Sel {
     Reg d, s[3];
-    Reg t[2], tx[2];
+    Reg t[2], tx[3];
     int8_t mi;      /* which source is in memory, or -1 */
     Mem m;
     int64_t k;      /* the S_I operand */
@@ -180,13 +180,13 @@ typedef void Own(Lower *l, IrRef i);
 typedef enum Shape { S_NONE, S_R, S_RM, S_SHL, S_I, S_FF, S_FFFF, S_FFFFFFFF, S_X, S_XM } Shape;
 typedef enum Dst { D_NONE, D_R, D_RT, D_RE, D_X, D_XT, D_XE } Dst;
 enum { R_CLOB = 1, R_COMM = 2, R_T1 = 4, R_T2 = 8, R_TX1 = 16, R_TX2 = 32, R_FAULT = 64, R_ZX = 128, R_ZXA = 256,
-       R_AVX512 = 512, R_SETS = 1024, R_VBMI = 2048, R_GFNI = 4096, R_VAES = 8192, R_SHA = 16384, R_AES = 32768 };
+       R_AVX512 = 512, R_SETS = 1024, R_VBMI = 2048, R_GFNI = 4096, R_VAES = 8192, R_SHA = 16384, R_AES = 32768, R_TX3 = 65536 };
 
 typedef struct Rule {
     uint16_t op;
     uint16_t types, x;
     uint8_t dst, src[3];
-    uint16_t flags;
+    uint32_t flags;
     uint16_t own;   /* `f` is an Own */
     Emit *emit;
     Own *f;
@@ -203,8 +203,10 @@ typedef struct RuleTable {
 } RuleTable;
 extern const Rule rules_softmmu[];
 extern const unsigned rules_softmmu_n;
-extern const Rule rules_exit[], rules_int[], rules_flags[], rules_mem[], rules_fp[], rules_vfp[], rules_recip[], rules_simd[], rules_crypto[];
-extern const unsigned rules_exit_n, rules_int_n, rules_flags_n, rules_mem_n, rules_fp_n, rules_vfp_n, rules_recip_n, rules_simd_n, rules_crypto_n;
+extern const Rule rules_exit[], rules_int[], rules_flags[], rules_mem[], rules_fp[], rules_vfp[], rules_recip[], rules_simd[], rules_saturate[],
+    rules_crypto[];
+extern const unsigned rules_exit_n, rules_int_n, rules_flags_n, rules_mem_n, rules_fp_n, rules_vfp_n, rules_recip_n, rules_simd_n, rules_saturate_n,
+    rules_crypto_n;
 
 /* -- sel.c: what OWN functions use ------------------------------------------------------------------ */
 static inline const IrIns *l_ins(const Lower *l, IrRef r)

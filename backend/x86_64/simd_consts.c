@@ -45,6 +45,10 @@
 #define BYTES8(v) (v) & 255, (v) >> 8 & 255, (v) >> 16 & 255, (v) >> 24 & 255, (v) >> 32 & 255, (v) >> 40 & 255, (v) >> 48 & 255, (v) >> 56 & 255
 #define D2(v) {BYTES8(v), BYTES8(v)}
 #define SD(s, d) {[E_S] = S4(s), [E_D] = D2(d)}
+#define CLZ4(i) ((i) >> 3 ? 0 : (i) >> 2 ? 1 : (i) >> 1 ? 2 : (i) ? 3 : 4)
+#define CLZ_LOW(i, p, q, r) (4 + CLZ4(i))
+#define CLZ_HIGH(i, p, q, r) ((i) ? CLZ4(i) : 8)
+#define HALF_WIDTH(i, e, q, r) (FIRST(i, e) ? 4 << (e) : 0)
 #define PER_ELEM(m) {B16(m, 0, 0, 0), B16(m, 1, 0, 0), B16(m, 2, 0, 0), B16(m, 3, 0, 0)}
 #define EIGHT(m) {B16(m, 0, 0, 0), B16(m, 1, 0, 0), B16(m, 2, 0, 0), B16(m, 3, 0, 0), B16(m, 4, 0, 0), B16(m, 5, 0, 0), \
     B16(m, 6, 0, 0), B16(m, 7, 0, 0)}
@@ -82,6 +86,8 @@ const SimdConsts simd_consts = {
                {0xdc, 0xbc, 0x1b, 0x8f, 0xdc, 0xbc, 0x1b, 0x8f, 0xdc, 0xbc, 0x1b, 0x8f, 0xdc, 0xbc, 0x1b, 0x8f}},
     .half = {[E_S] = {0, 0, 0, 0x3f, 0, 0, 0, 0x3f, 0, 0, 0, 0x3f, 0, 0, 0, 0x3f},
              [E_D] = {0, 0, 0, 0, 0, 0, 0xe0, 0x3f, 0, 0, 0, 0, 0, 0, 0xe0, 0x3f}},
+    .s_31 = S4(31), .s_width = {S4(8), S4(16)}, .s_min = {S4(0xffffff80u), S4(0xffff8000u)}, .s_max = {S4(0x7f), S4(0x7fff)},
+    .nibble_clz_low = B16(CLZ_LOW, 0, 0, 0), .nibble_clz_high = B16(CLZ_HIGH, 0, 0, 0), .half_width = PER_ELEM(HALF_WIDTH),
     .two = SD(0x40000000u, 0x4000000000000000u), .one_half = SD(0x3fc00000u, 0x3ff8000000000000u),
     .inf = SD(0x7f800000u, 0x7ff0000000000000u),
     .halvable = SD(0x81ffffffu, 0x803fffffffffffffu),

@@ -29,6 +29,10 @@ typedef struct SimdConsts {
     Const128 crc32;                  /* reflected polynomial P of CRC32: low half 1 / P modulo x^64, high half P */
     Const128 sha1_k[3];              /* SHA-1's additive constants, by round function (SHA1_*) */
     Const128 half[4];                /* 0.5 in each lane of S, D */
+    /* For shifts by register, in lanes of S: 31; the width, least and greatest number of B, H */
+    Const128 s_31, s_width[2], s_min[2], s_max[2];
+    Const128 nibble_clz_low, nibble_clz_high; /* leading zeros of a byte whose other nibble is 0; of one by its high nibble */
+    Const128 half_width[4];          /* half of the width of H, S, D, in lanes of these */
     /* For reciprocals (rules_recip.c), in lanes of S, D */
     Const128 two[4], one_half[4], inf[4]; /* 2.0, 1.5, infinity */
     Const128 halvable[4];            /* the first 2 * |x| - 1, signs flipped, of which half is exact */

@@ -14,7 +14,7 @@ static const struct {
 } tables[] = {
     {"exit", rules_exit, &rules_exit_n}, {"int", rules_int, &rules_int_n}, {"flags", rules_flags, &rules_flags_n},
     {"mem", rules_mem, &rules_mem_n},    {"fp", rules_fp, &rules_fp_n},    {"vfp", rules_vfp, &rules_vfp_n},
-    {"recip", rules_recip, &rules_recip_n}, {"simd", rules_simd, &rules_simd_n}, {"crypto", rules_crypto, &rules_crypto_n},
+    {"recip", rules_recip, &rules_recip_n}, {"simd", rules_simd, &rules_simd_n}, {"saturate", rules_saturate, &rules_saturate_n}, {"crypto", rules_crypto, &rules_crypto_n},
 };
 enum { FEATURES = R_AVX512 | R_VBMI | R_GFNI | R_VAES | R_SHA | R_AES };
 

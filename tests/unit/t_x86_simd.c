@@ -1,6 +1,6 @@
 /* t_x86_simd.c - every native lowering of an integer vector op against its evaluation function.
  *
- * For each row of rules_simd[] (backend/x86_64), element, kind and immediate that it takes: its code is emitted with
+ * For each row of rules_simd[] and rules_saturate[] (backend/x86_64), element, kind and immediate that it takes: its code is emitted with
  * several choices of registers (the destination apart from, and equal to, each source), run on random and on edge
  * operands, and compared: result, FPSR.QC, and that no other vector register changed. With and without the
  * optional host features, as far as this host has them.
@@ -122,7 +122,7 @@ static void check(const Rule *rule, const IrIns *i, Sel *s, bool high, const cha
         bool ok = got.d[0] == want.d[0] && got.d[1] == want.d[1] && qc == (env.fpsr != 0);
         for (unsigned k = 0; k < (high ? NX : 16u); k++) {
             Reg r = (Reg)(XMM0 + k);
-            ok = ok && (r == s->d || r == s->tx[0] || r == s->tx[1] || !memcmp(&m.x[k], &before.x[k], 16));
+            ok = ok && (r == s->d || r == s->tx[0] || r == s->tx[1] || r == s->tx[2] || !memcmp(&m.x[k], &before.x[k], 16));
         }
         checks++;
         if (!ok && failures++ < 20) {
@@ -139,8 +139,8 @@ static unsigned y_count(unsigned op, unsigned e)
     switch (op) {
     case OP_v_cmp: return CMP_SGE + 1;
     case OP_v_narrow_sat: return 3;
-    case OP_v_shl_v: case OP_v_hadd: return 4;
-    case OP_v_max: case OP_v_min: case OP_v_abd: case OP_v_qadd: case OP_v_qsub: case OP_v_addlp: case OP_v_maxv:
+    case OP_v_shl_v: case OP_v_qshl_v: case OP_v_hadd: return 4;
+    case OP_v_max: case OP_v_min: case OP_v_abd: case OP_v_qadd: case OP_v_qsub: case OP_v_suqadd: case OP_v_addlp: case OP_v_maxv:
     case OP_v_minv: case OP_v_mull: case OP_v_widen: case OP_v_rshr_i: case OP_v_get: return 2;
     case OP_v_qdmulh: return 3; /* 0 and VS_ROUND; 1 does not occur */
     case OP_v_put_lane: return 16u >> e;
@@ -154,9 +154,9 @@ static void imm_range(unsigned op, unsigned e, int *from, int *to)
     *from = 0;
     switch (op) {
     case OP_v_dup_lane: case OP_v_get: case OP_v_put: case OP_v_put_lane: *to = n - 1; break;
-    case OP_v_shl_i: *to = width - 1; break;
+    case OP_v_shl_i: case OP_v_qshlu_i: *to = width - 1; break;
     case OP_v_lshr_i: case OP_v_ashr_i: case OP_v_rshr_i: *from = 1; *to = width; break;
-    case OP_v_mull: case OP_v_pmull: case OP_v_qdmull: case OP_v_widen: *to = 1; break;
+    case OP_v_mull: case OP_v_pmull: case OP_v_qdmull: case OP_v_qrdmlah: case OP_v_widen: *to = 1; break;
     case OP_v_ext: *to = 15; break;
     case OP_v_dot: *to = 3; break;
     case OP_v_deint3: case OP_v_int3: *to = 2; break;
@@ -170,7 +170,7 @@ static bool takes(unsigned op, unsigned e)
 {
     switch (op) {
     case OP_v_and: case OP_v_or: case OP_v_xor: case OP_v_andn: case OP_v_orn: case OP_v_not: case OP_v_bsl: case OP_v_low64:
-    case OP_v_pair64: case OP_v_cnt: case OP_v_rbit: case OP_v_tbl1: case OP_v_tbl2: return e == E_B;
+    case OP_v_pair64: case OP_v_cnt: case OP_v_rbit: case OP_v_tbl1: case OP_v_tbl2: case OP_v_pmul: return e == E_B;
     case OP_v_ext: return e == E_B;
     case OP_v_dot: return e == E_S;
     case OP_v_narrow: return e != E_B;
@@ -194,7 +194,7 @@ static void check_rule(const Rule *rule, const Target *t, bool high, const char 
                 for (unsigned choice = 0; choice < (high ? 7u : 4u); choice++) {
                     unsigned up = choice >= 4 ? 16 : 0;
                     IrIns i = {.op = (uint8_t)rule->op, .ty = TV128, .x = (uint8_t)e, .y = (uint8_t)y, .imm = imm};
-                    Sel s = {.i = &i, .l = &l, .mi = -1, .arg = rule->arg, .tx = {XMM0 + 7, XMM0 + 8}};
+                    Sel s = {.i = &i, .l = &l, .mi = -1, .arg = rule->arg, .tx = {XMM0 + 7, XMM0 + 8, XMM0 + 9}};
                     for (unsigned k = 0; k < 3; k++) {
                         s.s[k] = rule->src[k] == S_NONE ? NOREG : rule->src[k] == S_R ? (k ? GPR_B : GPR_A) : (Reg)(XMM0 + up + 1 + k);
                     }
@@ -222,6 +222,27 @@ static void check_rule(const Rule *rule, const Target *t, bool high, const char 
     }
 }
 
+static void check_table(const Rule *rules, unsigned count, const Target *t, const char *what)
+{
+    for (unsigned n = 0; n < count; n++) {
+        const Rule *r = &rules[n];
+        if (((r->flags & R_AVX512) && !t->feat.avx512) || ((r->flags & R_GFNI) && !t->feat.gfni)) {
+            continue;
+        }
+        if ((r->flags & (R_AES | R_VAES)) && !host_has(r->flags & R_AES ? "pclmul" : "vpclmulqdq")) {
+            continue;
+        }
+        bool shadowed = false; /* an earlier row with AVX-512 takes all that this one does */
+        for (unsigned m = 0; t->feat.avx512 && m < n; m++) {
+            const Rule *q = &rules[m];
+            shadowed = shadowed || (q->op == r->op && (q->flags & R_AVX512) && (!q->x || q->x == r->x));
+        }
+        if (!shadowed) {
+            check_rule(r, t, t->feat.avx512, what);
+        }
+    }
+}
+
 Test(x86_simd, lowerings)
 {
     static const struct { bool avx512, gfni, vnni, bitalg; const char *what; } hosts[] = {
@@ -238,23 +259,8 @@ Test(x86_simd, lowerings)
         static Target t;
         t.feat = (Feat){.avx2 = true, .avx512 = hosts[h].avx512, .gfni = hosts[h].gfni, .vnni = hosts[h].vnni, .bitalg = hosts[h].bitalg};
         t.consts = code;
-        for (unsigned n = 0; n < rules_simd_n; n++) {
-            const Rule *r = &rules_simd[n];
-            if (((r->flags & R_AVX512) && !t.feat.avx512) || ((r->flags & R_GFNI) && !t.feat.gfni)) {
-                continue;
-            }
-            if ((r->flags & (R_AES | R_VAES)) && !host_has(r->flags & R_AES ? "pclmul" : "vpclmulqdq")) {
-                continue;
-            }
-            bool shadowed = false; /* an earlier row with AVX-512 takes all that this one does */
-            for (unsigned m = 0; t.feat.avx512 && m < n; m++) {
-                const Rule *q = &rules_simd[m];
-                shadowed = shadowed || (q->op == r->op && (q->flags & R_AVX512) && (!q->x || q->x == r->x));
-            }
-            if (!shadowed) {
-                check_rule(r, &t, t.feat.avx512, hosts[h].what);
-            }
-        }
+        check_table(rules_simd, rules_simd_n, &t, hosts[h].what);
+        check_table(rules_saturate, rules_saturate_n, &t, hosts[h].what);
     }
     cr_assert(failures == 0, "%u of %u checks failed", failures, checks);
     fprintf(stderr, "%u checks\n", checks);
