@@ -67,23 +67,6 @@ static const struct {
 #undef P
 };
 
-/* How often process pid has begun to wait, when it waits now for what may be without end; else -1. */
-static long waiting(pid_t pid)
-{
-    char path[64], line[128], state = 0;
-    long times = -1;
-    snprintf(path, sizeof path, "/proc/%d/status", pid);
-    FILE *f = fopen(path, "r");
-    while (f && fgets(line, sizeof line, f)) {
-        sscanf(line, "State: %c", &state);
-        sscanf(line, "voluntary_ctxt_switches: %ld", &times);
-    }
-    if (f) {
-        fclose(f);
-    }
-    return state == 'S' ? times : -1;
-}
-
 /* Waits until something came through fd, or process pid waits: then it is ended. However slow the machine is, and however long a
  * call like sync() takes. */
 static void watch(int fd, pid_t pid)
@@ -91,7 +74,7 @@ static void watch(int fd, pid_t pid)
     struct pollfd p = {.fd = fd, .events = POLLIN};
     long last = -1;
     while (poll(&p, 1, 300) == 0) {
-        long times = waiting(pid);
+        long times = process_waits(pid);
         if (times >= 0 && times == last) {
             kill(pid, SIGALRM);
             return;

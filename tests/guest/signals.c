@@ -117,23 +117,6 @@ static void waiting(void)
     ok("waiting");
 }
 
-/* Waits until process pid sleeps. */
-static void sleeps(pid_t pid)
-{
-    char path[64], text[512];
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    for (const char *end = NULL; !end || end[2] != 'S';) {
-        usleep(1000);
-        FILE *f = fopen(path, "r");
-        size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
-        text[n] = 0;
-        end = strrchr(text, ')');
-        if (f) {
-            fclose(f);
-        }
-    }
-}
-
 /* A child signals its parent while the parent is blocked in read(). */
 static void restart(int flags)
 {
@@ -143,7 +126,9 @@ static void restart(int flags)
     count = 0;
     pid_t parent = getpid(), child = fork();
     if (child == 0) {
-        sleeps(parent);
+        while (process_waits(parent) < 0) {
+            usleep(1000);
+        }
         kill(parent, SIGUSR1);
         usleep(60000);
         _exit(write(p[1], "x", 1) == 1 ? 0 : 1);

@@ -50,6 +50,23 @@ static inline void apart(void (*part)(void))
     }
 }
 
+/* How often process pid has begun to wait, when it waits now for what may be without end; else -1. */
+static inline long process_waits(pid_t pid)
+{
+    char path[64], line[128], state = 0;
+    long times = -1;
+    snprintf(path, sizeof path, "/proc/%d/status", pid);
+    FILE *f = fopen(path, "r");
+    while (f && fgets(line, sizeof line, f)) {
+        sscanf(line, "State: %c", &state);
+        sscanf(line, "voluntary_ctxt_switches: %ld", &times);
+    }
+    if (f) {
+        fclose(f);
+    }
+    return state == 'S' ? times : -1;
+}
+
 /* FNV-1a over n bytes, from h on (start with T_HASH). */
 #define T_HASH 0xcbf29ce484222325u
 static inline uint64_t t_hash(uint64_t h, const void *p, size_t n)
