@@ -2,7 +2,8 @@
  *
  * "low" registers are xmm0..15: AES without VAES and all SHA instructions reach no others. x86 keeps SHA-1's words in
  * reverse order and adds the round constant itself.
- * Left to the evaluation functions: SHA-512, SM3, SM4.
+ * SHA-512 is made of vector instructions, one round after the other.
+ * Left to the evaluation functions: SM3, SM4.
  */
 #include "sel.h"
 #include "simd_consts.h"
@@ -187,6 +188,87 @@ static void own_sha256_msg(Lower *l, IrRef i)
     l_def(l, i, d, true);
 }
 
+/* d = v rotated right by n; it may be v, tmp not. */
+static void rotate(Asm *a, const Sel *s, Reg d, Reg v, unsigned n, Reg tmp)
+{
+    if (s->l->t->feat.avx512) {
+        x_vprorq_rri(a, d, v, n);
+    } else {
+        x_vpsllq_rri(a, tmp, v, 64 - n);
+        x_vpsrlq_rri(a, d, v, n);
+        x_vpor_rrr(a, d, d, tmp);
+    }
+}
+
+/* d = v rotated by c, by b + c and by a + b + c, all exclusively or'ed: SHA-512's functions of one word. d is not v. */
+static void sigma(Asm *a, const Sel *s, Reg d, Reg v, const uint8_t by[3], Reg tmp)
+{
+    rotate(a, s, d, v, by[0], tmp);
+    x_vpxor_rrr(a, d, d, v);
+    rotate(a, s, d, d, by[1], tmp);
+    x_vpxor_rrr(a, d, d, v);
+    rotate(a, s, d, d, by[2], tmp);
+}
+
+/* The result's upper half, which waits in memory, comes first; the lower one continues with it. Everything is done in lower
+ * halves. */
+static void e_sha512_hash(Asm *a, const Sel *s)
+{
+    static const uint8_t sigma0[] = {5, 6, 28}, sigma1[] = {23, 4, 14};
+    const bool second = s->i->imm;
+    const uint8_t *by = second ? sigma0 : sigma1;
+    const Reg w = s->s[0], x = s->s[1], y = s->s[2], d = s->d, u = s->tx[0], v = s->tx[1];
+    const bool ternary = s->l->t->feat.avx512;
+    const Mem half = mem(RSTATE, (int)offsetof(CpuHead, ev) - (int)STATE_BIAS);
+    enum { HIGH = 0xee, MAJORITY = 0xe8, CHOICE_BY_SECOND = 0xb8 /* third, else first */, CHOICE_OF_FIRST = 0xe2 };
+    x_vpshufd_rri(a, u, y, HIGH);
+    sigma(a, s, v, second ? y : u, by, d);
+    if (second && ternary) { /* majority */
+        x_vmovdqa_rr(a, d, u);
+        x_vpternlog_rrri(a, d, x, y, MAJORITY);
+    } else if (second) { /* both bits, or one of them and the third */
+        x_vpor_rrr(a, d, u, y);
+        x_vpand_rrr(a, d, d, x);
+        x_vpand_rrr(a, u, u, y);
+        x_vpor_rrr(a, d, d, u);
+    } else if (ternary) {
+        x_vpshufd_rri(a, d, x, HIGH);
+        x_vpternlog_rrri(a, d, u, x, CHOICE_BY_SECOND);
+    } else { /* choice */
+        x_vpand_rrr(a, d, u, x);
+        x_vpandn_rrr(a, u, y, x);
+        x_vpshufd_rri(a, u, u, HIGH);
+        x_vpor_rrr(a, d, d, u);
+    }
+    x_vpaddq_rrr(a, d, d, v);
+    x_vpshufd_rri(a, u, w, HIGH);
+    x_vpaddq_rrr(a, v, d, u);
+    x_vmovq_to_rm(a, v, half);
+    if (!second) {
+        x_vpaddq_rrr(a, v, v, y);
+    }
+    sigma(a, s, u, v, by, d);
+    x_vpaddq_rrr(a, u, u, w);
+    x_vpshufd_rri(a, d, y, HIGH);
+    if (ternary && second) {
+        x_vpternlog_rrri(a, d, y, v, MAJORITY);
+    } else if (ternary) {
+        x_vpternlog_rrri(a, d, v, x, CHOICE_OF_FIRST);
+    } else if (second) { /* the majority in two parts that have no bit in common */
+        x_vpxor_rrr(a, d, d, y);
+        x_vpand_rrr(a, d, d, v);
+        x_vpaddq_rrr(a, u, u, d);
+        x_vpshufd_rri(a, d, y, HIGH);
+        x_vpand_rrr(a, d, d, y);
+    } else {
+        x_vpand_rrr(a, d, d, v);
+        x_vpandn_rrr(a, v, v, x);
+        x_vpor_rrr(a, d, d, v);
+    }
+    x_vpaddq_rrr(a, u, u, d);
+    x_vmovhpd_rrm(a, d, u, half);
+}
+
 /* -- rotations, CRC32 -------------------------------------------------------------------------------------- */
 
 static void e_ror_evex(Asm *a, const Sel *s)
@@ -283,6 +365,7 @@ const Rule rules_crypto[] = {
     OWN_IF(v_sha256_rnds2, R_SHA, own_sha256_rnds2)
     OWN_IF(v_sha256_su0, R_SHA, own_sha256_msg)
     OWN_IF(v_sha256_msg2, R_SHA, own_sha256_msg)
+    RULE(v_sha512_hash, 0, 0, D_XE, S_X, S_X, S_X, R_ZX | R_TX1 | R_TX2, e_sha512_hash, 0)
     RULE(v_ror_i, 0, X(E_S) | X(E_D), D_X, S_X, S_NONE, S_NONE, R_ZX | R_AVX512, e_ror_evex, 0)
     RULE(v_ror_i, 0, X(E_S) | X(E_D), D_X, S_X, S_NONE, S_NONE, R_ZX | R_TX1, e_ror, 0)
     OWN(crc32, 0, 0, own_crc32)

@@ -10,7 +10,7 @@
  * The destination may be pinned and the guest's source at the same time: nothing is written to it before the last
  * instruction that may trap.
  * Estimates and their steps are in rules_recip.c. Left to the evaluation functions: half precision arithmetic, FRINT32/64,
- * FJCVTZS, bfloat16, and without AVX-512 conversions to fixed point.
+ * bfloat16, and without AVX-512 conversions to fixed point.
  */
 #include "fp_lower.h"
 
@@ -318,6 +318,31 @@ static void own_to_i(Lower *l, IrRef i)
     l_def(l, i, d, true);
 }
 
+/* FJCVTZS: what does not fit traps. */
+static void own_jcvt(Lower *l, IrRef i)
+{
+    Reg s = l_reg(l, l_ins(l, i)->a), d = l_dst(l, i, false);
+    l_fault(l);
+    x_vcvttsd2si32_rr(&l->a, d, s);
+    l_def(l, i, d, true);
+}
+
+/* Is it exact? There and back, bit by bit: -0 is not. Inexact is raised by the instruction anyway. */
+static void own_jcvt_exact(Lower *l, IrRef i)
+{
+    Asm *a = &l->a;
+    Reg s = l_reg(l, l_ins(l, i)->a), t = l_temp_x(l), zero = l_temp_x(l), d = l_dst(l, i, false);
+    l_fault(l);
+    x_vcvttsd2si32_rr(a, d, s);
+    x_vpxor_rrr(a, zero, zero, zero);
+    x_vcvtsi2sd32_rrr(a, t, zero, d);
+    x_vpxor_rrr(a, t, t, s);
+    x_vpcmpeqq_rrr(a, t, t, zero);
+    x_vpsrlq_rri(a, t, t, 63);
+    x_vmovd_to_rr(a, t, d);
+    l_def(l, i, d, true);
+}
+
 void fp_from_u64(Lower *l, bool dbl, Reg d, Reg s)
 {
     Asm *a = &l->a;
@@ -410,6 +435,8 @@ const Rule rules_fp[] = {
     OWN(f_cvt, 0, 0, own_cvt)
     OWN(f_to_i, 0, 0, own_to_i)
     OWN(i_to_f, 0, 0, own_from_i)
+    OWN(f_jcvt, 0, 0, own_jcvt)
+    OWN(f_jcvt_exact, 0, 0, own_jcvt_exact)
 };
 // clang-format on
 const unsigned rules_fp_n = LEN(rules_fp);

@@ -48,6 +48,7 @@ static Kind kind_of(unsigned op)
     case OP_f_fma: case OP_vf_fma:
         return K_FMA;
     case OP_f_rint: case OP_vf_rint: case OP_f_to_i: case OP_vf_to_i:
+    case OP_f_jcvt: case OP_f_jcvt_exact:
         return K_ROUND;
     case OP_f_cvt: case OP_vf_widen: case OP_vf_narrow:
         return K_CVT;
@@ -154,7 +155,7 @@ bool fpmode_check(Lower *l, IrRef i)
     const IrIns *in = l_ins(l, i);
     Kind kind = kind_of(in->op);
     bool packed = in->op >= OP_vf_add, fz = l->r->key & KEY_FP_FZ;
-    bool by_format = in->op == OP_f_cvt || in->op == OP_f_to_i;
+    bool by_format = in->op == OP_f_cvt || in->op == OP_f_to_i || in->op == OP_f_jcvt || in->op == OP_f_jcvt_exact;
     IrElem e = packed || by_format ? (IrElem)in->x : ir_fp_elem((IrType)in->ty);
     if (fz && !l->t->feat.avx512) { /* several instructions, of which each may raise inexact */
         bool i64 = in->op == OP_i_to_f && (in->y & FPI_UNSIGNED) && (in->y & FPI_64);
