@@ -56,7 +56,7 @@ unsigned ir_new_block(IrBuild *b)
     IrRegion *r = b->r;
     ir_end(b);
     ASSERT(r->nblocks < LEN(r->blocks));
-    memset(b->known, 0, sizeof b->known);
+    clear_bytes(b->known, sizeof b->known);
     memset(b->const_cache, 0, sizeof b->const_cache);
     r->blocks[r->nblocks].first = r->n;
     r->blocks[r->nblocks].end = r->n;

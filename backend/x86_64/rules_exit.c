@@ -48,7 +48,10 @@ Stub *l_stub(Lower *l, unsigned kind)
         l->nstubs--;
     }
     Stub *s = &l->stubs[l->nstubs++];
-    *s = (Stub){.kind = kind, .reg = NOREG, .block = -1};
+    clear_bytes(s, sizeof *s);
+    s->kind = (StubKind)kind;
+    s->reg = NOREG;
+    s->block = -1;
     return s;
 }
 
@@ -131,11 +134,20 @@ static void own_exit_pc(Lower *l, IrRef i)
     }
 }
 
-/* A conditional jump to where `stub` (kind STUB_FLAGS or STUB_JUMP) or, without one, the exit itself is. */
-static void jump_if(Lower *l, X86Cond cc, Exit *x, bool stub, const Stub *like)
+/* Where a conditional jump goes. */
+typedef struct Way {
+    StubKind kind; /* STUB_FLAGS or STUB_JUMP, when it takes a stub */
+    bool poll;
+    int block;
+    Exit *exit;
+} Way;
+
+/* A conditional jump to a stub or, without one, to the exit itself. */
+static void jump_if(Lower *l, X86Cond cc, bool stub, const Way *way)
 {
-    if (!stub && like->block >= 0) {
-        exit_goto(l, x_jcc(&l->a, cc), like->block);
+    Exit *x = way->exit;
+    if (!stub && way->block >= 0) {
+        exit_goto(l, x_jcc(&l->a, cc), way->block);
         return;
     }
     if (!stub) {
@@ -143,10 +155,12 @@ static void jump_if(Lower *l, X86Cond cc, Exit *x, bool stub, const Stub *like)
         x->at = x_jcc(&l->a, cc);
         return;
     }
-    uint8_t *from = x_jcc(&l->a, cc);
-    Stub *s = l_stub(l, like->kind);
-    *s = *like;
-    s->from = from;
+    Stub *s = l_stub(l, way->kind);
+    s->from = x_jcc(&l->a, cc);
+    s->form = l->form;
+    s->exit = x;
+    s->poll = way->poll;
+    s->block = way->block;
 }
 
 static void own_exit_if(Lower *l, IrRef i)
@@ -172,8 +186,7 @@ static void own_exit_if(Lower *l, IrRef i)
         l->lock = 0;
         cc = fl_cond(l, in->a);
     }
-    Stub like = {.kind = flags ? STUB_FLAGS : STUB_JUMP, .form = l->form, .exit = x, .poll = in->x & EXIT_POLL,
-                 .reg = NOREG, .block = block};
+    Way way = {.kind = flags ? STUB_FLAGS : STUB_JUMP, .poll = in->x & EXIT_POLL, .block = block, .exit = x};
     if (in->x & EXIT_POLL && !inside) {
         count_jumps(l, x);
     }
@@ -182,8 +195,8 @@ static void own_exit_if(Lower *l, IrRef i)
         odd = x_jcc8(a, CC_P);
     }
     if (cc.or_p) {
-        jump_if(l, CC_P, x, true, &like);
-        jump_if(l, cc.cc, x, true, &like);
+        jump_if(l, CC_P, true, &way);
+        jump_if(l, cc.cc, true, &way);
         return;
     }
     if ((in->x & EXIT_POLL) && !flags) { /* the jump back of a loop: test on the taken path, inline */
@@ -206,7 +219,7 @@ static void own_exit_if(Lower *l, IrRef i)
         s->block = block;
         asm_link8(stay, a->p);
     } else {
-        jump_if(l, cc.cc, x, flags || (in->x & EXIT_POLL) || (!inside && l->nfreed), &like);
+        jump_if(l, cc.cc, flags || (in->x & EXIT_POLL) || (!inside && l->nfreed), &way);
     }
     if (odd) {
         asm_link8(odd, a->p);

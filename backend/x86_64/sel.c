@@ -448,10 +448,10 @@ static bool free_pin(Lower *l, unsigned slot)
 }
 
 /* Is one of the op's operands in r? */
-static inline bool reads(const Lower *l, const IrIns *in, unsigned operands, Reg r)
+static inline bool reads(const Lower *l, const IrIns *in, SelOp o, Reg r)
 {
-    return ((operands & 1) && l->val[in->a].reg == r) || ((operands & 2) && l->val[in->b].reg == r) ||
-           ((operands & 4) && l->val[in->c].reg == r);
+    return ((o & HAS_A) && l->val[in->a].reg == r) || ((o & HAS_B) && l->val[in->b].reg == r) ||
+           ((o & HAS_C) && l->val[in->c].reg == r);
 }
 
 /* Can the register of operand u, which dies here, hold the result? */
@@ -466,23 +466,23 @@ Reg l_dst(Lower *l, IrRef i, bool early)
     const Val *v = &l->val[i];
     const IrIns *in = &l->ins[i];
     uint64_t cls = in_gpr(ir_result_type(in)) ? GPRS : XMMS;
-    unsigned operands = sel_ops[in->op].operands;
+    SelOp o = sel_ops[in->op];
     if (v->hint != NOSLOT && free_pin(l, v->hint)) {
         Reg pin = l->t->pin[v->hint];
-        bool source = reads(l, in, operands, pin);
+        bool source = reads(l, in, o, pin);
         if (l->exact == EXACT_TIED ? source : !early || (!source && !(l->lock & bit(pin)))) {
             return pin;
         }
     }
     bool target = (v->attr & A_TARGET) && !((l->busy | l->lock) & bit(RTARGET));
     if (!early && !target) {
-        if ((operands & 1) && can_take(l, in->a, cls)) {
+        if ((o & HAS_A) && can_take(l, in->a, cls)) {
             return l->val[in->a].reg;
         }
-        if ((operands & 2) && can_take(l, in->b, cls)) {
+        if ((o & HAS_B) && can_take(l, in->b, cls)) {
             return l->val[in->b].reg;
         }
-        if ((operands & 4) && can_take(l, in->c, cls)) {
+        if ((o & HAS_C) && can_take(l, in->c, cls)) {
             return l->val[in->c].reg;
         }
     }
@@ -893,18 +893,18 @@ void l_op(Lower *l, IrRef i)
 {
     const IrIns *in = &l->ins[i];
     SelOp o = sel_ops[in->op];
-    if ((o.lower & L_FP) && UNLIKELY((l->r->key & KEY_FP_SLOW) || (l->marks & MARK_FP))) {
+    if ((o & L_FP) && UNLIKELY((l->r->key & KEY_FP_SLOW) || (l->marks & MARK_FP))) {
         l_eval(l, i); /* FPCR says what the host's instructions do not do */
         return;
     }
     Recipe how;
-    if (l->nz && (o.effects & (FAULTS | FPX)) &&
-        ((o.lower & L_CROWDED) || (in->op == OP_store && (in->y & MEM_RELEASE)) || /* destroys its operand */
+    if (l->nz && (o & (FAULTS | FPX)) &&
+        ((o & L_CROWDED) || (in->op == OP_store && (in->y & MEM_RELEASE)) || /* destroys its operand */
          (l->ef != l->nz && l->val[l->nz].reg == NOREG && !l_recipe(l, l->nz, &how)))) {
         fl_store(l);
         l->lock = 0;
     }
-    if ((o.lower & L_FP) && UNLIKELY(l->r->key & (KEY_FP_FZ | KEY_FP_DN | KEY_FP_UFC)) && !fpmode_check(l, i)) {
+    if ((o & L_FP) && UNLIKELY(l->r->key & (KEY_FP_FZ | KEY_FP_DN | KEY_FP_UFC)) && !fpmode_check(l, i)) {
         l_eval(l, i);
         return;
     }
@@ -916,7 +916,7 @@ void l_op(Lower *l, IrRef i)
                 r->f(l, i);
                 return;
             }
-            l->exact = (o.effects & FPX) && (r->dst == D_XT || r->dst == D_RT) ? EXACT_TIED : EXACT_NO;
+            l->exact = (o & FPX) && (r->dst == D_XT || r->dst == D_RT) ? EXACT_TIED : EXACT_NO;
             l_rule(l, i, r);
             l->exact = EXACT_NO;
             return;
@@ -929,7 +929,7 @@ void l_op(Lower *l, IrRef i)
 
 static inline void release(Lower *l)
 {
-    IrRef pos = l->pos;
+    const IrRef pos = l->pos;
     for (uint64_t m = l->busy; m; m &= m - 1) {
         Reg r = (Reg)__builtin_ctzll(m);
         IrRef v = l->reg_val[r];
@@ -978,9 +978,7 @@ static IrRef arithmetic_flags(const Lower *l, IrRef i)
 static void start_block(Lower *l)
 {
     l->busy = l->lock = l->spills = 0;
-    memset(l->reg_val, 0, sizeof l->reg_val);
-    memset(l->slot_head, 0, sizeof(IrRef) * l->e->fe->nslots);
-    memset(l->slot_cur, 0, sizeof(IrRef) * l->e->fe->nslots);
+    clear_bytes(l->reg_val, sizeof l->reg_val + sizeof l->slot_head + sizeof l->slot_cur); /* which are neighbours */
     l->ef = l->nz = 0;
 }
 
@@ -1012,11 +1010,11 @@ static void lower_one(Lower *l, IrRef i, const IrIns *in, SelOp o)
 {
     unsigned attr = l->val[i].attr;
     l->pos = i;
-    if (o.kind == K_GET) {
+    if (o & K_GET) {
         lower_get(l, i);
-    } else if (o.kind == K_SET) {
+    } else if (o & K_SET) {
         lower_set(l, i);
-    } else if ((o.lower & L_FLAGS) && i + 1 < l->r->n && sel_pairs(in + 1, in) && !(l->val[i + 1].attr & (A_DEAD | A_LAZY))) {
+    } else if ((o & L_FLAGS) && i + 1 < l->r->n && sel_pairs(in + 1, in) && !(l->val[i + 1].attr & (A_DEAD | A_LAZY))) {
         /* flags first: make them by the arithmetic that follows */
         l->pos = i + 1;
         l->want_flags = i;
@@ -1024,7 +1022,7 @@ static void lower_one(Lower *l, IrRef i, const IrIns *in, SelOp o)
         l->want_flags = 0;
         l->val[i + 1].attr |= A_DONE;
     } else if (!(attr & A_REISSUE) || (in->op == OP_fl_fcmp && in->imm != IR_ON_DEMAND)) {
-        l->want_flags = o.lower & L_PAIRS ? arithmetic_flags(l, i) : 0;
+        l->want_flags = o & L_PAIRS ? arithmetic_flags(l, i) : 0;
         l_op(l, i);
         l->want_flags = 0;
     } else {
@@ -1037,15 +1035,17 @@ static void lower_one(Lower *l, IrRef i, const IrIns *in, SelOp o)
 static bool lower_block(Lower *l, const IrBlock *b)
 {
     const IrIns *ins = l->ins;
-    const Val *val = l->val;
-    for (IrRef i = b->first, end = b->end; i < end; i++) {
+    const IrRef *todo = l->todo;
+    unsigned n = l->ntodo;
+    for (; n && todo[n - 1] < b->end; n--) {
+        IrRef i = todo[n - 1];
         const IrIns *in = &ins[i];
         SelOp o = sel_ops[in->op];
-        if (o.lower & L_INSN) {
+        if (o & L_INSN) {
             l->guest_pc = ir_imm64(in);
             l->marks = UNLIKELY(l->e->nmarks) ? engine_marks(l->e, l->guest_pc) : 0;
             l->bound |= l->marks ? BOUND_HOST : 0;
-        } else if (!(o.lower & L_NOTHING) && !(val[i].attr & (A_DEAD | A_LAZY | A_DONE))) {
+        } else if (!(l->val[i].attr & A_DONE)) {
             asm_room(&l->a);
             lower_one(l, i, in, o);
             if (UNLIKELY(l->a.overflow | l->too_big)) {
@@ -1053,6 +1053,7 @@ static bool lower_block(Lower *l, const IrBlock *b)
             }
         }
     }
+    l->ntodo = n;
     return true;
 }
 
@@ -1083,8 +1084,11 @@ bool sel_region(Lower *l)
 {
     static const Val fresh = {0, 0, NOREG, NOSLOT, NOSPILL, NOSLOT, 0, 0, 0, 0};
     Val *end = l->val + l->r->n;
-    for (Val *v = l->val; v < end; v++) {
-        *v = fresh;
+    for (Val *v = l->val; v < end; v += VALS_AT_ONCE) {
+        v[0] = fresh;
+        v[1] = fresh;
+        v[2] = fresh;
+        v[3] = fresh;
     }
     sel_sweep(l);
     if (!lower_blocks(l)) {

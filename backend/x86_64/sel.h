@@ -33,7 +33,7 @@
 #include "enc.h"
 #include "region.h"
 
-enum { NOSLOT = 255, NOSPILL = 255, NSPILLS = 48 };
+enum { NOSLOT = 255, NOSPILL = 255, NSPILLS = 48, VALS_AT_ONCE = 4 /* are set up */ };
 enum { A_ZX = 1, A_LAZY = 2, A_DEAD = 4, A_REISSUE = 8, A_DONE = 16, A_ADDR = 32, A_TARGET = 64 /* of an indirect jump */ };
 
 typedef struct Val {
@@ -122,6 +122,8 @@ typedef struct Lower {
     const IrIns *ins;
     CodeChunk *ch;
     Val *val;
+    IrRef *todo;          /* what the sweep found to need code, and where its guest instructions begin; the last op first */
+    unsigned ntodo;
     IrRef pos;            /* op being lowered */
     IrRef want_flags;     /* flags op that this arithmetic should make too, or 0 */
     uint64_t guest_pc;    /* of the current guest instruction */
@@ -301,22 +303,20 @@ enum { STATE_BIAS = sizeof(CpuHead) + 116, RSTATE = RBP, RTARGET = RCX, RNEAR = 
 
 
 void sel_init(void);
-/* sel_sweep.c: what depends on the op alone, filled by sel_init, then only read. */
-typedef struct SelOp {
-    uint8_t kind;     /* K_* */
-    uint8_t effects;  /* as ir_ops says */
-    uint8_t operands; /* bit per operand that it has */
-    uint8_t sweep;    /* W_* */
-    uint8_t lower;    /* L_* */
-} __attribute__((aligned(8))) SelOp;
-enum { K_PLAIN, K_NOTHING, K_GET, K_SET, K_CALL, K_GO, K_GO_IF, K_INDIRECT, K_END, K_EXC_IF };
-enum { W_CLOBBERS = 1, /* changes EFLAGS in its usual lowering; a guess that costs only speed when wrong */
-       W_MAY_CLOBBER = 2, W_MAY_LAZY = 4, W_REISSUE = 8,
-       W_ON_DEMAND = 16, /* a pass of tier 2 may have added it */
-       W_FUSES = 32 };   /* it can take operands in */
-enum { L_NOTHING = 1 /* needs no code where it stands */, L_INSN = 2, L_FLAGS = 4 /* of arithmetic that may follow */,
-       L_PAIRS = 8 /* may make the flags that follow along */, L_FP = 16 /* evaluated by FPCR */,
-       L_CROWDED = 32 /* uses many registers, and its own flags */ };
+/* sel_sweep.c: a word of what depends on the op alone, filled by sel_init, then only read: its effects (ir.h) in the low byte, */
+enum { HAS_A = 1 << 8, HAS_B = 1 << 9, HAS_C = 1 << 10, /* operands, */
+       /* what the sweep asks, */
+       W_CLOBBERS = 1 << 11, /* changes EFLAGS in its usual lowering; a guess that costs only speed when wrong */
+       W_MAY_CLOBBER = 1 << 12, W_MAY_LAZY = 1 << 13, W_REISSUE = 1 << 14,
+       W_ON_DEMAND = 1 << 15, /* a pass of tier 2 may have added it */
+       W_FUSES = 1 << 16,     /* it can take operands in */
+       /* what the forward pass asks, */
+       L_INSN = 1 << 17, L_FLAGS = 1 << 18 /* of arithmetic that may follow */, L_PAIRS = 1 << 19 /* may make the flags that follow along */,
+       L_FP = 1 << 20 /* evaluated by FPCR */, L_CROWDED = 1 << 21 /* uses many registers, and its own flags */,
+       L_NOTHING = 1 << 22, /* needs no code where it stands */
+       /* and which of these it is. */
+       K_NOTHING = 1 << 23, K_GET = 1 << 24, K_SET = 1 << 25, K_LEAVES = 1 << 26 /* or calls */ };
+typedef uint32_t SelOp;
 extern SelOp sel_ops[OP_COUNT];
 static inline IrRef sel_operand(const IrIns *in, unsigned k) /* the k-th */
 {

@@ -115,27 +115,28 @@ static inline void observe(Sweep *s, IrRef i)
     }
 }
 
-static inline void sweep_set(Sweep *s, IrRef i, const IrIns *in, unsigned nzcv)
+/* False: needs no code. */
+static inline __attribute__((always_inline)) bool sweep_set(Sweep *s, IrRef i, const IrIns *in, unsigned nzcv)
 {
     unsigned n = in->x;
     Val *v = &s->val[in->a];
     if (n == nzcv) {
-        if (s->nz_need) {
-            use(v, s->nz_need, U_PLAIN);
-            s->nz_need = 0;
-        } else {
+        if (!s->nz_need) {
             s->val[i].attr |= A_DEAD;
+            return false;
         }
-        return;
+        use(v, s->nz_need, U_PLAIN);
+        s->nz_need = 0;
+        return true;
     }
     SlotSweep *slot = &s->slot[n];
     if (UNLIKELY(s->off)) {
         use(v, i, U_SET);
-        return;
+        return true;
     }
     if (slot->over_gen == s->gen) {
         s->val[i].attr |= A_DEAD;
-        return;
+        return false;
     }
     slot->over_gen = s->gen;
     use(v, i, U_SET);
@@ -148,6 +149,7 @@ static inline void sweep_set(Sweep *s, IrRef i, const IrIns *in, unsigned nzcv)
         slot->hint_gen = s->gen;
         v->hint = (uint8_t)n;
     }
+    return true;
 }
 
 SelOp sel_ops[OP_COUNT];
@@ -155,16 +157,17 @@ SelOp sel_ops[OP_COUNT];
 static unsigned kind_of(unsigned op)
 {
     switch (op) {
-    case OP_nop: case OP_insn: case OP_const: case OP_v_const: case OP_v_const_hi: return K_NOTHING;
-    case OP_get: return K_GET;
-    case OP_set: return K_SET;
-    case OP_call: return K_CALL;
-    case OP_exit_pc: case OP_exit_call: return K_GO;
-    case OP_exit_if: return K_GO_IF;
-    case OP_exit_ind: case OP_exit_ret: case OP_exit_call_ind: return K_INDIRECT;
-    case OP_exit_exc: case OP_jump: case OP_branch: return K_END;
-    case OP_exit_exc_if: return K_EXC_IF;
-    default: return K_PLAIN;
+    case OP_nop: case OP_insn: case OP_const: case OP_v_const: case OP_v_const_hi:
+        return K_NOTHING;
+    case OP_get:
+        return K_GET;
+    case OP_set:
+        return K_SET;
+    case OP_call: case OP_exit_pc: case OP_exit_call: case OP_exit_if: case OP_exit_ind: case OP_exit_ret: case OP_exit_call_ind:
+    case OP_exit_exc: case OP_jump: case OP_branch: case OP_exit_exc_if:
+        return K_LEAVES;
+    default:
+        return 0;
     }
 }
 
@@ -229,15 +232,11 @@ static unsigned lower_of(unsigned op)
 void sel_init(void)
 {
     for (unsigned op = 0; op < OP_COUNT; op++) {
-        SelOp *o = &sel_ops[op];
-        o->kind = (uint8_t)kind_of(op);
-        o->effects = ir_ops[op].effects;
-        o->sweep = (uint8_t)sweep_of(op);
-        o->lower = (uint8_t)lower_of(op);
-        o->operands = 0;
+        SelOp o = ir_ops[op].effects | kind_of(op) | sweep_of(op) | lower_of(op);
         for (unsigned k = 0; k < 3; k++) {
-            o->operands |= (uint8_t)((ir_ops[op].sig[2 + k] != '.') << k);
+            o |= ir_ops[op].sig[2 + k] != '.' ? HAS_A << k : 0;
         }
+        sel_ops[op] = o;
     }
 }
 
@@ -274,62 +273,63 @@ static unsigned fused_operands(const Sweep *s, IrRef i, const IrIns *in)
 
 static inline __attribute__((always_inline)) void sweep_operands(Sweep *s, IrRef i, const IrIns *in, SelOp o, IrRef pos)
 {
-    unsigned fused = o.sweep & W_FUSES ? fused_operands(s, i, in) : 0;
-    if (o.operands & 1 && in->a) {
+    unsigned fused = o & W_FUSES ? fused_operands(s, i, in) : 0;
+    if ((o & HAS_A) && in->a) {
         use(&s->val[in->a], pos, fused & 1);
     }
-    if (o.operands & 2 && in->b) {
+    if ((o & HAS_B) && in->b) {
         use(&s->val[in->b], pos, fused >> 1 & 1);
     }
-    if (o.operands & 4 && in->c) {
+    if ((o & HAS_C) && in->c) {
         use(&s->val[in->c], pos, U_PLAIN);
     }
 }
 
 /* An op that leaves, or a call: who needs the nzcv slot, and what is between here and the next change of EFLAGS. Returns its effects. */
-static unsigned sweep_leaving(Sweep *s, IrRef i, const IrIns *in, SelOp o)
+static unsigned sweep_leaving(Sweep *s, IrRef i, const IrIns *in)
 {
-    unsigned eff = o.effects;
-    switch (o.kind) {
-    case K_CALL:
+    unsigned eff = ir_ops[in->op].effects;
+    switch (in->op) {
+    case OP_call:
         eff = s->l->e->fe->helpers[in->imm].effects;
         if (eff & (STATE | FAULTS | EXITS)) {
             s->nz_need = s->nz_need ? s->nz_need : i;
         }
         break;
-    case K_GO:
+    case OP_exit_pc: case OP_exit_call:
         s->nz_need = 0; /* what comes behind is another block */
         s->clob = s->l->r->n;
         /* fall through */
-    case K_GO_IF:
+    case OP_exit_if:
         if (!(in->x & EXIT_FLAGS_DEAD) && !s->nz_need) {
             s->nz_need = i;
         }
         break;
-    case K_INDIRECT:
+    case OP_exit_ind: case OP_exit_ret: case OP_exit_call_ind:
         s->val[in->a].attr |= A_TARGET;
         /* fall through */
-    case K_END:
+    case OP_exit_exc: case OP_jump: case OP_branch:
         s->nz_need = i;
         s->clob = s->l->r->n;
         break;
-    default:
+    default: /* exit_exc_if */
         s->nz_need = s->nz_need ? s->nz_need : i;
         break;
     }
     return eff;
 }
 
-static inline void sweep_op(Sweep *s, IrRef i, const IrIns *in, SelOp o)
+/* Any other op; false: it needs no code. */
+static inline __attribute__((always_inline)) bool sweep_op(Sweep *s, IrRef i, const IrIns *in, SelOp o)
 {
     Val *v = &s->val[i];
-    bool on_demand = in->imm == IR_ON_DEMAND && (o.sweep & W_ON_DEMAND);
-    unsigned eff = on_demand ? 0 : o.effects;
-    if (o.kind != K_PLAIN) {
-        eff = sweep_leaving(s, i, in, o);
+    bool on_demand = in->imm == IR_ON_DEMAND && (o & W_ON_DEMAND);
+    unsigned eff = on_demand ? 0 : o;
+    if (o & K_LEAVES) {
+        eff = sweep_leaving(s, i, in);
     } else if (!(eff & (WRITES | FAULTS | EXITS | FPX | QC)) && !v->uses) {
         v->attr |= A_DEAD;
-        return;
+        return false;
     }
     if (v->hint != NOSLOT && (s->slot[v->hint].hint != i || s->slot[v->hint].hint_gen != s->gen)) {
         v->hint = NOSLOT;
@@ -341,46 +341,66 @@ static inline void sweep_op(Sweep *s, IrRef i, const IrIns *in, SelOp o)
         }
     }
     IrRef pos = i;
-    if (o.sweep & (W_MAY_LAZY | W_REISSUE)) {
-        if (((o.sweep & W_MAY_LAZY) && is_lazy(s, in, v)) || (on_demand && in->op == OP_add)) {
+    if (o & (W_MAY_LAZY | W_REISSUE)) {
+        if (((o & W_MAY_LAZY) && is_lazy(s, in, v)) || (on_demand && in->op == OP_add)) {
             v->attr |= A_LAZY;
             pos = v->sets && in->op == OP_add ? v->next : v->last; /* a set computes it */
-        } else if ((o.sweep & W_REISSUE) && (on_demand || s->clob < v->last + shows_after(s, v->last) ||
+        } else if ((o & W_REISSUE) && (on_demand || s->clob < v->last + shows_after(s, v->last) ||
                                            (v->fuse && v->uses == 1 && !with_result(s, i)) || in->op == OP_fl_fcmp)) {
             v->attr |= A_REISSUE;
             pos = v->last > i ? v->last : i;
         }
     }
     sweep_operands(s, i, in, o, pos);
-    if (o.sweep & (W_CLOBBERS | W_MAY_CLOBBER) && !(v->attr & (A_LAZY | A_REISSUE)) && ((o.sweep & W_CLOBBERS) || may_clobber(s, in))) {
+    if (o & (W_CLOBBERS | W_MAY_CLOBBER) && !(v->attr & (A_LAZY | A_REISSUE)) && ((o & W_CLOBBERS) || may_clobber(s, in))) {
         s->clob = i;
     }
+    return !(v->attr & A_LAZY);
+}
+
+/* This thread's, too large to be cleared for every region. */
+static __attribute__((noinline)) SlotTable *slot_table(void)
+{
+    static __thread SlotTable table;
+    if (table.gen > UINT32_MAX / 2) {
+        memset(&table, 0, sizeof table);
+    }
+    return &table;
 }
 
 void sel_sweep(Lower *l)
 {
-    static __thread SlotTable table; /* too large to be cleared for every region */
-    if (table.gen > UINT32_MAX / 2) {
-        memset(&table, 0, sizeof table);
-    }
+    SlotTable *table = slot_table();
     unsigned nzcv = l->e->fe->nzcv_slot;
-    Sweep sweep = {.l = l, .ins = l->ins, .val = l->val, .slot = table.slot, .gen = table.gen + 1, .soft = l->e->cfg.soft,
+    Sweep sweep = {.l = l, .ins = l->ins, .val = l->val, .slot = table->slot, .gen = table->gen + 1, .soft = l->e->cfg.soft,
                    .off = l->e->cfg.no_opt & OFF_SWEEP, .clob = l->r->n}, *s = &sweep;
+    IrRef *todo = l->todo;
+    unsigned begun = 0; /* L_INSN: what was entered last still lacks the begin of its guest instruction */
     for (IrRef i = l->r->n - 1; i > 0; i--) {
         const IrIns *in = &s->ins[i];
         SelOp o = sel_ops[in->op];
-        if (o.kind == K_NOTHING) {
+        bool code;
+        if (o & K_NOTHING) {
+            if (o & begun) {
+                *todo++ = i;
+                begun = 0;
+            }
             continue;
         }
-        if (o.kind == K_SET) {
-            sweep_set(s, i, in, nzcv);
-        } else if (o.kind == K_GET) {
+        if (o & K_SET) {
+            code = sweep_set(s, i, in, nzcv);
+        } else if (o & K_GET) {
             s->slot[in->x].over_gen = 0;
             s->slot[in->x].hint = 0;
-            s->val[i].attr |= s->val[i].uses ? 0 : A_DEAD;
+            code = s->val[i].uses;
+            s->val[i].attr |= code ? 0 : A_DEAD;
         } else {
-            sweep_op(s, i, in, o);
+            code = sweep_op(s, i, in, o) && !(o & L_NOTHING);
         }
+        *todo = i;
+        todo += code;
+        begun = code ? L_INSN : begun;
     }
-    table.gen = s->gen;
+    l->ntodo = (unsigned)(todo - l->todo);
+    table->gen = s->gen;
 }

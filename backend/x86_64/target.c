@@ -90,7 +90,7 @@ uint64_t target_kind(const Engine *e)
 
 static void start(Lower *l, uint8_t *code)
 {
-    memset(l, 0, offsetof(Lower, reg_val));
+    clear_bytes(l, offsetof(Lower, reg_val));
     l->ef = l->nz = 0;
     l->want_flags = 0;
     l->hot = l->too_big = false;
@@ -114,6 +114,7 @@ static bool lower(Lower *l, Engine *e, CodeChunk *ch, const IrRegion *r, uint8_t
     l->ins = r->ins;
     l->ch = ch;
     l->val = (Val *)(l + 1);
+    l->todo = (IrRef *)(l->val + ALIGN_UP(r->n, VALS_AT_ONCE));
     l->guest_pc = r->pc.v;
     l->exits = (Exit *)(tb + 1);
     l->nfreed = 0;
@@ -166,16 +167,26 @@ Tb *target_compile(Engine *e, CodeChunk *ch, const IrRegion *r, void *work, size
     }
     codebuf_ahead(ch);
     Lower *l = work;
-    ASSERT(sizeof *l + sizeof(Val) * r->n <= bytes);
+    ASSERT(sizeof *l + (sizeof(Val) + sizeof(IrRef)) * (r->n + VALS_AT_ONCE) <= bytes);
     Tb *tb = (Tb *)data;
     l->flow.depth[0] = 0;
     l->profile = UNLIKELY(e->profile != NULL) ? profile_region(e, r) : NULL;
     if (!(r->tier == 2 ? lower_loop(l, e, ch, r, code, tb) : lower(l, e, ch, r, code, tb, 0))) {
         return l->too_big ? TB_TOO_BIG : NULL;
     }
-    *tb = (Tb){.pc = r->pc.v, .key = r->key, .entry = codebuf_rx(&e->code, code), .size = (uint32_t)(l->a.p - code),
-               .nbytes = (uint16_t)r->nbytes, .before = (uint16_t)r->before, .ninsns = (uint16_t)r->ninsns, .unshared = r->unshared,
-               .nexits = (uint16_t)l->nexits, .nfaults = (uint16_t)l->nfaults, .exits = l->exits, .tier = (uint8_t)r->tier};
+    clear_bytes(tb, sizeof *tb);
+    tb->pc = r->pc.v;
+    tb->key = r->key;
+    tb->entry = codebuf_rx(&e->code, code);
+    tb->size = (uint32_t)(l->a.p - code);
+    tb->nbytes = (uint16_t)r->nbytes;
+    tb->before = (uint16_t)r->before;
+    tb->ninsns = (uint16_t)r->ninsns;
+    tb->unshared = r->unshared;
+    tb->tier = (uint8_t)r->tier;
+    tb->nexits = (uint16_t)l->nexits;
+    tb->nfaults = (uint16_t)l->nfaults;
+    tb->exits = l->exits;
     tb->faults = (Fault *)(l->exits + l->nexits);
     memcpy(tb->faults, l->faults, sizeof(Fault) * l->nfaults);
     tb->recipes = (Recipe *)(tb->faults + l->nfaults); /* a Fault is as aligned */
