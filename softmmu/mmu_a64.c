@@ -462,7 +462,7 @@ static bool find_leaf(Walk *w, uint64_t va, A64Fault *f)
         base = descriptor_address(g, d, g->granule);
         w->ns |= bit(d, 63);
         if (!g->hpd) {
-            w->table |= (d >> 61 & 3) | (r->nv1 ? (bit(d, 60) ? 4 : 0) : (bit(d, 59) ? 4 : 0) | (bit(d, 60) ? 8 : 0));
+            w->table |= (d >> 61 & 3) | (r->nv1 ? (bit(d, 60) ? 4u : 0) : (d >> 59 & 3) << 2);
         }
     }
     w->d = d;

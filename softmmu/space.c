@@ -333,7 +333,7 @@ static bool device_access(Mmu *m, uint64_t pa, bool ns, unsigned bytes, bool wri
 static void check_watchpoints(Mmu *m, uint64_t va, uint32_t acc)
 {
     unsigned bytes = 1u << (acc & ACC_SIZE);
-    bool unpriv = acc & ACC_UNPRIV;
+    bool unpriv = acc & ACC_UNPRIV && tlb_table(m, true)->level == LEVEL_USER;
     if ((acc & ACC_READ && a64_watchpoint(m->cpu, va, bytes, false, unpriv)) ||
         (acc & ACC_WRITE && a64_watchpoint(m->cpu, va, bytes, true, unpriv))) {
         raise_type(m, va, acc, FAULT_DEBUG);
@@ -574,15 +574,16 @@ static void mmu_changed(CpuA64 *cpu, A64Sr sr, uint64_t old)
         break;
     case SR_HCR_EL2: {
         uint64_t other = (uint64_t)1 << HCR_PTW | (uint64_t)1 << HCR_DC | (uint64_t)1 << HCR_CD | (uint64_t)1 << HCR_ID |
-                         (uint64_t)1 << HCR_NV | (uint64_t)1 << HCR_NV1 | (uint64_t)1 << HCR_FWB | (uint64_t)1 << HCR_E2H;
-        if (diff & other) {
+                         (uint64_t)1 << HCR_FWB | (uint64_t)1 << HCR_E2H, new = old ^ diff;
+        bool nv1 = ((old & old >> 1) ^ (new & new >> 1)) >> HCR_NV & 1; /* NV and NV1 */
+        if (diff & other || nv1) {
             changed_all(m, KIND_EL10 | KIND_EL2 | KIND_EL20);
         } else if (diff & ((uint64_t)1 << HCR_VM | (uint64_t)1 << HCR_TGE)) {
             tlb_unload(m, KIND_EL10);
         }
         break;
     }
-    default: /* VTCR_EL2, SCR_EL3, VNCR_EL2, ... */
+    default: /* VTCR_EL2, SCR_EL3, ... */
         changed_all(m, KIND_ALL);
     }
     tlb_select(m);
@@ -728,8 +729,28 @@ static void cache(CpuA64 *cpu, A64So op, uint64_t va)
     }
 }
 
+static void nv2_memory(CpuA64 *cpu, uint64_t va, bool write, uint64_t *value)
+{
+    Mmu *m = cpu->sys->mmu;
+    const MmuRegime *r = tlb_regime(m, mmu_kind(cpu, 2));
+    MmuPage page;
+    A64Fault f;
+    bool good = mmu_walk(m->mem, r, va, write ? MMU_WRITE : MMU_READ, &page, &f);
+    if (good) {
+        uint64_t v = r->ee ? __builtin_bswap64(*value) : *value;
+        good = mem_access(m->mem, (Gpa){page.pa}, 8, write, &v, (MemAttrs){.secure = !page.ns});
+        *value = r->ee ? __builtin_bswap64(v) : v;
+        f = (A64Fault){.va = va, .type = FAULT_EXTERNAL, .write = write};
+    }
+    if (!good) {
+        f.nv2 = true;
+        raise_abort(m, &f, write ? ACC_WRITE : ACC_READ);
+    }
+}
+
 void space_hooks(A64Hooks *h)
 {
+    h->nv2_memory = nv2_memory;
     h->mmu_changed = mmu_changed;
     h->level_changed = tlb_level_changed;
     h->tlbi = tlbi;

@@ -51,6 +51,7 @@ enum {
 #define KEY_LIMIT ((uint64_t)1 << 51)    /* such a counter interrupts when it overflows: A64Sys.pmu.limit */
 #define KEY_D_ACTS ((uint64_t)1 << 47)   /* MDSCR_EL1.SS or MDE: PSTATE.D counts */
 #define KEY_PAC_ANY ((uint64_t)1 << 50)  /* pointers may be of either half, not canonical, or wrong (tr_pac.c) */
+#define KEY_NV ((uint64_t)1 << 52)       /* EL1 with HCR_EL2.NV */
 #define KEY_PAC_KEYS ((uint64_t)1 << 48) /* the keys of pointer authentication can be accessed at this level */
 
 /* pc without the tag that branches drop under this key (AArch64.BranchAddr). */
@@ -79,6 +80,7 @@ typedef struct A64Fault {
     bool write;        /* ESR.WnR; cache maintenance and AT say true too */
     bool fetch;        /* instruction abort */
     bool cache;        /* by a cache maintenance instruction, AT or DC ZVA-like: ESR.CM */
+    bool nv2;          /* for a register that FEAT_NV2 keeps in memory: an access of EL2, ESR.VNCR */
     bool assured;      /* AssuredOnly, TopLevel...: not used yet by any feature: 0 */
     bool secure_ipa;   /* HPFAR_EL2.NS = !secure_ipa in Secure state */
 } A64Fault;
@@ -108,6 +110,8 @@ typedef struct A64Hooks {
     void (*tlbi_done)(CpuA64 *cpu);                    /* DSB after that: returns when they have */
     void (*at)(CpuA64 *cpu, A64So op, uint64_t arg); /* leaves PAR_EL1 in reg[] */
     void (*cache)(CpuA64 *cpu, A64So op, uint64_t arg);
+    /* FEAT_NV2: eight bytes at va as EL2 reads or writes them. May raise a data abort. */
+    void (*nv2_memory)(CpuA64 *cpu, uint64_t va, bool write, uint64_t *value);
     /* HVC or SMC that firmware takes (PSCI conduit): true = done, X0.. hold the answer. */
     bool (*firmware)(CpuA64 *cpu, bool smc);
     /* WFE, WFI: sleeps; until = value of the virtual counter at the latest, ~0 = no limit. SEV. */
@@ -211,6 +215,19 @@ enum {
 static inline bool a64_hcr_bit(const CpuA64 *cpu, unsigned bit)
 {
     return a64_hcr(cpu) >> bit & 1;
+}
+/* Is EL1 a hypervisor's view of EL2, and is its stage 1 that of a hypervisor without VHE (EffectiveHCR_EL2_NVx)? */
+static inline bool a64_nv(const CpuA64 *cpu)
+{
+    return a64_hcr_bit(cpu, HCR_NV);
+}
+static inline bool a64_nv1(const CpuA64 *cpu)
+{
+    return a64_hcr_bit(cpu, HCR_NV1);
+}
+static inline bool a64_nv2(const CpuA64 *cpu)
+{
+    return a64_hcr_bit(cpu, HCR_NV2);
 }
 /* The EL1&0 regime's place is taken by EL2&0: HCR_EL2.E2H, and TGE at EL0 (ELIsInHost). */
 static inline bool a64_in_host(const CpuA64 *cpu, unsigned el)

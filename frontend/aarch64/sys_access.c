@@ -39,18 +39,18 @@ static bool present(const CpuModel *m, int feat)
     return feat == ALWAYS || (m->feats[feat / 64] >> (feat % 64) & 1);
 }
 
-int sys_find(const CpuModel *m, unsigned id, unsigned el, bool e2h)
+int sys_find(const CpuModel *m, unsigned id, unsigned el, bool host)
 {
     for (unsigned i = 0; i < LEN(aliases); i++) {
         if (aliases[i].id == id) {
-            return e2h && present(m, sys_rows[aliases[i].el1].feat) ? aliases[i].el1 : -1;
+            return host && present(m, sys_rows[aliases[i].el1].feat) ? aliases[i].el1 : -1;
         }
     }
     for (unsigned i = 0; i < SR_COUNT; i++) {
         if (sys_rows[i].id != id || !present(m, sys_rows[i].feat)) {
             continue;
         }
-        for (unsigned k = 0; el == 2 && e2h && k < LEN(aliases); k++) {
+        for (unsigned k = 0; el == 2 && host && k < LEN(aliases); k++) {
             if (aliases[k].el1 == i) {
                 return aliases[k].el2;
             }
@@ -185,6 +185,12 @@ static SysCheck icc_trap(const Access *a, unsigned ich_bit, bool irq, bool fiq)
     return fine;
 }
 
+/* FEAT_NV without FEAT_NV2: registers of EL1 that a hypervisor without VHE believes to be its guest's. */
+static SysCheck nv1_trap(const Access *a)
+{
+    return to_el2_if(a, a->el == 1 && bit(a->hcr, HCR_NV1) && !bit(a->hcr, HCR_NV2));
+}
+
 /* FP and SIMD: CPACR_EL1.FPEN, CPTR_EL2, CPTR_EL3.TFP (AArch64.CheckFPEnabled). */
 unsigned sys_fp_level(const CpuA64 *cpu)
 {
@@ -247,6 +253,7 @@ static SysCheck trap_by(const Access *a, SysTrap trap)
         }
         return by_both(a, bit(hcr, HCR_TLOR), bit(reg[SR_SCR_EL3], 14));
     case T_APK: return by_both(a, !bit(hcr, HCR_APK), !bit(reg[SR_SCR_EL3], 16));
+    case T_NV1: return nv1_trap(a);
     case T_SPSEL: return !(a->cpu->pstate_misc & PS_SPSEL) ? undefined() : fine;
     case T_RVBAR1: return el3 || a->cpu->sys->el2 ? undefined() : fine;
     case T_RVBAR2: return el3 ? undefined() : fine;
@@ -255,6 +262,10 @@ static SysCheck trap_by(const Access *a, SysTrap trap)
     case T_RNDR: return el3 && a64_has(a->cpu, A64_FEAT_rng_trap) && a->el < 3 && bit(reg[SR_SCR_EL3], 40) ? to(3) : fine;
     case T_FP: return sys_fp_level(a->cpu) ? (SysCheck){(uint8_t)sys_fp_level(a->cpu), EC_FP} : fine;
     case T_UMA: return a->el == 0 && (a64_in_host(a->cpu, 0) || !bit(sctlr, SCTLR_UMA)) ? to_el1(a) : fine;
+    case T_SCXT1:
+        if (nv1_trap(a).level) {
+            return to(2);
+        } /* fallthrough */
     case T_SCXT: {
         SysCheck c = el0_needs(a, !bit(sctlr, SCTLR_TSCXT), !bit(hcr, HCR_ENSCXT));
         return c.level || !el3 || a->el == 3 || bit(reg[SR_SCR_EL3], 25) ? c : to(3);
@@ -295,7 +306,7 @@ static SysCheck trap_by(const Access *a, SysTrap trap)
     case T_TSW: return hcr_trap(a, HCR_TSW);
     case T_DZE: return el0_needs(a, bit(sctlr, SCTLR_DZE), bit(hcr, HCR_TDZ));
     case T_RCTX: return el0_needs(a, bit(sctlr, SCTLR_ENRCTX), bit(hcr, HCR_NV) && el1);
-    case T_AT: return to_el2_if(a, el1 && a64_has(a->cpu, A64_FEAT_nv) && bit(hcr, HCR_AT));
+    case T_AT: return hcr_trap(a, HCR_AT);
     case T_TTLB: return hcr_trap(a, HCR_TTLB);
     case T_TTLBIS: return to_el2_if(a, el1 && (bit(hcr, HCR_TTLB) || bit(hcr, HCR_TTLBIS)));
     case T_TTLBOS: return to_el2_if(a, el1 && (bit(hcr, HCR_TTLB) || bit(hcr, HCR_TTLBOS)));
@@ -446,21 +457,54 @@ void a64_set_sysreg(CpuA64 *cpu, A64Sr sr, uint64_t value)
 
 /* -- helpers ------------------------------------------------------------------------------------------------------------------ */
 
-uint64_t h_sys_read(CpuA64 *cpu, uint32_t word, uint32_t sr)
+static void check_or_trap(CpuA64 *cpu, const SysRow *row, bool write, uint32_t word)
 {
-    SysCheck c = sys_check(cpu, &sys_rows[sr], false);
+    SysCheck c = sys_check(cpu, row, write);
     if (c.level) {
         sys_trap(cpu, c, word);
     }
+}
+
+/* Under HCR_EL2.NV: does the access, or leaves; false: it is as any other. Traps of EL1's own names come first. */
+static bool nested(CpuA64 *cpu, uint32_t word, A64Sr sr, bool write, uint64_t *value)
+{
+    bool alias = (word >> 16 & 7) == 5;
+    if (a64_el(cpu) != 1) {
+        return false;
+    }
+    NvPlace place = sys_nv_place(cpu, sr, alias, write);
+    if (place == NV_TRAP) {
+        sys_trap(cpu, to(2), word);
+    }
+    if (place == NV_MEMORY) {
+        if (!alias && (write ? sys_rows[sr].access & 7 : sys_rows[sr].access >> 4) < 2) {
+            check_or_trap(cpu, &sys_rows[sr], write, word);
+        }
+        sys_nv_memory(cpu, sr, write, value);
+    } else if (place == NV_REGISTER && write) {
+        a64_set_sysreg(cpu, sys_nv_register(sr), *value);
+    } else if (place == NV_REGISTER) {
+        *value = a64_sysreg(cpu, sys_nv_register(sr));
+    }
+    return place != NV_HERE;
+}
+
+uint64_t h_sys_read(CpuA64 *cpu, uint32_t word, uint32_t sr)
+{
+    uint64_t v;
+    if (UNLIKELY(a64_nv(cpu)) && nested(cpu, word, (A64Sr)sr, false, &v)) {
+        return v;
+    }
+    check_or_trap(cpu, &sys_rows[sr], false, word);
     return a64_sysreg(cpu, (A64Sr)sr);
 }
 
 void h_sys_write(CpuA64 *cpu, uint32_t word, uint32_t sr, uint64_t value)
 {
-    SysCheck c = sys_check(cpu, &sys_rows[sr], true);
-    if (c.level) {
-        sys_trap(cpu, c, word);
+    if (UNLIKELY(a64_nv(cpu)) && nested(cpu, word, (A64Sr)sr, true, &value)) {
+        return;
     }
+    check_or_trap(cpu, &sys_rows[sr], true, word);
     a64_set_sysreg(cpu, (A64Sr)sr, value);
 }
 
@@ -481,10 +525,10 @@ void h_sys_op(CpuA64 *cpu, uint32_t word, uint32_t so, uint64_t arg)
     if ((word >> 12 & 15) == 9 && row.kind == KIND_TLBI && nxs_is_exempt(cpu)) {
         row.fgt = 0;
     }
-    SysCheck c = sys_check(cpu, &row, true);
-    if (c.level) {
-        sys_trap(cpu, c, word);
+    if (UNLIKELY(a64_nv(cpu)) && a64_el(cpu) == 1 && (row.access & 7) == 2) {
+        sys_trap(cpu, to(2), word);
     }
+    check_or_trap(cpu, &row, true, word);
     switch ((SysKind)sys_op_rows[so].kind) {
     case KIND_TLBI:
         if (h->tlbi) {
@@ -509,10 +553,7 @@ void h_sys_op(CpuA64 *cpu, uint32_t word, uint32_t so, uint64_t arg)
 
 void h_sys_zva_check(CpuA64 *cpu, uint32_t word)
 {
-    SysCheck c = sys_check(cpu, &sys_op_rows[SO_DC_ZVA], true);
-    if (c.level) {
-        sys_trap(cpu, c, word);
-    }
+    check_or_trap(cpu, &sys_op_rows[SO_DC_ZVA], true, word);
 }
 
 /* MSR (immediate) by op1:op2; CRm is the value (DDI 0487 C6.2.229). */
@@ -522,10 +563,7 @@ void h_sys_msr_imm(CpuA64 *cpu, uint32_t word)
     static const SysRow uma = {.access = WO0, .trap = T_UMA};
     uint64_t p = cpu->pstate_misc;
     if (field >= 036 && a64_el(cpu) == 0) {
-        SysCheck c = sys_check(cpu, &uma, true);
-        if (c.level) {
-            sys_trap(cpu, c, word);
-        }
+        check_or_trap(cpu, &uma, true, word);
     } else if (field < 010 && a64_el(cpu) == 0) {
         sys_trap(cpu, (SysCheck){1, EC_UNKNOWN}, word);
     }

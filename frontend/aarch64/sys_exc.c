@@ -24,6 +24,9 @@ void a64_hcr_changed(CpuA64 *cpu)
         h &= ~(BIT(HCR_VM) | BIT(HCR_DC) | BIT(HCR_PTW) | BIT(HCR_VI) | BIT(HCR_VF) | BIT(HCR_VSE));
         h = h >> HCR_E2H & 1 ? h & ~interrupts : h | interrupts;
     }
+    if (!(h >> HCR_NV & 1)) {
+        h &= ~(BIT(HCR_NV1) | BIT(HCR_NV2));
+    }
     s->hcr = s->el2_on ? h : 0;
 }
 
@@ -88,6 +91,9 @@ static void enter(CpuA64 *cpu, unsigned target, unsigned vector, uint64_t ret)
     vector += target > el ? 0x400 : cpu->pstate_misc & PS_SPSEL ? 0x200 : 0;
     cpu->pc = ret;
     uint64_t spsr = a64_spsr(cpu), sctlr = s->reg[banks[target].sctlr], old = cpu->pstate_misc;
+    if (UNLIKELY(el == 1 && target == 1 && a64_nv(cpu) && (!a64_nv1(cpu) || a64_nv2(cpu)))) {
+        spsr ^= 3 << PS_EL_SHIFT; /* it came from EL2, as far as it knows */
+    }
     uint64_t p = (target << PS_EL_SHIFT) | PS_SPSEL | PS_DAIF | (old & (PS_PAN | PS_DIT));
     bool pan_applies = target == 1 || (target == 2 && a64_in_host(cpu, 2) && a64_hcr(cpu) >> HCR_TGE & 1);
     if (a64_has(cpu, A64_FEAT_pan) && pan_applies && !(sctlr >> SCTLR_SPAN & 1)) {
@@ -192,11 +198,11 @@ void a64_abort(CpuA64 *cpu, const A64Fault *f)
     bool same;
     if (is_external(f) && s->el3 && s->reg[SR_SCR_EL3] >> 3 & 1) {
         target = 3;
-    } else if (el < 2 && (f->stage2 || (is_external(f) && hcr >> HCR_TEA & 1))) {
+    } else if (el < 2 && (f->stage2 || f->nv2 || (is_external(f) && hcr >> HCR_TEA & 1))) {
         target = 2;
     }
-    same = target == el;
-    uint32_t iss = fault_status(f) | (uint32_t)f->s1ptw << 7;
+    same = target == el || f->nv2;
+    uint32_t iss = fault_status(f) | (uint32_t)f->s1ptw << 7 | (uint32_t)f->nv2 << 13;
     if (!f->fetch) {
         iss |= (uint32_t)(f->write || f->cache) << 6 | (uint32_t)f->cache << 8;
         if (f->stage2 && !f->s1ptw && !f->cache && !is_external(f)) {
@@ -472,7 +478,7 @@ static void eret(CpuA64 *cpu, uint32_t form)
     unsigned el = a64_el(cpu);
     if (!el) {
         a64_take_sync(cpu, EC_UNKNOWN, 0);
-    } else if (el == 1 && fgt_on(cpu) && cpu->sys->reg[SR_HFGITR_EL2] >> 51 & 1) {
+    } else if (el == 1 && (a64_nv(cpu) || (fgt_on(cpu) && cpu->sys->reg[SR_HFGITR_EL2] >> 51 & 1))) {
         take_at(cpu, 2, EC_ERET, form);
     } else if (form && trap) {
         take_at(cpu, trap, EC_PAC, 0);

@@ -38,8 +38,9 @@ void a64_machine_model(const CpuModel *base, A64Options with, CpuModel *out)
     add(out, A64_FEAT_gicv3, with.gicv3);
     add(out, A64_FEAT_pmuv3, with.pmu);
     static const uint8_t of_pmu[] = {A64_FEAT_pmuv3p1, A64_FEAT_pmuv3p4, A64_FEAT_pmuv3p5, A64_FEAT_hpmn0}, of_el3[] = {A64_FEAT_rng_trap},
-                         pauth[] = {A64_FEAT_pauth}, lpa2[] = {A64_FEAT_lpa2};
+                         of_el2[] = {A64_FEAT_nv, A64_FEAT_nv2}, pauth[] = {A64_FEAT_pauth}, lpa2[] = {A64_FEAT_lpa2};
     drop(out, of_pmu, LEN(of_pmu), !with.pmu);
+    drop(out, of_el2, LEN(of_el2), !with.el2);
     drop(out, of_el3, LEN(of_el3), !with.el3);
     drop(out, pauth, LEN(pauth), with.no_pauth);
     drop(out, lpa2, LEN(lpa2), with.no_lpa2);

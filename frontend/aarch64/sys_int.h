@@ -31,7 +31,7 @@ enum { FG_R = 1, FG_W = 2, FG_RW = 3, FG_DEBUG = 4, FG_I = 8 };
 /* trap column; the meaning of each is in sys_access.c */
 typedef enum SysTrap {
     T_NONE, T_VM, T_TID1, T_TID2, T_TID3, T_CTR, T_ACR, T_CPACR, T_CPTR3, T_TDA, T_TDA3, T_TDRA, T_TDOSA, T_TDCC, T_TDCC0, T_TRF, T_FGT3, T_HXEN3,
-    T_SEL2, T_LOR, T_APK, T_NV1, T_SPSEL, T_SPX, T_ALLINT, T_RVBAR1, T_RVBAR2, T_ERR, T_ERRFI, T_RNDR, T_FP, T_UMA, T_SCXT, T_PM, T_PMCR, T_PMSW, T_PMSELR, T_PMER, T_PMCC,
+    T_SEL2, T_LOR, T_APK, T_NV1, T_SPSEL, T_SPX, T_ALLINT, T_RVBAR1, T_RVBAR2, T_ERR, T_ERRFI, T_RNDR, T_FP, T_UMA, T_SCXT, T_SCXT1, T_PM, T_PMCR, T_PMSW, T_PMSELR, T_PMER, T_PMCC,
     T_PMU, T_CNTFRQ, T_CNTPCT, T_CNTVCT, T_CNTP, T_CNTV, T_CNTPS, T_CNTPOFF3, T_ICC0, T_ICC1, T_ICCC, T_ICCDIR, T_ICCSGI, T_ICCSRE1, T_ICCSRE2,
     T_ICC3, T_ICH, T_TICAB, T_TOCU, T_TPC, T_TSW, T_DZE, T_RCTX, T_AT, T_TTLB, T_TTLBIS, T_TTLBOS
 } SysTrap;
@@ -45,8 +45,9 @@ typedef struct SysRow {
 } SysRow;
 extern const SysRow sys_rows[SR_COUNT], sys_op_rows[SO_COUNT];
 
-/* Row of an encoding for this level under VHE's rules, or -1; alias tells that the name was one of _EL12, _EL02. */
-int sys_find(const CpuModel *m, unsigned id, unsigned el, bool e2h);
+/* Row of an encoding for this level under VHE's rules, or -1. host: EL2 with HCR_EL2.E2H, or EL1 with HCR_EL2.NV, where the names _EL12
+ * and _EL02 are there too. */
+int sys_find(const CpuModel *m, unsigned id, unsigned el, bool host);
 int sys_find_op(const CpuModel *m, unsigned id);
 
 enum { HINT_ESB = 16 };
@@ -56,6 +57,12 @@ typedef struct SysCheck {
     uint8_t level, ec;
 } SysCheck;
 SysCheck sys_check(const CpuA64 *cpu, const SysRow *row, bool write);
+/* Nested virtualization (sys_nv.c). At EL1 with HCR_EL2.NV: where an access to the register sr ends; alias: by its name _EL12 or _EL02. */
+typedef enum NvPlace { NV_HERE, NV_TRAP /* EC_SYS to EL2 */, NV_MEMORY, NV_REGISTER /* sys_nv_register */ } NvPlace;
+NvPlace sys_nv_place(const CpuA64 *cpu, A64Sr sr, bool alias, bool write);
+A64Sr sys_nv_register(A64Sr sr);
+/* The register's place in memory, by A64Hooks.nv2_memory. */
+void sys_nv_memory(CpuA64 *cpu, A64Sr sr, bool write, uint64_t *value);
 /* Level that FP and SIMD instructions trap to, 0 = none. */
 unsigned sys_fp_level(const CpuA64 *cpu);
 /* Does word, an instruction of the space for implementations' own registers and operations (CRn 11, 15) of which nothing is there, trap

@@ -74,7 +74,9 @@ static uint64_t level_key(const CpuA64 *cpu)
     if (a64_has(cpu, A64_FEAT_bti)) {
         key |= bit(sctlr, el ? SCTLR_BT1 : SCTLR_BT0) ? KEY_BT : 0;
     }
-    if (guest && (hcr & ((uint64_t)1 << HCR_TVM | (uint64_t)1 << HCR_TRVM | (uint64_t)1 << HCR_NV) || s->reg[SR_HFGRTR_EL2] ||
+    bool nv = el == 1 && a64_nv(cpu);
+    key |= nv ? KEY_NV : 0;
+    if (guest && (nv || hcr & ((uint64_t)1 << HCR_TVM | (uint64_t)1 << HCR_TRVM) || s->reg[SR_HFGRTR_EL2] ||
                   s->reg[SR_HFGWTR_EL2] || s->reg[SR_HFGITR_EL2])) {
         key |= KEY_SLOW_SYS;
     }

@@ -56,6 +56,8 @@ static uint64_t hcr_mask(const CpuA64 *cpu)
     m |= a64_has(cpu, A64_FEAT_scxtnum) ? (uint64_t)1 << HCR_ENSCXT : 0;
     m |= a64_has(cpu, A64_FEAT_evt) ? (uint64_t)1 << HCR_TID4 | (uint64_t)1 << HCR_TICAB | (uint64_t)1 << HCR_TOCU | (uint64_t)1 << HCR_TTLBIS |
                                           (uint64_t)1 << HCR_TTLBOS : 0;
+    m |= a64_has(cpu, A64_FEAT_nv) ? (uint64_t)1 << HCR_NV | (uint64_t)1 << HCR_NV1 | (uint64_t)1 << HCR_AT : 0;
+    m |= a64_has(cpu, A64_FEAT_nv2) ? (uint64_t)1 << HCR_NV2 : 0;
     m |= a64_has(cpu, A64_FEAT_mte) ? (uint64_t)1 << HCR_ATA | (uint64_t)1 << HCR_DCT | (uint64_t)1 << HCR_TID5 : 0;
     return m;
 }
@@ -101,7 +103,7 @@ uint64_t sys_hook_read(CpuA64 *cpu, A64Sr sr)
     case SR_CTR_EL0: return 0x9444c004;
     case SR_DCZID_EL0: return A64_DCZID | (zva_prohibited(cpu) ? 16 : 0);
     case SR_SPSel: return cpu->pstate_misc & PS_SPSEL;
-    case SR_CurrentEL: return (uint64_t)a64_el(cpu) << 2;
+    case SR_CurrentEL: return (uint64_t)(a64_el(cpu) == 1 && a64_nv(cpu) ? 2 : a64_el(cpu)) << 2;
     case SR_PAN: return cpu->pstate_misc & PS_PAN;
     case SR_UAO: return cpu->pstate_misc & PS_UAO;
     case SR_DAIF: return cpu->pstate_misc & PS_DAIF;
@@ -142,6 +144,7 @@ void sys_hook_write(CpuA64 *cpu, A64Sr sr, uint64_t v)
     case SR_VBAR_EL1:
     case SR_VBAR_EL2:
     case SR_VBAR_EL3: s->reg[sr] = v & ~(uint64_t)0x7ff; break;
+    case SR_VNCR_EL2: s->reg[sr] = v & ~(uint64_t)0xfff; break;
     case SR_SPSel: a64_set_el(cpu, a64_el(cpu), v & 1); break;
     case SR_PAN: set_bit(cpu, PS_PAN, v); break;
     case SR_UAO: set_bit(cpu, PS_UAO, v); break;

@@ -68,7 +68,7 @@ static int inline_slot(const Tr *t, A64Sr sr, bool write)
 
 static int find(const Tr *t, const A64 *a)
 {
-    return sys_find(t->model, SYS_ID(2u | (unsigned)a->o0, (unsigned)a->op1, (unsigned)a->crn, (unsigned)a->crm, (unsigned)a->op2), level(t), t->key & KEY_E2H);
+    return sys_find(t->model, SYS_ID(2u | (unsigned)a->o0, (unsigned)a->op1, (unsigned)a->crn, (unsigned)a->crm, (unsigned)a->op2), level(t), t->key & (KEY_E2H | KEY_NV));
 }
 
 /* Reserved encodings of the ID space read as zero (DDI 0487 D19.3.1). */
@@ -103,7 +103,7 @@ static void sys_mrs(Tr *t, const A64 *a, int k)
     } else if (sr == SR_DCZID_EL0 && t->key & KEY_ZVA && !(t->key & KEY_SLOW_SYS)) {
         tr_set_reg(t, a->rt, ir_iconst(b, I64, A64_DCZID));
     } else if (sr == SR_CurrentEL && level(t)) {
-        tr_set_reg(t, a->rt, ir_iconst(b, I64, level(t) << 2));
+        tr_set_reg(t, a->rt, ir_iconst(b, I64, (t->key & KEY_NV ? 2 : level(t)) << 2));
     } else if (sr == SR_DAIF && level(t)) {
         tr_set_reg(t, a->rt, ir_and(b, I64, ir_get(b, SLOT_pstate_misc, I64), ir_iconst(b, I64, PS_DAIF)));
     } else if ((sr == SR_CNTVCT_EL0 || sr == SR_CNTVCTSS_EL0) && t->key & KEY_EL0_COUNTER) {

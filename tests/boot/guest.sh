@@ -5,13 +5,15 @@
 guest_modules="virtio_mmio virtio_pci virtio_blk virtio_net virtio_rng virtio_console virtio_balloon 9pnet_virtio +9p +ext4 crc32c_generic
     gpio_keys evdev rtc_pl031 failover nls_ascii +nls_cp437 +vfat +zram +dm_snapshot +qemu_fw_cfg"
 
-# guest_root NAME: the folder with the kernel's package (6.1 of Debian 12, 6.12 of Debian 13, with pages of 4 or 16 KiB) unpacked.
+# guest_root NAME: the folder with the kernel's package (6.1 of Debian 12, 6.12 of Debian 13, with pages of 4 or 16 KiB; newer: what the next
+# Debian has) unpacked.
 guest_root()
 {
     case $1 in
     6.1) sysroot -r bookworm -n boot-k61 'linux-image-6\.1\.0-[0-9]+-arm64-unsigned' busybox-static ;;
     6.12) sysroot -r trixie -n boot-k612 'linux-image-6\.12\.[0-9+a-z]+-arm64-unsigned' busybox-static ;;
     6.12-16k) sysroot -r trixie -n boot-k612-16k 'linux-image-6\.12\.[0-9+a-z]+-arm64-16k-unsigned' busybox-static ;;
+    newer) sysroot -r forky -n boot-newer 'linux-binary-unsigned-[0-9.]+\+deb[0-9]+-arm64' 'linux-modules-[0-9.]+\+deb[0-9]+-arm64' busybox-static ;;
     *) die "no such kernel: $1" ;;
     esac
 }
@@ -21,7 +23,7 @@ guest_kernel()
 {
     local root
     root=$(guest_root "$1") || return 1
-    echo "$root"/boot/vmlinuz-*
+    find "$root/boot" "$root/usr/lib/modules" -maxdepth 2 -name 'vmlinuz*' 2>/dev/null
 }
 
 # guest_initrd NAME: prints the initial RAM disk, which is made when it is not there.

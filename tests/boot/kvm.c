@@ -6,19 +6,9 @@
  * So list registers, hardware interrupts, the maintenance interrupt, stage 2, world switches and trapped MMIO all work
  * before "done" is printed. Exit: 0, or 1 with a line of why not.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/kvm.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "kvm_host.h"
 
-enum { RAM = 0x40000000, RAM_BYTES = 1 << 21, REPORT = 0x10000000, DIST = 0x08000000, REDIST = 0x080a0000, CPU = 0x08010000 };
+enum { CPU = 0x08010000 };
 
 extern char v3_start[], v3_end[], v2_start[], v2_end[];
 
@@ -67,77 +57,28 @@ __asm__(".macro begin name\n"
         "v2_end:\n"
         ".popsection\n");
 
-static int checked(int r, const char *what)
-{
-    if (r < 0) {
-        printf("kvm: %s: %s\n", what, strerror(errno));
-        exit(1);
-    }
-    return r;
-}
-
-static void set_attr(int fd, uint32_t group, uint64_t attr, uint64_t *value)
-{
-    struct kvm_device_attr a = {.group = group, .attr = attr, .addr = (uint64_t)(uintptr_t)value};
-    checked(ioctl(fd, KVM_SET_DEVICE_ATTR, &a), "interrupt controller");
-}
-
 /* Makes the controller; 3 or 2. */
-static int make_gic(int vm)
+static int make_gic(const Guest *g)
 {
-    struct kvm_create_device d = {.type = KVM_DEV_TYPE_ARM_VGIC_V3};
-    uint64_t dist = DIST, redist = REDIST, cpu = CPU;
-    bool is_v3 = ioctl(vm, KVM_CREATE_DEVICE, &d) == 0;
-    if (is_v3) {
-        set_attr(d.fd, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V3_ADDR_TYPE_DIST, &dist);
-        set_attr(d.fd, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V3_ADDR_TYPE_REDIST, &redist);
-    } else {
-        d.type = KVM_DEV_TYPE_ARM_VGIC_V2;
-        checked(ioctl(vm, KVM_CREATE_DEVICE, &d), "interrupt controller");
-        set_attr(d.fd, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V2_ADDR_TYPE_DIST, &dist);
-        set_attr(d.fd, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V2_ADDR_TYPE_CPU, &cpu);
+    struct kvm_create_device d = {.type = KVM_DEV_TYPE_ARM_VGIC_V2};
+    uint64_t dist = DIST, cpu = CPU;
+    if (gic_v3(g)) {
+        return 3;
     }
+    checked(ioctl(g->vm, KVM_CREATE_DEVICE, &d), "interrupt controller");
+    set_attr(d.fd, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V2_ADDR_TYPE_DIST, &dist);
+    set_attr(d.fd, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V2_ADDR_TYPE_CPU, &cpu);
     set_attr(d.fd, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, NULL);
-    return is_v3 ? 3 : 2;
-}
-
-/* n: 0-30 X registers, 32 the PC. */
-static void set_reg(int vcpu, unsigned n, uint64_t value)
-{
-    struct kvm_one_reg r = {.id = KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | n * 2,
-                            .addr = (uint64_t)(uintptr_t)&value};
-    checked(ioctl(vcpu, KVM_SET_ONE_REG, &r), "register");
+    return 2;
 }
 
 int main(int argc, char **argv)
 {
-    int kvm = checked(open("/dev/kvm", O_RDWR), "/dev/kvm"), vm = checked(ioctl(kvm, KVM_CREATE_VM, 0), "machine");
-    char *ram = mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    struct kvm_userspace_memory_region region = {.guest_phys_addr = RAM, .memory_size = RAM_BYTES,
-                                                 .userspace_addr = (uint64_t)(uintptr_t)ram};
-    checked(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region), "memory");
-    int vcpu = checked(ioctl(vm, KVM_CREATE_VCPU, 0), "CPU");
-    struct kvm_vcpu_init init;
-    checked(ioctl(vm, KVM_ARM_PREFERRED_TARGET, &init), "target");
-    checked(ioctl(vcpu, KVM_ARM_VCPU_INIT, &init), "CPU");
-    int version = make_gic(vm);
+    Guest g = guest_new(0);
+    int version = make_gic(&g);
     const char *code = version == 3 ? v3_start : v2_start;
     size_t bytes = (size_t)((version == 3 ? v3_end : v2_end) - code);
-    memcpy(ram, code, bytes);
-    __builtin___clear_cache(ram, ram + bytes);
-    set_reg(vcpu, 32, RAM);
-    set_reg(vcpu, 27, argc > 1 ? strtoul(argv[1], NULL, 0) : 1000);
-    struct kvm_run *run = mmap(NULL, (size_t)checked(ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0), "size"),
-                               PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
-    while (ioctl(vcpu, KVM_RUN, 0) < 0) {
-        checked(errno == EINTR ? 0 : -1, "run");
-    }
-    uint64_t count;
-    memcpy(&count, run->mmio.data, sizeof count);
-    if (run->exit_reason != KVM_EXIT_MMIO || !run->mmio.is_write || run->mmio.phys_addr != REPORT) {
-        printf("kvm: exit %u at %llx\n", run->exit_reason, (unsigned long long)run->mmio.phys_addr);
-        return 1;
-    }
+    uint64_t count = guest_run(&g, code, bytes, RAM, argc > 1 ? strtoul(argv[1], NULL, 0) : 1000);
     printf("kvm: GICv%d, %llu timer interrupts, done\n", version, (unsigned long long)count);
     return 0;
 }

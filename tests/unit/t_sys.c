@@ -613,6 +613,112 @@ Test(sys, vhe_names)
     }
 }
 
+/* Where EL1's accesses end under HCR_EL2.NV; tests/boot/nv.S has the instructions. */
+Test(sys, nested_places)
+{
+    enum { N = 1, N1 = 2, N2 = 4, READ = 0, WRITE = 1, ALIAS = 2 };
+    static const struct {
+        A64Sr sr;
+        unsigned how, bits;
+        NvPlace place;
+    } rows[] = {
+        {SR_HCR_EL2, READ, N, NV_TRAP}, {SR_HCR_EL2, WRITE, N | N2, NV_MEMORY}, {SR_HCR_EL2, READ, N | N1 | N2, NV_MEMORY},
+        {SR_VBAR_EL2, READ, N | N2, NV_TRAP}, {SR_SCTLR_EL2, WRITE, N | N1 | N2, NV_TRAP}, {SR_SP_EL1, READ, N, NV_TRAP},
+        {SR_SP_EL1, WRITE, N | N2, NV_MEMORY}, {SR_ELR_EL2, READ, N, NV_TRAP}, {SR_ELR_EL2, READ, N | N2, NV_REGISTER},
+        {SR_ESR_EL2, WRITE, N | N1 | N2, NV_REGISTER}, {SR_ICH_VTR_EL2, READ, N | N2, NV_TRAP}, {SR_ICH_VTR_EL2, WRITE, N | N2, NV_HERE},
+        {SR_ICH_LR3_EL2, WRITE, N | N2, NV_MEMORY}, {SR_SCR_EL3, READ, N | N2, NV_HERE}, {SR_SCTLR_EL1, READ, N, NV_HERE},
+        {SR_SCTLR_EL1, READ, N | N1, NV_HERE}, {SR_SCTLR_EL1, READ, N | N2, NV_HERE}, {SR_SCTLR_EL1, WRITE, N | N1 | N2, NV_MEMORY},
+        {SR_SCTLR_EL1, ALIAS, N, NV_TRAP}, {SR_SCTLR_EL1, ALIAS, N | N2, NV_MEMORY}, {SR_SCTLR_EL1, ALIAS, N | N1 | N2, NV_TRAP},
+        {SR_CNTKCTL_EL1, ALIAS, N | N2, NV_TRAP}, {SR_CNTV_CTL_EL0, ALIAS, N | N2, NV_MEMORY}, {SR_CNTV_TVAL_EL0, ALIAS, N | N2, NV_TRAP},
+        {SR_CNTP_CVAL_EL0, READ, N | N1 | N2, NV_MEMORY}, {SR_CNTP_CVAL_EL0, READ, N | N2, NV_HERE}, {SR_MDSCR_EL1, READ, N | N2, NV_MEMORY},
+        {SR_MDSCR_EL1, READ, N, NV_HERE}, {SR_TPIDR_EL1, WRITE, N | N1 | N2, NV_HERE}, {SR_CNTFRQ_EL0, WRITE, N | N2, NV_HERE},
+    };
+    CpuA64 *cpu = cpu_new(HYP);
+    a64_set_el(cpu, 1, true);
+    for (unsigned i = 0; i < LEN(rows); i++) {
+        unsigned b = rows[i].bits;
+        a64_set_sysreg(cpu, SR_HCR_EL2, (b & N ? B(HCR_NV) : 0) | (b & N1 ? B(HCR_NV1) : 0) | (b & N2 ? B(HCR_NV2) : 0));
+        cr_expect_eq(sys_nv_place(cpu, rows[i].sr, rows[i].how & ALIAS, rows[i].how & WRITE), rows[i].place, "row %u, %s", i,
+                     a64_sysreg_name(rows[i].sr));
+    }
+    cr_expect_eq(sys_nv_register(SR_ELR_EL2), SR_ELR_EL1);
+    cr_expect_eq(sys_nv_register(SR_FAR_EL2), SR_FAR_EL1);
+    cr_expect_eq(sys_find(&model, SYS_ID(3, 5, 1, 0, 0), 1, true), SR_SCTLR_EL1);
+    cr_expect_eq(sys_find(&model, SYSID_SCTLR_EL1, 1, true), SR_SCTLR_EL1);
+}
+
+static uint64_t nv_va, nv_value;
+
+static void nv_record(CpuA64 *cpu, uint64_t va, bool write, uint64_t *value)
+{
+    (void)cpu;
+    nv_va = va;
+    if (write) {
+        nv_value = *value;
+    } else {
+        *value = 0x77;
+    }
+}
+
+/* Places in memory are each register's own; what exceptions to EL1 and ERET do; a CPU without NV has none of its bits. */
+Test(sys, nested_state)
+{
+    static const A64Hooks hooks = {.nv2_memory = nv_record};
+    uint64_t seen[0x200] = {0};
+    CpuA64 *cpu = cpu_new(HYP);
+    A64Sys *s = cpu->sys;
+    s->hooks = &hooks;
+    a64_set_sysreg(cpu, SR_VNCR_EL2, B(56) | 0x12345fff);
+    cr_expect_eq(a64_sysreg(cpu, SR_VNCR_EL2), B(56) | 0x12345000);
+    a64_set_sysreg(cpu, SR_HCR_EL2, B(HCR_NV) | B(HCR_NV1) | B(HCR_NV2));
+    a64_set_el(cpu, 1, true);
+    for (unsigned sr = 0; sr < SR_COUNT; sr++) {
+        uint64_t v = 5;
+        if (sys_nv_place(cpu, (A64Sr)sr, false, true) == NV_MEMORY) {
+            sys_nv_memory(cpu, (A64Sr)sr, true, &v);
+            cr_expect_eq(nv_va & ~(uint64_t)0xfff, 0xff00000012345000, "%s", a64_sysreg_name(sr));
+            cr_expect(!(nv_va & 7) && !seen[(nv_va & 0xfff) / 8]++, "%s", a64_sysreg_name(sr));
+            cr_expect_eq(nv_value, 5);
+        }
+    }
+    cr_expect_eq(a64_sysreg(cpu, SR_CurrentEL), 8);
+    s->reg[SR_SCTLR_EL1] = 3;
+    cr_expect_eq(h_sys_read(cpu, 0xd5381000, SR_SCTLR_EL1), 0x77); /* MRS X0, SCTLR_EL1 */
+    h_sys_write(cpu, 0xd51c4020, SR_ELR_EL2, 0x88);                /* MSR ELR_EL2, X0 */
+    cr_expect_eq(s->reg[SR_ELR_EL1], 0x88);
+    static const struct {
+        uint64_t hcr, m;
+    } rows[] = {
+        {0, 5}, {B(HCR_NV), 9}, {B(HCR_NV) | B(HCR_NV1), 5}, {B(HCR_NV) | B(HCR_NV2), 9}, {B(HCR_NV) | B(HCR_NV1) | B(HCR_NV2), 9},
+        {B(HCR_NV1) | B(HCR_NV2), 5},
+    };
+    for (unsigned i = 0; i < LEN(rows); i++) {
+        a64_set_sysreg(cpu, SR_HCR_EL2, rows[i].hcr);
+        a64_set_el(cpu, 1, true);
+        a64_take(cpu, 1, VEC_SYNC, EC_SVC, 0, 0x1000);
+        cr_expect_eq(s->reg[SR_SPSR_EL1] & 15, rows[i].m, "row %u", i);
+        a64_set_el(cpu, 0, false);
+        a64_take(cpu, 1, VEC_SYNC, EC_SVC, 0, 0x1000);
+        cr_expect_eq(s->reg[SR_SPSR_EL1] & 15, 0, "row %u", i);
+        a64_exception(cpu, EXC_ERET);
+        cr_expect_eq(a64_el(cpu), rows[i].hcr & B(HCR_NV) ? 2 : 0, "row %u", i);
+        cr_expect(!(rows[i].hcr & B(HCR_NV)) || s->reg[SR_ESR_EL2] == ESR(0x1a, 0), "row %u", i);
+    }
+    A64Fault f = {.va = 0x2078, .type = FAULT_TRANSLATION, .level = 1, .write = true, .nv2 = true};
+    a64_set_el(cpu, 1, true);
+    a64_abort(cpu, &f);
+    cr_expect_eq(a64_el(cpu), 2);
+    cr_expect_eq(s->reg[SR_ESR_EL2], ESR(0x25, B(13) | B(6) | 5));
+    cr_expect_eq(s->reg[SR_FAR_EL2], 0x2078);
+    cr_expect_eq(cpu->pc, 0x20400);
+    uint64_t bits = B(HCR_NV) | B(HCR_NV1) | B(HCR_NV2) | B(HCR_AT);
+    a64_machine_model(a64_model("neoverse-n1"), (A64Options){.el2 = true}, &model);
+    a64_set_sysreg(cpu, SR_HCR_EL2, bits);
+    cr_expect_eq(a64_sysreg(cpu, SR_HCR_EL2) & bits, 0);
+    a64_machine_model(a64_model("max"), (A64Options){.el2 = false}, &model);
+    cr_expect_eq(sys_id_value(cpu, SR_ID_AA64MMFR2_EL1) >> 24 & 15, 0);
+}
+
 /* No two rows have one encoding, none is used twice as an alias. */
 Test(sys, encodings)
 {
@@ -648,7 +754,7 @@ Test(sys, id_registers)
         {"max", SR_ID_AA64PFR1_EL1, 0x21},
         {"max", SR_ID_AA64MMFR0_EL1, 0x2100032310200026},
         {"max", SR_ID_AA64MMFR1_EL1, 0x0010012010312122},
-        {"max", SR_ID_AA64MMFR2_EL1, 0x1221011110111011},
+        {"max", SR_ID_AA64MMFR2_EL1, 0x1221011112111011},
     };
     for (unsigned i = 0; i < LEN(rows); i++) {
         CpuA64 *cpu = cpu_new(HYP);
@@ -687,7 +793,7 @@ Test(sys, features_of_max)
         {"XNX", SR_ID_AA64MMFR1_EL1, 28, 1}, {"ETS2", SR_ID_AA64MMFR1_EL1, 36, 2}, {"HCX", SR_ID_AA64MMFR1_EL1, 40, 1},
         {"TIDCP1", SR_ID_AA64MMFR1_EL1, 52, 1}, {"TTCNP", SR_ID_AA64MMFR2_EL1, 0, 1}, {"UAO", SR_ID_AA64MMFR2_EL1, 4, 1},
         {"IESB", SR_ID_AA64MMFR2_EL1, 12, 1}, {"LVA", SR_ID_AA64MMFR2_EL1, 16, 1}, {"CCIDX", SR_ID_AA64MMFR2_EL1, 20, 1},
-        {"TTST", SR_ID_AA64MMFR2_EL1, 28, 1}, {"LSE2", SR_ID_AA64MMFR2_EL1, 32, 1}, {"IDST", SR_ID_AA64MMFR2_EL1, 36, 1},
+        {"NV", SR_ID_AA64MMFR2_EL1, 24, 1}, {"NV2", SR_ID_AA64MMFR2_EL1, 24, 2}, {"TTST", SR_ID_AA64MMFR2_EL1, 28, 1}, {"LSE2", SR_ID_AA64MMFR2_EL1, 32, 1}, {"IDST", SR_ID_AA64MMFR2_EL1, 36, 1},
         {"S2FWB", SR_ID_AA64MMFR2_EL1, 40, 1}, {"TTL", SR_ID_AA64MMFR2_EL1, 48, 1}, {"BBML1", SR_ID_AA64MMFR2_EL1, 52, 1},
         {"BBML2", SR_ID_AA64MMFR2_EL1, 52, 2}, {"EVT", SR_ID_AA64MMFR2_EL1, 56, 1}, {"EVT with TTLBIS", SR_ID_AA64MMFR2_EL1, 56, 2},
         {"E0PD", SR_ID_AA64MMFR2_EL1, 60, 1},
