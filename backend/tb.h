@@ -211,14 +211,15 @@ struct Engine {
     EngineStats stats;
 };
 
-/* Eight places that are STRIDE bytes apart share a line of the host's caches: functions that a JIT makes one after the other, and
- * that it invalidates so. One piece of code at many addresses (a library in each process, behind a machine's MMU) is in as many lists. */
+/* 1 KiB of code has eight lines of the host's caches, side by side: code that is run for the first time asks for all of them soon. Eight
+ * places that are STRIDE bytes apart share a line: functions that a JIT makes one after the other, and that it invalidates so. One piece of
+ * code at many addresses (a library in each process, behind a machine's MMU) is in as many lists. */
 static inline Tb **tb_list(TbTable *h, uint64_t pc, uint64_t at, uint64_t key)
 {
-    enum { STRIDE_BITS = 7, LISTS_BITS = 3 /* in a line */ };
-    uint64_t line = (at >> (STRIDE_BITS + LISTS_BITS)) << STRIDE_BITS | (at & bits_mask(STRIDE_BITS));
-    line = (line * 0x9e3779b97f4a7c15u + key * 0x85ebca6bu + (pc - at) * 0xc2b2ae3d27d4eb4fu) >> (64 - h->bits + LISTS_BITS);
-    return &h->lists[line << LISTS_BITS | (at >> STRIDE_BITS & bits_mask(LISTS_BITS))];
+    enum { STRIDE_BITS = 7, LISTS_BITS = 3 /* in a line */, LINES_BITS = 3 /* side by side */, BITS = LISTS_BITS + LINES_BITS };
+    uint64_t n = (at >> (STRIDE_BITS + LISTS_BITS)) * 0x9e3779b97f4a7c15u + key * 0x85ebca6bu + (pc - at) * 0xc2b2ae3d27d4eb4fu;
+    uint64_t line = at >> (STRIDE_BITS - LINES_BITS) & bits_mask(LINES_BITS), list = at >> STRIDE_BITS & bits_mask(LISTS_BITS);
+    return &h->lists[n >> (64 - h->bits + BITS) << BITS | line << LISTS_BITS | list];
 }
 
 /* First and last byte of a region's guest code. */

@@ -201,10 +201,9 @@ static unsigned flags_dead(const uint8_t *code, uint32_t avail)
     static const uint64_t none[2]; /* these instructions need no feature */
     for (unsigned i = 0; i < 4 && avail >= 4; i++, code += 4, avail -= 4) {
         uint32_t w;
-        A64 a;
         memcpy(&w, code, 4);
         bool sets = sets_flags(w);
-        if (!(sets || flags_blind(w)) || !a64_decode(w, none, &a)) {
+        if (!(sets || flags_blind(w)) || !a64_is_allocated(w, none)) {
             return 0; /* an UNALLOCATED word of these classes faults */
         }
         if (sets) {
