@@ -1,6 +1,6 @@
 // exceptions.cc - C++ exceptions: nested, rethrown, through destructors, across threads, deep, and
 // thrown out of signal handlers through the kernel's frame.
-// test: dyn cflags=-fnon-call-exceptions,-fasynchronous-unwind-tables secs=60
+// test: dyn cflags=-fnon-call-exceptions,-fasynchronous-unwind-tables secs=180
 #include "t.h"
 #include <csignal>
 #include <exception>

@@ -1,6 +1,6 @@
 // files.c - files, directories, links, locks, sockets and descriptor passing: flags and layouts
 // that differ between architectures must arrive right.
-// test: dyn interp secs=30
+// test: dyn interp
 #define _GNU_SOURCE
 #include "t.h"
 #include <dirent.h>

@@ -1,6 +1,6 @@
 // forklimit.c - new code in forked processes that have no mapping left: more of it than an emulator can have room for
 // without a new piece of memory. Both processes go on, and their children, whether the limit is met before or after the fork.
-// test: dyn interp cflags=-O0,-g0 secs=180
+// test: dyn interp cflags=-O0,-g0 secs=360
 #define _GNU_SOURCE
 #include "t.h"
 #include <stdlib.h>

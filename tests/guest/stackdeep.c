@@ -1,6 +1,6 @@
 // stackdeep.c - deep recursion, mutual recursion, functions that return through many levels, and
 // jumps out of the depth: what a predictor of returns must survive.
-// test: dyn interp secs=60
+// test: dyn interp secs=180
 #define _GNU_SOURCE
 #include "t.h"
 #include <pthread.h>
