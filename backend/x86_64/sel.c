@@ -908,10 +908,16 @@ void l_op(Lower *l, IrRef i)
         l_eval(l, i);
         return;
     }
+    Own *alone = l->t->alone[in->op];
+    if (alone) {
+        l->exact = EXACT_NO; /* sees to it itself, as all OWN rows */
+        alone(l, i);
+        return;
+    }
     const Rule *r = l->t->first[in->op];
     for (unsigned n = l->t->nrules[in->op]; n; n--, r++) {
         if (fits(l, in, r)) {
-            if (r->own) { /* sees to exactness itself */
+            if (r->own) {
                 l->exact = EXACT_NO;
                 r->f(l, i);
                 return;
@@ -978,6 +984,7 @@ static IrRef arithmetic_flags(const Lower *l, IrRef i)
 static void start_block(Lower *l)
 {
     l->busy = l->lock = l->spills = 0;
+    l->weight = ir_depth_weight(l->flow.depth[l->block]);
     clear_bytes(l->reg_val, sizeof l->reg_val + sizeof l->slot_head + sizeof l->slot_cur); /* which are neighbours */
     l->ef = l->nz = 0;
 }

@@ -60,6 +60,7 @@ typedef struct Feat {
 typedef enum NearKind { NEAR_ADD /* what is to be added */, NEAR_HOST /* the host address */, NEAR_WRITE_ADD, NEAR_WRITE_HOST,
                         NEAR_HOT /* the address still; CpuHead.hot is the page's */, NEAR_KINDS } NearKind;
 
+struct Lower;
 typedef struct Target {
     Feat feat;
     Reg pin[IR_MAX_SLOTS];        /* slot -> register, or NOREG */
@@ -67,6 +68,7 @@ typedef struct Target {
     int32_t slot_disp[IR_MAX_SLOTS]; /* from the state pointer */
     uint64_t temps, pins;         /* bit per register */
     struct Rule const *first[OP_COUNT];
+    void (*alone[OP_COUNT])(struct Lower *l, IrRef i); /* the OWN row that takes every op of the kind, or NULL */
     uint16_t nrules[OP_COUNT];
     struct Rule *rules;
     /* stubs, rx */
@@ -158,6 +160,7 @@ typedef struct Lower {
     /* Tier 2: general registers that hold a slot at the region's edges, and are temporaries inside. */
     IrFlow flow;
     uint64_t cost; /* accesses to slots and spill places in memory, by depth */
+    uint32_t weight; /* of one in this block */
     unsigned nfreed;
     Reg freed[8];
     Target own; /* tier 2: *t, with pins of the region's own */
@@ -327,7 +330,7 @@ void sel_sweep(Lower *l);
 bool sel_region(Lower *l); /* false: no room, or too large for the tables */
 static inline void l_memory(Lower *l)             /* counts an access to a slot or a spill place */
 {
-    l->cost += ir_depth_weight(l->flow.depth[l->block]);
+    l->cost += l->weight;
 }
 
 #endif

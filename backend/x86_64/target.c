@@ -63,6 +63,10 @@ static int index_rules(Target *t, bool soft)
         }
     }
     next->op = OP_COUNT;
+    for (unsigned op = 0; op < OP_COUNT; op++) {
+        const Rule *r = t->first[op];
+        t->alone[op] = t->nrules[op] && r->own && !r->types && !r->x && !r->flags ? r->f : NULL;
+    }
     return 0;
 }
 
