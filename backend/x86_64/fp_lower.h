@@ -60,6 +60,9 @@ static inline void fp_embed_rz(Asm *a)
     a->p[-3] |= 0x70;
 }
 
+/* Half or single v in a register with zeros above it: packed conversions must not see what lies there. */
+Reg fp_clean(Lower *l, IrRef v, IrType ty);
+
 /* d, which is zero, = u64 in s without AVX-512: the upper half of the range by half of it, the lost bit kept as a sticky one.
  * Changes EFLAGS. */
 void fp_from_u64(Lower *l, bool dbl, Reg d, Reg s);

@@ -9,7 +9,7 @@
  * takes the addend last; the comparison ORD_S in front of it traps when the addend is a NaN.
  * The destination may be pinned and the guest's source at the same time: nothing is written to it before the last
  * instruction that may trap.
- * Estimates and their steps are in rules_recip.c. Left to the evaluation functions: half precision arithmetic, FRINT32/64,
+ * Estimates and their steps are in rules_recip.c, half precision in rules_half.c. Left to the evaluation functions: FRINT32/64,
  * bfloat16, and without AVX-512 conversions to fixed point.
  */
 #include "fp_lower.h"
@@ -184,8 +184,7 @@ static void e_vcvtss2sd(Asm *a, const Sel *s)
     x_vcvtss2sd_rrr(a, s->d, s->s[0], s->s[0]);
 }
 
-/* s with zeros above the scalar: packed conversions must not see what lies there. */
-static Reg clean_half_or_single(Lower *l, IrRef v, IrType ty)
+Reg fp_clean(Lower *l, IrRef v, IrType ty)
 {
     Reg s = l_reg(l, v);
     if (l->val[v].attr & A_ZX) {
@@ -213,7 +212,7 @@ static void own_cvt(Lower *l, IrRef i)
         x_vcvtsd2ss_rrr(a, d, zero, s);
         l_def(l, i, d, true);
     } else if (in->x == E_H) {
-        Reg s = clean_half_or_single(l, in->a, F16), d = l_dst(l, i, false);
+        Reg s = fp_clean(l, in->a, F16), d = l_dst(l, i, false);
         l_fault(l);
         x_vcvtph2ps_rr(a, d, s);
         if (in->y == E_D) {
@@ -221,7 +220,7 @@ static void own_cvt(Lower *l, IrRef i)
         }
         l_def(l, i, d, true);
     } else if (in->x == E_S && in->y == E_H) {
-        Reg s = clean_half_or_single(l, in->a, F32), d = l_dst(l, i, false);
+        Reg s = fp_clean(l, in->a, F32), d = l_dst(l, i, false);
         l_fault(l);
         x_vcvtps2ph_rri(a, s, d, ROUND_MXCSR);
         l_def(l, i, d, true);

@@ -164,6 +164,10 @@ bool fpmode_check(Lower *l, IrRef i)
             return false;
         }
     }
+    bool halves = e == E_H && in->op != OP_f_cvt && in->op != OP_vf_widen;
+    if (halves || in->op == OP_vf_mlal) { /* rules_half.c */
+        return false;
+    }
     if (kind == K_NONE) {
         return true;
     }

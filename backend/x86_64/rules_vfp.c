@@ -1,6 +1,6 @@
 /* rules_vfp.c - vector floating point on x86-64: packed SSE and AVX-512; the rules of the game are in rules_fp.c.
  *
- * A trap redoes all lanes. Left to the evaluation functions: half precision but for its conversions, dot products
+ * A trap redoes all lanes. Half precision is in rules_half.c, but for its conversions. Left to the evaluation functions: dot products
  * of bfloat16, rounding to odd, and without AVX-512 conversions to fixed point and to unsigned integers.
  */
 #include "fp_lower.h"

@@ -208,9 +208,9 @@ typedef struct RuleTable {
 } RuleTable;
 extern const Rule rules_softmmu[];
 extern const unsigned rules_softmmu_n;
-extern const Rule rules_exit[], rules_int[], rules_flags[], rules_mem[], rules_fp[], rules_vfp[], rules_recip[], rules_simd[], rules_saturate[],
+extern const Rule rules_exit[], rules_int[], rules_flags[], rules_mem[], rules_fp[], rules_vfp[], rules_half[], rules_recip[], rules_simd[], rules_saturate[],
     rules_crypto[];
-extern const unsigned rules_exit_n, rules_int_n, rules_flags_n, rules_mem_n, rules_fp_n, rules_vfp_n, rules_recip_n, rules_simd_n, rules_saturate_n,
+extern const unsigned rules_exit_n, rules_int_n, rules_flags_n, rules_mem_n, rules_fp_n, rules_vfp_n, rules_half_n, rules_recip_n, rules_simd_n, rules_saturate_n,
     rules_crypto_n;
 
 /* -- sel.c: what OWN functions use ------------------------------------------------------------------ */

@@ -86,6 +86,7 @@ const SimdConsts simd_consts = {
                {0xdc, 0xbc, 0x1b, 0x8f, 0xdc, 0xbc, 0x1b, 0x8f, 0xdc, 0xbc, 0x1b, 0x8f, 0xdc, 0xbc, 0x1b, 0x8f}},
     .half = {[E_S] = {0, 0, 0, 0x3f, 0, 0, 0, 0x3f, 0, 0, 0, 0x3f, 0, 0, 0, 0x3f},
              [E_D] = {0, 0, 0, 0, 0, 0, 0xe0, 0x3f, 0, 0, 0, 0, 0, 0, 0xe0, 0x3f}},
+    .cut = D2(0x1fffffffull),
     .s_31 = S4(31), .s_width = {S4(8), S4(16)}, .s_min = {S4(0xffffff80u), S4(0xffff8000u)}, .s_max = {S4(0x7f), S4(0x7fff)},
     .nibble_clz_low = B16(CLZ_LOW, 0, 0, 0), .nibble_clz_high = B16(CLZ_HIGH, 0, 0, 0), .half_width = PER_ELEM(HALF_WIDTH),
     .two = SD(0x40000000u, 0x4000000000000000u), .one_half = SD(0x3fc00000u, 0x3ff8000000000000u),

@@ -29,6 +29,7 @@ typedef struct SimdConsts {
     Const128 crc32;                  /* reflected polynomial P of CRC32: low half 1 / P modulo x^64, high half P */
     Const128 sha1_k[3];              /* SHA-1's additive constants, by round function (SHA1_*) */
     Const128 half[4];                /* 0.5 in each lane of S, D */
+    Const128 cut;                    /* bits of a double that a single has not */
     /* For shifts by register, in lanes of S: 31; the width, least and greatest number of B, H */
     Const128 s_31, s_width[2], s_min[2], s_max[2];
     Const128 nibble_clz_low, nibble_clz_high; /* leading zeros of a byte whose other nibble is 0; of one by its high nibble */

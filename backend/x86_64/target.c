@@ -16,7 +16,8 @@ static const struct {
     const unsigned *n;
 } rule_tables[] = {
     {rules_exit, &rules_exit_n}, {rules_int, &rules_int_n}, {rules_flags, &rules_flags_n}, {rules_mem, &rules_mem_n},
-    {rules_fp, &rules_fp_n}, {rules_vfp, &rules_vfp_n}, {rules_recip, &rules_recip_n}, {rules_simd, &rules_simd_n}, {rules_saturate, &rules_saturate_n}, {rules_crypto, &rules_crypto_n},
+    {rules_fp, &rules_fp_n}, {rules_vfp, &rules_vfp_n}, {rules_half, &rules_half_n}, {rules_recip, &rules_recip_n},
+    {rules_simd, &rules_simd_n}, {rules_saturate, &rules_saturate_n}, {rules_crypto, &rules_crypto_n},
 };
 
 /* Table k in order of precedence; system mode has one more in front. */

@@ -5,7 +5,7 @@
  *   own_soft.h a copy of ir/softfloat.c that is compiled into each row
  *   truth.c    what is right, without softfloat.c: exact arithmetic in doubles and 128-bit integers
  *   jit.c      guest loops that run an instruction over many inputs in translated code
- *   half2.c    all pairs of halves
+ *   half2.c    all pairs of halves, for softfloat.c and, with jit.c, for translated code
  *   exhaust.c  main: chunks, comparison, report
  *
  * Words: an input is a pattern of 16 or 32 bits; a result is a pattern of up to 64 bits and the FPSR bits that the
@@ -117,10 +117,16 @@ uint32_t jit_run(const Loop *l, const uint32_t *in, unsigned n, void *out, uint3
 bool jit_same(const Loop *l, unsigned n);
 extern uint64_t jit_traps; /* in loops that should not trap */
 
+extern uint16_t jit_second; /* all halves of V2 */
+
 /* All pairs of halves whose first is in [from, to), in each mode or in mode 0 alone. */
 typedef struct PairOp {
     const char *name;
     bool by_mode;
+    bool nan_traps; /* quiet NaNs trap in translated code, too */
+    bool mask;      /* the vector form gives ones for what is true */
+    uint32_t scalar, vector; /* from registers 2 and 0 to 1; 0: there is none that is not evaluated */
+    Result (*right)(uint16_t a, uint16_t b, unsigned mode);
     void (*run)(const char *name, unsigned from, unsigned to);
 } PairOp;
 extern const PairOp half_ops[];

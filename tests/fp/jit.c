@@ -17,6 +17,7 @@ enum { IN = 19, OUT = 20, FLAGS = 21, LEFT = 22 }; /* X registers of a loop: add
 const char *const jit_names[ENGINES] = {"jit", "jit-avx2"};
 const char *const jit_vectors[ENGINES] = {"jit, vector", "jit-avx2, vector"};
 uint64_t jit_traps;
+uint16_t jit_second;
 
 typedef struct Side {
     Engine *engine;
@@ -82,6 +83,9 @@ static uint32_t run(Side *s, const Loop *l, uint64_t pc, const void *in, void *o
     cpu->x[OUT] = (uintptr_t)out;
     cpu->x[FLAGS] = (uintptr_t)flags;
     cpu->x[LEFT] = count;
+    for (unsigned k = 0; k < 8; k++) {
+        cpu->v[2].h[k] = jit_second;
+    }
     cpu->pc = pc;
     running = s;
     count_traps = !l->trapping;
