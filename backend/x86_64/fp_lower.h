@@ -8,8 +8,9 @@
 /* Mask register that no value lives in. */
 enum { K1 = 1 };
 
-/* Predicates of vcmp: quiet equal; ordered, signalling on every NaN; greater or equal and greater, likewise. */
-enum { CMP_EQ_Q = 0x00, CMP_ORD_S = 0x17, CMP_GE_S = 0x0d, CMP_GT_S = 0x0e };
+/* Predicates of vcmp: quiet equal; ordered, signalling on every NaN; greater or equal and greater, likewise; quiet not less and
+ * not greater or equal. */
+enum { CMP_EQ_Q = 0x00, CMP_ORD_S = 0x17, CMP_GE_S = 0x0d, CMP_GT_S = 0x0e, CMP_NLT_Q = 0x15, CMP_NGE_Q = 0x19 };
 
 /* Immediate of vround, vrndscale and vcvtps2ph: rounding; QUIET does not raise inexact. */
 enum { ROUND_NEAREST, ROUND_DOWN, ROUND_UP, ROUND_ZERO, ROUND_MXCSR, ROUND_QUIET = 8 };

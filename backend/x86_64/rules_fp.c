@@ -9,8 +9,8 @@
  * takes the addend last; the comparison ORD_S in front of it traps when the addend is a NaN.
  * The destination may be pinned and the guest's source at the same time: nothing is written to it before the last
  * instruction that may trap.
- * Estimates and their steps are in rules_recip.c, half precision in rules_half.c. Left to the evaluation functions: FRINT32/64,
- * bfloat16, and without AVX-512 conversions to fixed point.
+ * Estimates and their steps are in rules_recip.c, half precision in rules_half.c. Left to the evaluation functions: bfloat16,
+ * and without AVX-512 conversions to fixed point.
  */
 #include "fp_lower.h"
 

@@ -47,7 +47,7 @@ static Kind kind_of(unsigned op)
         return K_DIV;
     case OP_f_fma: case OP_vf_fma:
         return K_FMA;
-    case OP_f_rint: case OP_vf_rint: case OP_f_to_i: case OP_vf_to_i:
+    case OP_f_rint: case OP_vf_rint: case OP_f_rint_n: case OP_vf_rint_n: case OP_f_to_i: case OP_vf_to_i:
     case OP_f_jcvt: case OP_f_jcvt_exact:
         return K_ROUND;
     case OP_f_cvt: case OP_vf_widen: case OP_vf_narrow:

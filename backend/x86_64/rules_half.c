@@ -9,7 +9,7 @@
  *
  * Vectors are made in two parts. With FZ, DN or KEY_FP_UFC the evaluation functions do these ops (rules_fpmode.c): MXCSR would
  * not know halves from singles.
- * Left to the evaluation functions: comparisons of scalars, conversions to integers, ties away from zero, estimates.
+ * Left to the evaluation functions: conversions of vectors to integers, fixed point, ties away from zero, estimates.
  */
 #include "fp_lower.h"
 

@@ -135,6 +135,51 @@ static void own_rint(Lower *l, IrRef i)
     l_def(l, i, d, true);
 }
 
+static void compare(Asm *a, bool packed, bool dbl, Reg d, Reg x, Reg y, unsigned predicate)
+{
+    if (packed) {
+        (dbl ? x_vcmppd_rrri : x_vcmpps_rrri)(a, d, x, y, predicate);
+    } else {
+        (dbl ? x_vcmpsd_rrri : x_vcmpss_rrri)(a, d, x, y, predicate);
+    }
+}
+
+/* FRINT32, FRINT64, of scalars too: rounded without raising anything, and once more where the integer fits. What does not fit,
+ * and NaNs, trap. */
+static void own_rint_n(Lower *l, IrRef i)
+{
+    const IrIns *in = l_ins(l, i);
+    Asm *a = &l->a;
+    bool packed = in->op >= OP_vf_add, dbl = in->x == E_D;
+    unsigned imm = fp_round_imm(in->y);
+    Reg s = l_reg(l, in->a);
+    uint64_t lock = l->lock, power = fp_power_of_two((IrElem)in->x, in->imm - 1);
+    Reg r = l_temp_x(l), limit = l_temp_x(l), t = l_temp_x(l);
+    l_const(l, limit, TV128, dbl ? power : power << 32 | power);
+    for (unsigned again = 0; again < 2; again++) {
+        unsigned how = imm | (again ? 0 : ROUND_QUIET);
+        Reg d = again ? l_dst(l, i, false) : r;
+        l_fault(l);
+        if (packed) {
+            round_packed(l, dbl, d, s, how);
+        } else if (l->t->feat.avx512) {
+            (dbl ? x_vrndscalesd_rrri : x_vrndscaless_rrri)(a, d, s, s, how);
+        } else {
+            (dbl ? x_vroundsd_rrri : x_vroundss_rrri)(a, d, s, s, how);
+        }
+        if (again) {
+            l_def(l, i, d, packed || (l->val[in->a].attr & A_ZX));
+            return;
+        }
+        compare(a, packed, dbl, t, r, limit, CMP_NLT_Q);
+        x_vpxor_rrm(a, limit, limit, fp_const(l, &simd_consts.sign[in->x]));
+        compare(a, packed, dbl, r, r, limit, CMP_NGE_Q);
+        x_vpor_rrr(a, t, t, r);
+        fp_compare_for_trap(l, packed, dbl, t, t, CMP_ORD_S);
+        l->lock = lock;
+    }
+}
+
 /* Without AVX-512: 64-bit lanes one by one. */
 static void to_lanes(Lower *l, Reg d, Reg s)
 {
@@ -305,6 +350,8 @@ const Rule rules_vfp[] = {
     RULE(vf_cmp, 0, SD, D_X, S_X, S_X, S_NONE, R_FAULT | R_ZX | R_AVX512, e_cmp_k, 0)
     RULE(vf_cmp, 0, SD, D_X, S_X, S_X, S_NONE, R_FAULT | R_ZX, e_cmp, 0)
     OWN(vf_rint, 0, SD, own_rint)
+    OWN(f_rint_n, 0, SD, own_rint_n)
+    OWN(vf_rint_n, 0, SD, own_rint_n)
     OWN(vf_to_i, 0, SD, own_to_i)
     OWN(vf_from_i, 0, SD, own_from_i)
     ONE(vf_widen, X(E_S), R_FAULT, e_vcvtps2pd)

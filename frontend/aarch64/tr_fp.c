@@ -93,16 +93,32 @@ void tr_bfcvt(Tr *t, const A64 *a, int k)
     tr_set_v(t, a->rd, ir_f_to_bf16(t->b, F16, E_S, E_BF, 0, tr_f(t, a->rn, F32)));
 }
 
+/* A half as a single where FPCR says nothing of halves: the same number, and a signalling NaN raises what it would anyway. */
+static IrRef fp_widen(Tr *t, IrElem *e, IrRef n)
+{
+    if (*e != E_H || (t->key & KEY_FP_SLOW)) {
+        return n;
+    }
+    *e = E_S;
+    return ir_f_cvt(t->b, F32, E_H, E_S, 0, n);
+}
+
 /* k = FPR_* | FPI_* */
 void tr_fp_to_i(Tr *t, const A64 *a, int k)
 {
-    IrRef n = fp_reg(t, a, a->rn);
-    tr_set_reg(t, a->rd, ir_f_to_i(t->b, tr_ty(a->sf), (unsigned)a->esz, (unsigned)k, a->fbits, n));
+    IrElem e = (IrElem)a->esz;
+    IrRef n = fp_widen(t, &e, fp_reg(t, a, a->rn));
+    tr_set_reg(t, a->rd, ir_f_to_i(t->b, tr_ty(a->sf), e, (unsigned)k, a->fbits, n));
 }
 
 void tr_fp_from_i(Tr *t, const A64 *a, int k)
 {
     IrRef n = tr_reg(t, a->rn, tr_ty(a->sf));
+    if (a->esz == E_H && !a->fbits && !(t->key & KEY_FP_SLOW)) { /* what a single has not exactly is too large for a half */
+        n = ir_i_to_f(t->b, F32, E_S, (unsigned)k, 0, n);
+        tr_set_v(t, a->rd, ir_f_cvt(t->b, F16, E_S, E_H, 0, n));
+        return;
+    }
     tr_set_v(t, a->rd, ir_i_to_f(t->b, fp_ty(a), (unsigned)a->esz, (unsigned)k, a->fbits, n));
 }
 
@@ -167,13 +183,16 @@ void tr_fmov_from_gen_top(Tr *t, const A64 *a, int k)
 
 /* -- compare and select ------------------------------------------------------------------------------- */
 
-/* Half precision, and FPCR settings that hosts do not have, leave the flags op: it has no evaluation function. */
+/* FPCR settings that hosts do not have leave the flags op: it has no evaluation function. */
 static IrRef fp_compare(Tr *t, IrType ty, IrRef n, IrRef m, int k)
 {
-    if (ty == F16 || (t->key & KEY_FP_SLOW)) {
+    if (t->key & KEY_FP_SLOW) {
         return ir_fl_unpack(t->b, ir_f_compare(t->b, ty, n, m, k & FC_SIGNAL));
     }
-    return ir_fl_fcmp(t->b, ty, n, m, k & FC_SIGNAL);
+    IrElem e = ir_fp_elem(ty), em = e;
+    n = fp_widen(t, &e, n);
+    m = fp_widen(t, &em, m);
+    return ir_fl_fcmp(t->b, ir_fp_type(e), n, m, k & FC_SIGNAL);
 }
 
 void tr_fcmp(Tr *t, const A64 *a, int k)
