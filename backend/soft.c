@@ -234,14 +234,15 @@ bool engine_code_written(Engine *e, const void *host, uint64_t len)
 void *soft_near_missed(CpuHead *cpu)
 {
     static const struct {
-        uint32_t times, cycles; /* so many, on average so many cycles apart, are too often */
+        int32_t times, cycles; /* so many, on average so many cycles apart, are too often */
     } limits[NEAR_COUNTS] = {[NEAR_MISSED] = {128, 2048}, [NEAR_TURNED] = {1024, 24}};
     Engine *e = cpu->engine;
     uint64_t now = __builtin_ia32_rdtsc();
-    NearCount *n = cpu->near_counts[cpu->scratch[1] & ACC_WRITE ? 1 : 0][cpu->near_slot % NEAR_ENTRIES];
-    unsigned why = n[NEAR_MISSED].left < 0 ? NEAR_MISSED : NEAR_TURNED;
-    bool often = now - n[why].since < (uint64_t)limits[why].times * limits[why].cycles;
-    n[why] = (NearCount){now, limits[why].times};
+    unsigned write = cpu->scratch[1] & ACC_WRITE ? 1 : 0, k = cpu->near_slot % NEAR_ENTRIES;
+    unsigned why = cpu->near[write][k].left[NEAR_MISSED] < 0 ? NEAR_MISSED : NEAR_TURNED;
+    bool often = now - cpu->near_since[write][k][why] < (uint64_t)limits[why].times * limits[why].cycles;
+    cpu->near_since[write][k][why] = now;
+    cpu->near[write][k].left[why] = limits[why].times;
     if (often) {
         const uint8_t *ret = *(const uint8_t **)cpu->ret_sp;
         const Tb *tb = tb_of_host(e, ret);

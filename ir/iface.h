@@ -105,13 +105,11 @@ static inline bool tlb_hit(uint64_t tag, uint64_t address, unsigned bytes)
 /* The page that an access in a loop found last, by where the access is in the code (near_index): the lowest privilege's own short way,
  * in front of the TLB. `tag` = the page's address, `add` + guest address = host address. A thread's entries are of
  * one table, and go when that one, or something of it, does. */
-typedef struct NearCount {
-    uint64_t since; /* when it was counted out last, in cycles */
-    int64_t left;   /* until it is again */
-} NearCount;
 enum { NEAR_MISSED /* another page than this access's last one */, NEAR_TURNED /* another page than the last one of CpuHead.hot */, NEAR_COUNTS };
 typedef struct NearEntry {
     uint64_t tag, add;
+    uint64_t write_tag; /* to read: the same as tag where the TLB had an entry to write there as well, else empty */
+    int32_t left[NEAR_COUNTS]; /* until soft_near_missed looks at what happens */
 } NearEntry;
 enum { NEAR_ENTRIES = 256, NEAR_GROUP = 16 /* entries that are emptied together */ };
 /* What of an address is compared when n bytes are accessed: the page, and the bits that are 0 when the access is aligned. Bit 11 is
@@ -166,10 +164,11 @@ struct CpuHead {
     V128 ev[4];          /* operands and result of evaluation functions and helpers */
     uint64_t stat[8];    /* the back end's counters (-d stats) */
     NearEntry near[2][NEAR_ENTRIES]; /* to read, to write */
-    NearCount near_counts[2][NEAR_ENTRIES][NEAR_COUNTS];
+    uint64_t near_since[2][NEAR_ENTRIES][NEAR_COUNTS]; /* when it looked last, in cycles */
     uint8_t near_used[2][NEAR_ENTRIES / NEAR_GROUP]; /* an entry of the group may not be empty */
     struct {
-        uint64_t tag, add; /* of the entry of `near` that a load of an integer used last, whose `add` a register holds; or empty */
+        uint64_t tag, write_tag; /* of the entry of `near` that a load of an integer used last, whose `add` a register holds; or empty. While
+                                  * write_tag is not empty, that entry is as it was. */
     } hot;
     uint64_t near_address; /* of an access that missed there */
     uint64_t near_slot;  /* and its entry, for soft_near_missed */

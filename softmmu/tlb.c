@@ -63,7 +63,7 @@ void tlb_clear(Tlb *t)
 
 static void empty_near(CpuHead *h)
 {
-    h->hot.tag = NEAR_EMPTY;
+    h->hot.tag = h->hot.write_tag = NEAR_EMPTY;
     for (unsigned write = 0; write < 2; write++) {
         for (unsigned k = 0; k < NEAR_ENTRIES; k++) {
             if (k % NEAR_GROUP == 0 && !h->near_used[write][k / NEAR_GROUP]) {
@@ -556,13 +556,15 @@ static bool matches(const Tlb *t, const TlbRequest *r)
 static void forget_writable(Mmu *m, const TlbRequest *r)
 {
     bool had = false;
-    for (unsigned k = 0; k < NEAR_ENTRIES; k++) {
-        NearEntry *n = &m->cpu->h.near[1][k];
-        if ((n->tag & ~(uint64_t)4095) + n->add == r->host) {
-            n->tag = NEAR_EMPTY;
+    for (unsigned k = 0; k < 2 * NEAR_ENTRIES; k++) {
+        NearEntry *n = &m->cpu->h.near[k % 2][k / 2];
+        uint64_t *tag = k % 2 ? &n->tag : &n->write_tag;
+        if ((*tag & ~(uint64_t)4095) + n->add == r->host) {
+            *tag = NEAR_EMPTY;
             had = true;
         }
     }
+    m->cpu->h.hot.tag = m->cpu->h.hot.write_tag = NEAR_EMPTY;
     for (unsigned k = 0; k < TLB_TABLES; k++) {
         Tlb *t = &m->tables[k];
         bool listed = t->nused <= TLB_USED;

@@ -136,7 +136,8 @@ static void make_enter(Asm *a, Target *t, bool soft)
     x_mov_rm(a, 1, RSP, HEAD(ret_sp));
     abi_move_pins(a, t, false);
     if (soft) {
-        x_mov_rm(a, 1, RNEAR, HEAD(hot.add));
+        x_mov_mi(a, 1, HEAD(hot.tag), NEAR_EMPTY);
+        x_mov_mi(a, 1, HEAD(hot.write_tag), NEAR_EMPTY);
     }
     x_jmp_r(a, 0, RAX);
 }

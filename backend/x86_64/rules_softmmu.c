@@ -10,14 +10,14 @@
  * After a slow store, soft_commit is called. Flags are never in EFLAGS here, because the check destroys them.
  * Loops of the lowest level of privilege look at CpuHead.near first (near_address), and do all this out of line. Loads of integers there look at CpuHead.hot before
  * that: a copy of the entry that such a load used last. RNEAR holds its `add` whenever its tag is that of a page, so that the load waits for no other.
+ * Stores look there, too, where the page may be written to (hot.write_tag). Only loads change it.
  */
 #include "rules_mem.h"
 
 enum { ENTRY_BITS = 4, FRAME_XMM = 64, FRAME_BYTES = FRAME_XMM + 16 * 16 };
 /* What follows the call of a thunk for CpuHead.near, as the operand of a `test eax`: the page's size less the access's, its size, its entry. */
-enum { X_TEST_EAX = 0xa9, NEAR_SIZE_SHIFT = 12, NEAR_INDEX_SHIFT = 16, NEAR_ENTRY_SHIFT = 4, NEAR_GROUP_SHIFT = 8 };
-_Static_assert(sizeof(NearEntry) == 1 << NEAR_ENTRY_SHIFT && NEAR_GROUP << NEAR_ENTRY_SHIFT == 1 << NEAR_GROUP_SHIFT &&
-               sizeof(NearCount[NEAR_COUNTS]) == 2 << NEAR_ENTRY_SHIFT, "the thunks' shifts");
+enum { X_TEST_EAX = 0xa9, NEAR_SIZE_SHIFT = 12, NEAR_INDEX_SHIFT = 16, NEAR_ENTRY_SHIFT = 5, NEAR_GROUP_SHIFT = 9 };
+_Static_assert(sizeof(NearEntry) == 1 << NEAR_ENTRY_SHIFT && NEAR_GROUP << NEAR_ENTRY_SHIFT == 1 << NEAR_GROUP_SHIFT, "the thunks' shifts");
 _Static_assert(sizeof(TlbEntry) == 1 << ENTRY_BITS, "the check's shift");
 
 /* Of the use's table; what may be written may be read. */
@@ -84,13 +84,17 @@ static bool is_near(Lower *l, const IrIns *in, unsigned acc)
            in->ty != F16 && l->r->loops && !soft_is_far(l->e, NEAR_MISSED, l->guest_pc);
 }
 
+static bool of_stack(const Lower *l, const IrIns *in)
+{
+    const IrIns *base = l_ins(l, in->a);
+    return base->op == OP_get && base->x == l->e->fe->sp_slot;
+}
+
 /* Should it look at CpuHead.hot before that? Loads of integers, on which branches depend; not those of the stack, which would take turns with
  * all others. */
 static bool is_hot(const Lower *l, const IrIns *in)
 {
-    const IrIns *base = l_ins(l, in->a);
-    bool stack = base->op == OP_get && base->x == l->e->fe->sp_slot;
-    return (in->ty == I32 || in->ty == I64) && !stack && !soft_is_far(l->e, NEAR_TURNED, l->guest_pc);
+    return (in->ty == I32 || in->ty == I64) && !of_stack(l, in) && !soft_is_far(l->e, NEAR_TURNED, l->guest_pc);
 }
 
 static Mem near_field(const Lower *l, unsigned acc, unsigned k, size_t field)
@@ -114,7 +118,8 @@ static Mem near_address(Lower *l, Mem m, unsigned acc, bool hot, Reg keep, Stub 
         x_mov_rr(a, 1, t2, t);
     }
     x_alu_ri(a, 1, ALU_AND, indexed ? t2 : t, NEAR_TAG_MASK(1 << (acc & ACC_SIZE)));
-    x_cmp_rm(a, 1, indexed ? t2 : t, hot ? l_head(l, offsetof(CpuHead, hot.tag)) : near_field(l, acc, near_index(l->guest_pc), offsetof(NearEntry, tag)));
+    Mem shared = l_head(l, acc & ACC_WRITE ? offsetof(CpuHead, hot.write_tag) : offsetof(CpuHead, hot.tag));
+    x_cmp_rm(a, 1, indexed ? t2 : t, hot ? shared : near_field(l, acc, near_index(l->guest_pc), offsetof(NearEntry, tag)));
     l_fault(l);
     Stub *s = l_stub(l, STUB_SOFT);
     s->from = x_jcc(a, CC_NE);
@@ -220,10 +225,10 @@ static void store_to(Asm *a, unsigned size, Reg r, int32_t k, Mem m)
     }
 }
 
-static void store_at(Lower *l, Mem m, unsigned acc, Reg r, int32_t k, bool near)
+static void store_at(Lower *l, Mem m, unsigned acc, Reg r, int32_t k, bool near, bool hot)
 {
     Stub *s;
-    Mem to = near ? near_address(l, m, acc, false, r, &s) : mem(host_address(l, m, acc, NOREG, r, &s), 0);
+    Mem to = near ? near_address(l, m, acc, hot, r, &s) : mem(host_address(l, m, acc, NOREG, r, &s), 0);
     s->store = true;
     s->data = r;
     s->value = k;
@@ -256,7 +261,7 @@ static void soft_store(Lower *l, IrRef i)
         r = t;
     }
     unsigned acc = access_of(in, ACC_WRITE);
-    store_at(l, l_addr(l, in), acc, r, k, is_near(l, in, acc));
+    store_at(l, l_addr(l, in), acc, r, k, is_near(l, in, acc), !of_stack(l, in));
     if (in->y & MEM_RELEASE) {
         mem_fence(l);
     }
@@ -314,7 +319,7 @@ static void soft_store128(Lower *l, IrRef i)
     const IrIns *in = l_ins(l, i);
     begin(l);
     Reg r = l_reg(l, in->b);
-    store_at(l, mem(l_reg(l, in->a), 0), M128 | ACC_WRITE, r, 0, false);
+    store_at(l, mem(l_reg(l, in->a), 0), M128 | ACC_WRITE, r, 0, false, false);
 }
 
 const Rule rules_softmmu[] = {
@@ -349,26 +354,30 @@ static void call_slow(Lower *l, const Stub *s, const void *thunk)
     enter_fault(l, s);
 }
 
-/* The store, to where scratch[0] says, and its commit if it wants one. */
-static void slow_store(Lower *l, const Stub *s)
+/* The store, to where scratch[0] says, and its commit if it wants one. From `found`: to s->reg. */
+static void slow_store(Lower *l, const Stub *s, uint8_t *found)
 {
     Asm *a = &l->a;
     x_mov_rm(a, 1, s->reg, l_head(l, offsetof(CpuHead, scratch)));
+    if (found) {
+        asm_link(found, a->p);
+    }
     store_to(a, (unsigned)s->imm & ACC_SIZE, s->data, s->value, mem(s->reg, 0));
     call_slow(l, s, l->t->soft_commit);
     asm_link(x_jmp(a), s->back);
 }
 
-/* The call of a thunk that goes on behind it by itself, or has the next thing done that may fault: `far` bytes behind the call. */
-static void call_near(Lower *l, const Stub *s, NearKind kind)
+/* The call of a thunk, and the jump to where to go on when it found the page; otherwise it goes on behind that, with scratch[0]. */
+static uint8_t *call_near(Lower *l, const Stub *s, NearKind kind)
 {
     Asm *a = &l->a;
     unsigned size = (unsigned)s->imm & ACC_SIZE;
     x_call_abs(a, l->t->soft_near[s->reg][kind]);
     x_byte(a, X_TEST_EAX);
     put32(a, (4096u - (1u << size)) | size << NEAR_SIZE_SHIFT | (uint32_t)s->k << NEAR_INDEX_SHIFT);
-    asm_link(x_jmp(a), s->access);
+    uint8_t *found = x_jmp(a);
     enter_fault(l, s);
+    return found;
 }
 
 /* The page is another one than that of CpuHead.hot: `hot` becomes the access's entry, if that is of the page. The tag is in `tested`.
@@ -377,15 +386,31 @@ static void near_turn(Lower *l, const Stub *s, Reg tested, uint8_t *miss[2])
 {
     Asm *a = &l->a;
     unsigned acc = (unsigned)s->imm, k = (unsigned)s->k;
-    size_t counts = offsetof(CpuHead, near_counts) + sizeof(NearCount) * (NEAR_COUNTS * k + NEAR_TURNED);
     x_cmp_rm(a, 1, tested, near_field(l, acc, k, offsetof(NearEntry, tag)));
     miss[0] = x_jcc8(a, CC_NE);
-    x_alu_mi(a, 1, ALU_SUB, l_head(l, counts + offsetof(NearCount, left)), 1);
+    x_alu_mi(a, 0, ALU_SUB, near_field(l, acc, k, offsetof(NearEntry, left[NEAR_TURNED])), 1);
     miss[1] = x_jcc8(a, CC_S);
     x_store_rm(a, 1, tested, l_head(l, offsetof(CpuHead, hot.tag)));
     x_mov_rm(a, 1, RNEAR, near_field(l, acc, k, offsetof(NearEntry, add)));
-    x_store_rm(a, 1, RNEAR, l_head(l, offsetof(CpuHead, hot.add)));
+    x_mov_rm(a, 1, tested, near_field(l, acc, k, offsetof(NearEntry, write_tag)));
+    x_store_rm(a, 1, tested, l_head(l, offsetof(CpuHead, hot.write_tag)));
     asm_link(x_jmp(a), s->access);
+}
+
+/* The same for a store, which leaves `hot` as it is. */
+static void near_store(Lower *l, const Stub *s, Reg tested)
+{
+    Asm *a = &l->a;
+    unsigned acc = (unsigned)s->imm, k = (unsigned)s->k;
+    Mem m = s->m.index != NOREG ? mem(s->reg, 0) : s->m;
+    x_cmp_rm(a, 1, tested, near_field(l, acc, k, offsetof(NearEntry, tag)));
+    uint8_t *miss = x_jcc8(a, CC_NE);
+    x_mov_rm(a, 1, tested, near_field(l, acc, k, offsetof(NearEntry, add)));
+    m.index = tested;
+    m.scale = 0;
+    store_to(a, acc & ACC_SIZE, s->data, s->value, m);
+    asm_link(x_jmp(a), s->back);
+    asm_link8(miss, a->p);
 }
 
 /* The slow path of a check by CpuHead.near. */
@@ -393,8 +418,10 @@ static void near_stub(Lower *l, const Stub *s)
 {
     Asm *a = &l->a;
     bool indexed = s->m.index != NOREG;
-    NearKind kind = s->hot ? NEAR_HOT : s->store ? indexed ? NEAR_WRITE_HOST : NEAR_WRITE_ADD : indexed ? NEAR_HOST : NEAR_ADD;
-    if (s->hot) {
+    NearKind kind = s->store ? indexed || s->hot ? NEAR_WRITE_HOST : NEAR_WRITE_ADD : s->hot ? NEAR_HOT : indexed ? NEAR_HOST : NEAR_ADD;
+    if (s->hot && s->store) {
+        near_store(l, s, indexed ? s->reg2 : s->reg);
+    } else if (s->hot) {
         uint8_t *miss[2];
         near_turn(l, s, indexed ? s->reg2 : s->reg, miss);
         asm_link8(miss[0], a->p);
@@ -403,9 +430,14 @@ static void near_stub(Lower *l, const Stub *s)
     if (!indexed) {
         address_to(a, s->reg, s->m);
     }
-    call_near(l, s, kind);
+    uint8_t *found = call_near(l, s, kind);
+    if (s->hot && s->store) {
+        slow_store(l, s, found);
+        return;
+    }
+    asm_link(found, s->access);
     if (s->store) {
-        slow_store(l, s);
+        slow_store(l, s, NULL);
     } else {
         x_call_abs(a, l->t->soft_near_done[s->reg][kind]);
         asm_link(x_jmp(a), s->access);
@@ -425,7 +457,7 @@ void soft_stub(Lower *l, const Stub *s)
     bool watched = l->r->key & l->e->fe->watch_key;
     call_slow(l, s, watched ? l->t->soft_slow : l->t->soft_second[!!(s->imm & ACC_UNPRIV)][!!(s->imm & ACC_WRITE)]);
     if (s->store) {
-        slow_store(l, s);
+        slow_store(l, s, NULL);
     } else {
         x_mov_rm(a, 1, s->reg, l_head(l, offsetof(CpuHead, scratch)));
         asm_link(x_jmp(a), s->back);
@@ -596,6 +628,9 @@ static void near_save(const NearThunk *n, bool save)
 
 static void near_return(const NearThunk *n)
 {
+    if (n->kind == NEAR_WRITE_HOST) {
+        x_mov_mi(n->a, 0, head(offsetof(CpuHead, scratch[1])), 0); /* no commit */
+    }
     near_save(n, false);
     x_byte(n->a, X_RET);
 }
@@ -606,6 +641,12 @@ static void near_what(const NearThunk *n)
     x_mov_rm(n->a, 0, n->v, mem(n->v, 1));
 }
 
+static void empty_hot(Asm *a)
+{
+    x_mov_mi(a, 1, HEAD(hot.tag), NEAR_EMPTY);
+    x_mov_mi(a, 1, HEAD(hot.write_tag), NEAR_EMPTY);
+}
+
 /* With the host address in r: an access whose page no entry has. */
 static void near_once(const NearThunk *n)
 {
@@ -614,7 +655,7 @@ static void near_once(const NearThunk *n)
         x_mov_rr(a, 1, RNEAR, n->r);
         x_mov_rm(a, 1, n->r, HEAD(near_address));
         x_sub_rr(a, 1, RNEAR, n->r);
-        x_mov_mi(a, 1, HEAD(hot.tag), NEAR_EMPTY);
+        empty_hot(a);
     } else if (n->kind == NEAR_ADD || n->kind == NEAR_WRITE_ADD) {
         x_sub_rm(a, 1, n->r, HEAD(near_address));
     }
@@ -642,9 +683,21 @@ static void near_fill(const NearThunk *n, int32_t entry, int32_t tag)
     Mem to = {RSTATE, n->u, 0, entry - STATE_BIAS, 0}, used = to;
     x_mov_rm(a, 1, n->r, mem(n->w, tag));
     x_store_rm(a, 1, n->r, to);
+    if (!n->write) {
+        Mem write_tag = to;
+        write_tag.disp += (int32_t)offsetof(NearEntry, write_tag);
+        x_mov_ri(a, n->v, NEAR_EMPTY);
+        x_cmp_rm(a, 1, n->r, mem(n->w, tag + table_offset(ACC_WRITE) - table_offset(ACC_READ)));
+        x_cmov_rr(a, 1, CC_E, n->v, n->r);
+        x_store_rm(a, 1, n->v, write_tag);
+        if (n->kind != NEAR_HOT) { /* it may be a copy of what was there (forget_writable) */
+            empty_hot(a);
+        }
+    }
     x_mov_rm(a, 1, n->w, mem(n->w, tag + (int32_t)offsetof(TlbEntry, host) - (int32_t)offsetof(TlbEntry, tag)));
     if (n->kind == NEAR_HOT) {
         x_store_rm(a, 1, n->r, HEAD(hot.tag));
+        x_store_rm(a, 1, n->v, HEAD(hot.write_tag));
     }
     x_sub_rr(a, 1, n->w, n->r);
     to.disp += (int32_t)offsetof(NearEntry, add);
@@ -659,7 +712,6 @@ static void near_fill(const NearThunk *n, int32_t entry, int32_t tag)
     x_mov_rm(a, 1, n->r, HEAD(near_address));
     if (n->kind == NEAR_HOT) {
         x_mov_rr(a, 1, RNEAR, n->w);
-        x_store_rm(a, 1, n->w, HEAD(hot.add));
     } else {
         x_add_rr(a, 1, n->r, n->w);
     }
@@ -669,19 +721,19 @@ static void make_near(const NearThunk *n)
 {
     Asm *a = n->a;
     int32_t tag = table_offset(n->write ? ACC_WRITE : ACC_READ) + (int32_t)offsetof(TlbEntry, tag);
-    Mem left = {RSTATE, n->u, 1, (int32_t)offsetof(CpuHead, near_counts[n->write]) - STATE_BIAS, 0};
-    left.disp += (int32_t)(sizeof(NearCount) * NEAR_MISSED + offsetof(NearCount, left));
+    Mem left = {RSTATE, n->u, 0, (int32_t)offsetof(CpuHead, near[n->write]) - STATE_BIAS, 0};
+    left.disp += (int32_t)offsetof(NearEntry, left[NEAR_MISSED]);
     x_store_rm(a, 1, n->r, HEAD(near_address));
     near_save(n, true);
     near_what(n);
     x_mov_rr(a, 0, n->u, n->v);
     x_shr_ri(a, 0, n->u, NEAR_INDEX_SHIFT - NEAR_ENTRY_SHIFT);
     x_alu_ri(a, 0, ALU_AND, n->u, (NEAR_ENTRIES - 1) << NEAR_ENTRY_SHIFT);
-    x_alu_mi(a, 1, ALU_SUB, left, 1);
+    x_alu_mi(a, 0, ALU_SUB, left, 1);
     uint8_t *many[2] = {x_jcc(a, CC_S), NULL};
     if (n->kind == NEAR_HOT) {
-        left.disp += (int32_t)sizeof(NearCount) * (NEAR_TURNED - NEAR_MISSED);
-        x_alu_mi(a, 1, ALU_CMP, left, 0);
+        left.disp += (int32_t)sizeof(int32_t) * (NEAR_TURNED - NEAR_MISSED);
+        x_alu_mi(a, 0, ALU_CMP, left, 0);
         many[1] = x_jcc(a, CC_S);
     }
     x_rorx_rri(a, 1, n->w, n->r, TLB_PAGE_BITS - ENTRY_BITS);

@@ -557,6 +557,45 @@ Test(mem_soft, loops_by_the_page_before_maintenance)
     }
 }
 
+static ExcKind swaps(Guest *g, unsigned page, uint64_t offset, unsigned n)
+{
+    g->cpu->x[0] = USER + page * 0x1000 + offset;
+    g->cpu->x[2] = 0;
+    g->cpu->x[5] = n;
+    g->cpu->x[6] = 0;
+    return run(g, SWAP);
+}
+
+/* A store whose page a load found before it: it may be written to only as long as the TLB says so. */
+Test(mem_soft, loops_store_where_they_load)
+{
+    static const uint32_t code_there[] = {0xd2800027, 0xd4400000}; /* mov x7, #1; hlt #0 */
+    for (unsigned k = 0; k < 2; k++) {
+        Guest g = make(k);
+        user_pages(&g);
+        uint64_t *table = (uint64_t *)(ram + (TABLE3 - RAM)), *frame = (uint64_t *)(ram + (frame_of(4, false) - RAM)), old = frame[2];
+        table[4] |= 1 << 7; /* read-only */
+        for (unsigned turn = 0; turn < 3; turn++) {
+            cr_assert_eq(swaps(&g, 2, 0x10, 6), EXC_UNDEF);
+            cr_expect_eq(swaps(&g, 4, 0x10, 6), EXC_DATA, "the page before was another one");
+            cr_expect(g.cpu->pc == SWAP + 4 && g.cpu->sys->fault.write && g.cpu->sys->fault.va == USER + 0x4010 && frame[2] == old);
+        }
+        map(&g, 2, table[2] | 1 << 7);
+        cr_expect_eq(swaps(&g, 2, 0x10, 6), EXC_DATA, "it was writable");
+        cr_expect(g.cpu->pc == SWAP + 4 && g.cpu->sys->fault.write);
+        memcpy(ram + (frame_of(9, false) - RAM), code_there, sizeof code_there);
+        cr_assert_eq(swaps(&g, 9, 0x100, 6), EXC_UNDEF);
+        g.cpu->x[7] = 0;
+        cr_assert_eq(run(&g, USER + 0x9000), EXC_UNDEF);
+        cr_expect_eq(g.cpu->x[7], 1);
+        cr_assert_eq(swaps(&g, 9, 0x100, 6), EXC_UNDEF, "the page has code");
+        cr_assert_eq(swaps(&g, 9, 0, 6), EXC_UNDEF);
+        g.cpu->x[7] = 0;
+        cr_assert_eq(run(&g, USER + 0x9000), EXC_UNDEF, "udf");
+        cr_expect_eq(g.cpu->x[7], 0);
+    }
+}
+
 /* Accesses of all kinds, over pages' ends and not aligned: as the interpreter makes them. */
 Test(mem_soft, loops_as_interpreted)
 {
@@ -621,5 +660,5 @@ Test(mem_soft, loops_of_several_regions)
     cr_assert_eq(run(&g, JUMPS), EXC_UNDEF);
     cr_expect_eq(g.cpu->x[6], 4 * v);
     cr_expect_eq(g.cpu->h.near[0][near_index(JUMPS)].tag, USER + 0x2000);
-    cr_expect_eq(g.cpu->h.hot.tag, USER + 0x2000);
+    cr_expect_eq(g.cpu->h.near[0][near_index(JUMPS)].write_tag, USER + 0x2000);
 }
