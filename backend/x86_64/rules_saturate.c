@@ -220,13 +220,8 @@ static void e_qrdmlah16(Asm *a, const Sel *s)
 static void e_qrdmlah32(Asm *a, const Sel *s)
 {
     const bool minus = s->i->imm;
-    const Reg x = s->s[0], z = s->s[1], c = s->s[2], d = s->d;
-    x_vpmuldq_rrr(a, t0, x, z);
-    x_vpsrlq_rri(a, d, x, 32);
-    x_vpsrlq_rri(a, t1, z, 32);
-    x_vpmuldq_rrr(a, d, d, t1);
-    x_vpaddq_rrr(a, t0, t0, t0);
-    x_vpaddq_rrr(a, d, d, d);
+    const Reg c = s->s[2], d = s->d;
+    doubled32(a, s);
     x_vmovdqa_rm(a, t1, CI(one, E_D));
     x_vpsllq_rri(a, t1, t1, 31);
     if (minus) {
@@ -236,10 +231,7 @@ static void e_qrdmlah32(Asm *a, const Sel *s)
         x_vpaddq_rrr(a, t0, t0, t1);
         x_vpaddq_rrr(a, d, d, t1);
     }
-    x_vpsrlq_rri(a, t0, t0, 32);
-    x_vpsrlq_rri(a, d, d, 32);
-    x_vpsllq_rri(a, d, d, 32);
-    x_vpor_rrr(a, t0, t0, d);
+    high_halves(a, s);
     if (minus) {
         x_vpaddd_rrr(a, d, c, t0);
     } else {

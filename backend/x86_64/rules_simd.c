@@ -572,23 +572,15 @@ static void e_qdmulh16(Asm *a, const Sel *s)
 static void e_qdmulh32(Asm *a, const Sel *s)
 {
     const bool round = s->i->y & VS_ROUND;
-    const Reg x = s->s[0], z = s->s[1], d = s->d;
-    x_vpmuldq_rrr(a, t0, x, z);
-    x_vpsrlq_rri(a, d, x, 32);
-    x_vpsrlq_rri(a, t1, z, 32);
-    x_vpmuldq_rrr(a, d, d, t1);
-    x_vpaddq_rrr(a, t0, t0, t0);
-    x_vpaddq_rrr(a, d, d, d);
+    const Reg d = s->d;
+    doubled32(a, s);
     if (round) {
         x_vmovdqa_rm(a, t1, CI(one, E_D));
         x_vpsllq_rri(a, t1, t1, 31);
         x_vpaddq_rrr(a, t0, t0, t1);
         x_vpaddq_rrr(a, d, d, t1);
     }
-    x_vpsrlq_rri(a, t0, t0, 32);
-    x_vpsrlq_rri(a, d, d, 32);
-    x_vpsllq_rri(a, d, d, 32);
-    x_vpor_rrr(a, t0, t0, d);
+    high_halves(a, s);
     x_vpcmpeqd_rrm(a, t1, t0, CI(sign, E_S));
     x_vpxor_rrr(a, d, t0, t1);
     collect(a, t1);

@@ -128,6 +128,27 @@ static inline void shift(Asm *a, const Sel *s, unsigned op, unsigned e, Reg d, R
     }
 }
 
+/* The products of the first two operands' lanes of 32 bits, doubled: of the even ones in t0, of the odd ones in the
+ * destination, which is no source. */
+static inline void doubled32(Asm *a, const Sel *s)
+{
+    x_vpmuldq_rrr(a, t0, s->s[0], s->s[1]);
+    x_vpsrlq_rri(a, s->d, s->s[0], 32);
+    x_vpsrlq_rri(a, t1, s->s[1], 32);
+    x_vpmuldq_rrr(a, s->d, s->d, t1);
+    x_vpaddq_rrr(a, t0, t0, t0);
+    x_vpaddq_rrr(a, s->d, s->d, s->d);
+}
+
+/* t0 = their high halves put together again */
+static inline void high_halves(Asm *a, const Sel *s)
+{
+    x_vpsrlq_rri(a, t0, t0, 32);
+    x_vpsrlq_rri(a, s->d, s->d, 32);
+    x_vpsllq_rri(a, s->d, s->d, 32);
+    x_vpor_rrr(a, t0, t0, s->d);
+}
+
 #define BH (X(E_B) | X(E_H))
 #define HS (X(E_H) | X(E_S))
 #define SD (X(E_S) | X(E_D))
