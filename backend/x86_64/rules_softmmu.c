@@ -92,9 +92,20 @@ static bool of_stack(const Lower *l, const IrIns *in)
 
 /* Should it look at CpuHead.hot before that? Loads of integers, on which branches depend; not those of the stack, which would take turns with
  * all others. */
-static bool is_hot(const Lower *l, const IrIns *in)
+static bool is_hot_load(const Lower *l, const IrIns *in)
 {
     return (in->ty == I32 || in->ty == I64) && !of_stack(l, in) && !soft_is_far(l->e, NEAR_TURNED, l->guest_pc);
+}
+
+/* Stores beside such loads, which have made `hot` the page of something. */
+static bool is_hot_store(const Lower *l, const IrIns *in)
+{
+    for (IrRef i = 0; i < l->r->n && !of_stack(l, in); i++) {
+        if (l_ins(l, i)->op == OP_load && is_hot_load(l, l_ins(l, i))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static Mem near_field(const Lower *l, unsigned acc, unsigned k, size_t field)
@@ -176,7 +187,7 @@ static void soft_load(Lower *l, IrRef i)
     Mem m = l_addr(l, in);
     IrType ty = (IrType)in->ty;
     if (is_near(l, in, access_of(in, ACC_READ))) {
-        m = near_address(l, m, access_of(in, ACC_READ), is_hot(l, in), NOREG, &s);
+        m = near_address(l, m, access_of(in, ACC_READ), is_hot_load(l, in), NOREG, &s);
         Reg d = l_dst(l, i, false);
         mem_load_from(l, in, d, m);
         l_def(l, i, d, true);
@@ -261,7 +272,8 @@ static void soft_store(Lower *l, IrRef i)
         r = t;
     }
     unsigned acc = access_of(in, ACC_WRITE);
-    store_at(l, l_addr(l, in), acc, r, k, is_near(l, in, acc), !of_stack(l, in));
+    bool near = is_near(l, in, acc);
+    store_at(l, l_addr(l, in), acc, r, k, near, near && is_hot_store(l, in));
     if (in->y & MEM_RELEASE) {
         mem_fence(l);
     }
