@@ -272,8 +272,29 @@ static bool inside(const Block *b, uint64_t offset, uint64_t len)
     return len <= b->size && offset <= b->size - len;
 }
 
+bool block_is_qcow2(const Block *b)
+{
+    return b->format != NULL;
+}
+
+static void count(uint64_t *n, uint64_t by)
+{
+    __atomic_fetch_add(n, by, __ATOMIC_RELAXED);
+}
+
+BlockStats block_stats(const Block *b)
+{
+    const BlockStats *s = &b->stats;
+    return (BlockStats){.reads = __atomic_load_n(&s->reads, __ATOMIC_RELAXED), .read_bytes = __atomic_load_n(&s->read_bytes, __ATOMIC_RELAXED),
+                        .writes = __atomic_load_n(&s->writes, __ATOMIC_RELAXED),
+                        .written_bytes = __atomic_load_n(&s->written_bytes, __ATOMIC_RELAXED),
+                        .flushes = __atomic_load_n(&s->flushes, __ATOMIC_RELAXED)};
+}
+
 int block_read(Block *b, uint64_t offset, void *to, uint64_t len)
 {
+    count(&b->stats.reads, 1);
+    count(&b->stats.read_bytes, len);
     return !inside(b, offset, len) ? -EINVAL : len ? b->ops->read(b, offset, to, len) : 0;
 }
 
@@ -288,6 +309,8 @@ int block_write(Block *b, uint64_t offset, const void *from, uint64_t len)
     if (b->o.readonly) {
         return -EROFS;
     }
+    count(&b->stats.writes, 1);
+    count(&b->stats.written_bytes, len);
     return !inside(b, offset, len) ? -EINVAL : len ? written(b, b->ops->write(b, offset, from, len)) : 0;
 }
 
@@ -306,5 +329,6 @@ int block_discard(Block *b, uint64_t offset, uint64_t len)
 
 int block_flush(Block *b)
 {
+    count(&b->stats.flushes, 1);
     return b->o.readonly || b->o.unsafe ? 0 : b->ops->flush(b);
 }

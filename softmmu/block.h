@@ -22,11 +22,18 @@ typedef struct BlockOptions {
     bool unmap;      /* discard=unmap: discarded ranges are given back to the file system */
 } BlockOptions;
 
+/* What was asked of an image since it was opened. */
+typedef struct BlockStats {
+    uint64_t reads, read_bytes, writes, written_bytes, flushes;
+} BlockStats;
+
 /* NULL, with one line in err (which names the file and what is wrong with it), when the image cannot be used. */
 Block *block_open(const char *path, const BlockOptions *o, char *err, size_t errsize);
 void block_close(Block *b);
 uint64_t block_size(const Block *b);
 bool block_readonly(const Block *b);
+bool block_is_qcow2(const Block *b);
+BlockStats block_stats(const Block *b);
 int block_read(Block *b, uint64_t offset, void *to, uint64_t len);
 int block_write(Block *b, uint64_t offset, const void *from, uint64_t len);
 int block_flush(Block *b);

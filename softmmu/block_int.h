@@ -20,6 +20,7 @@ struct Block {
     char *path;     /* for messages */
     Block *backing; /* owned; its size may differ */
     void *format;   /* the format's own */
+    BlockStats stats; /* what was asked of this level; atomic */
 };
 
 /* Whole transfers at a place of the file; what lies behind its end reads as zeros. */

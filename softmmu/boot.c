@@ -7,7 +7,6 @@
  */
 #include "boot.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,6 +16,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "elfimage.h"
 #include "options.h"
 
 enum { MIB = 1 << 20, DTB_ALIGN = 2 * MIB, RAW_OFFSET = 0x80000 };
@@ -147,34 +147,15 @@ static void need(const Boot *b, const char *what, const char *name, uint64_t at,
 
 static void elf_layout(Boot *b)
 {
-    const Elf64_Ehdr *e = (const void *)b->kernel.at;
-    const char *name = b->kernel.name;
-    if (b->kernel.size < sizeof *e || e->e_ident[EI_CLASS] != ELFCLASS64 || e->e_ident[EI_DATA] != ELFDATA2LSB ||
-        e->e_machine != EM_AARCH64) {
-        die("-kernel %s: an ELF file, but not for AArch64", name);
-    }
-    if (e->e_phentsize != sizeof(Elf64_Phdr) || e->e_phoff > b->kernel.size ||
-        e->e_phnum * sizeof(Elf64_Phdr) > b->kernel.size - e->e_phoff) {
-        die("-kernel %s: damaged ELF file", name);
-    }
-    const Elf64_Phdr *p = (const void *)(b->kernel.at + e->e_phoff);
-    b->elf = true;
-    b->entry = (Gpa){e->e_entry};
+    b->elf = elf_image("-kernel", &b->kernel);
+    b->entry = b->elf.entry;
     b->kernel_at = b->ram;
     b->kernel_end = b->ram.v;
-    for (unsigned k = 0; k < e->e_phnum; k++, p++) {
-        if (p->p_type != PT_LOAD || !p->p_memsz) {
-            continue;
-        }
-        if (p->p_offset > b->kernel.size || p->p_filesz > b->kernel.size - p->p_offset || p->p_filesz > p->p_memsz) {
-            die("-kernel %s: damaged ELF file", name);
-        }
-        need(b, "-kernel", name, p->p_paddr, p->p_memsz);
-        if (e->e_entry >= p->p_vaddr && e->e_entry - p->p_vaddr < p->p_memsz) {
-            b->entry.v = e->e_entry - p->p_vaddr + p->p_paddr;
-        }
-        if (p->p_paddr + p->p_memsz > b->kernel_end) {
-            b->kernel_end = p->p_paddr + p->p_memsz;
+    for (unsigned k = 0; k < b->elf.n; k++) {
+        const ElfPart *p = &b->elf.parts[k];
+        need(b, "-kernel", b->kernel.name, p->at.v, p->size);
+        if (p->at.v + p->size > b->kernel_end) {
+            b->kernel_end = p->at.v + p->size;
         }
     }
 }
@@ -187,7 +168,7 @@ static void kernel_layout(Boot *b)
     } else if (f->size >= 64 && !memcmp(f->at, "MZ", 2) && !memcmp(f->at + 4, "zimg", 4)) {
         unpack_zboot(f);
     }
-    if (f->size >= 4 && !memcmp(f->at, ELFMAG, SELFMAG)) {
+    if (elf_is(f)) {
         elf_layout(b);
         return;
     }
@@ -264,6 +245,23 @@ void boot_prepare(Boot *b, const DevTree *tree, bool tree_given)
     }
 }
 
+void boot_each(const Boot *b, void (*fn)(void *arg, const char *name, uint64_t at, uint64_t size), void *arg)
+{
+    fn(arg, "device tree", b->dtb_at.v, b->dtb.size);
+    if (!b->kernel.name || b->firmware) {
+        return;
+    }
+    for (unsigned k = 0; k < b->elf.n; k++) {
+        fn(arg, b->kernel.name, b->elf.parts[k].at.v, b->elf.parts[k].size);
+    }
+    if (!b->elf.parts) {
+        fn(arg, b->kernel.name, b->kernel_at.v, b->kernel.size);
+    }
+    if (b->initrd.name) {
+        fn(arg, b->initrd.name, b->initrd_at.v, b->initrd.size);
+    }
+}
+
 static void put(PhysMem *m, Gpa at, const void *from, size_t n)
 {
     if (n && mem_write(m, at, from, n) < 0) {
@@ -273,15 +271,12 @@ static void put(PhysMem *m, Gpa at, const void *from, size_t n)
 
 static void put_elf(const Boot *b, PhysMem *m)
 {
-    const Elf64_Ehdr *e = (const void *)b->kernel.at;
-    const Elf64_Phdr *p = (const void *)(b->kernel.at + e->e_phoff);
-    for (unsigned k = 0; k < e->e_phnum; k++, p++) {
-        if (p->p_type == PT_LOAD && p->p_memsz) {
-            put(m, (Gpa){p->p_paddr}, b->kernel.at + p->p_offset, p->p_filesz);
-            void *rest = mem_ptr(m, (Gpa){p->p_paddr + p->p_filesz}, p->p_memsz - p->p_filesz, true);
-            if (rest) {
-                memset(rest, 0, p->p_memsz - p->p_filesz);
-            }
+    for (unsigned k = 0; k < b->elf.n; k++) {
+        const ElfPart *p = &b->elf.parts[k];
+        put(m, p->at, p->from, p->filled);
+        void *rest = mem_ptr(m, (Gpa){p->at.v + p->filled}, p->size - p->filled, true);
+        if (rest) {
+            memset(rest, 0, p->size - p->filled);
         }
     }
 }
@@ -292,7 +287,7 @@ void boot_place(const Boot *b, PhysMem *m)
     if (!b->kernel.name || b->firmware) {
         return;
     }
-    if (b->elf) {
+    if (b->elf.parts) {
         put_elf(b, m);
     } else {
         put(m, b->kernel_at, b->kernel.at, b->kernel.size);

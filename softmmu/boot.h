@@ -14,6 +14,18 @@ typedef struct BootFile {
     size_t size;
 } BootFile;
 
+typedef struct ElfPart {
+    Gpa at;
+    const uint8_t *from;
+    uint64_t filled, size; /* bytes from the file, and in memory: zeros behind them */
+} ElfPart;
+
+typedef struct ElfImage {
+    ElfPart *parts; /* NULL: no ELF file */
+    unsigned n;
+    Gpa entry;
+} ElfImage;
+
 typedef struct Boot {
     BootFile kernel, initrd, dtb; /* dtb: what the guest gets, complete */
     const char *cmdline;
@@ -22,7 +34,7 @@ typedef struct Boot {
     uint64_t ram_size;
     Gpa kernel_at, initrd_at, dtb_at, entry;
     uint64_t kernel_end; /* address behind what the kernel uses before it knows its memory */
-    bool elf;
+    ElfImage elf;
 } Boot;
 
 /* Reads a file whole; ends the process with a message when it cannot. `what` = the option, for the message. */
@@ -30,6 +42,8 @@ BootFile boot_file(const char *what, const char *name);
 /* Unpacks the kernel if it is packed and lays everything out; the tree (ours, or given) gets memory, initrd and command
  * line. Ends the process with a message when something does not fit. */
 void boot_prepare(Boot *b, const DevTree *tree, bool tree_given);
+/* Calls fn for each piece that boot_place puts into RAM. */
+void boot_each(const Boot *b, void (*fn)(void *arg, const char *name, uint64_t at, uint64_t size), void *arg);
 /* Puts everything into RAM. */
 void boot_place(const Boot *b, PhysMem *m);
 

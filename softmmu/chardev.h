@@ -34,11 +34,12 @@ typedef struct CharEnd {
 Chardev *chardev_from_options(EventLoop *l, OptList *o, char *why, size_t n);
 Chardev *chardev_from_word(EventLoop *l, const char *option, const char *word, const char *id, char *why, size_t n);
 Chardev *chardev_find(const char *id);
-/* Prints the backends that there are. */
-void chardev_help(void);
+/* Calls fn for each backend that -chardev knows. */
+void chardev_each_backend(void (*fn)(void *arg, const char *name), void *arg);
 /* used: there is a serial port, a monitor or the like on it. */
 void chardev_each(void (*fn)(void *arg, const char *id, const char *where, bool used), void *arg);
 
+enum { CHAR_MEMORY_MAX = 1 << 30 };
 /* A ringbuf's bytes: how many were read, or 0 for written; -ENOENT: no such device, -EINVAL: it is no ringbuf. */
 int chardev_memory_read(const char *id, uint8_t *to, size_t n);
 int chardev_memory_write(const char *id, const uint8_t *from, size_t n);

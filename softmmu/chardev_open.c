@@ -12,7 +12,7 @@
 
 #include "chardev_int.h"
 
-enum { MEMORY = 64 << 10, MEMORY_MAX = 1 << 30 };
+enum { MEMORY = 64 << 10 };
 
 typedef Chardev *OpenFn(EventLoop *l, OptList *o, const char *id, char *why, size_t n);
 
@@ -126,7 +126,7 @@ static Chardev *open_device(EventLoop *l, OptList *o, const char *id, char *why,
 static Chardev *open_memory(EventLoop *l, OptList *o, const char *id, char *why, size_t n)
 {
     uint64_t size = opt_take_size(o, "size", 1, MEMORY);
-    if (!size || (size & (size - 1)) || size > MEMORY_MAX) {
+    if (!size || (size & (size - 1)) || size > CHAR_MEMORY_MAX) {
         snprintf(why, n, "size= is a power of two, at most 1 GiB");
         return NULL;
     }
@@ -147,10 +147,10 @@ static const struct Backend {
     {"ringbuf", open_memory},  {"memory", open_memory}, {"socket", chardev_open_socket}, {"udp", chardev_open_udp},
 };
 
-void chardev_help(void)
+void chardev_each_backend(void (*fn)(void *arg, const char *name), void *arg)
 {
     for (unsigned k = 0; k < LEN(backends); k++) {
-        printf("%s\n", backends[k].name);
+        fn(arg, backends[k].name);
     }
 }
 

@@ -137,6 +137,50 @@ const char *device_global(const Machine *m, const char *type, const char *prop)
     return found;
 }
 
+static DeviceMade *made;
+static unsigned nmade;
+
+void devices_each(void (*fn)(void *arg, const DeviceMade *d), void *arg)
+{
+    for (unsigned k = 0; k < nmade; k++) {
+        fn(arg, &made[k]);
+    }
+}
+
+void devices_each_type(void (*fn)(void *arg, const DeviceType *t), void *arg)
+{
+    for (unsigned k = 0; types[k]; k++) {
+        fn(arg, types[k]);
+    }
+}
+
+void device_prop_text(const DeviceProp *p, const void *config, char *to, size_t n)
+{
+    const void *field = (const char *)config + p->offset;
+    const uint8_t *mac = field;
+    switch (p->kind) {
+    case PROP_STR:
+        snprintf(to, n, "\"%s\"", *(const char *const *)field ? *(const char *const *)field : "");
+        break;
+    case PROP_BOOL:
+        snprintf(to, n, "%s", *(const bool *)field ? "true" : "false");
+        break;
+    case PROP_U32:
+        snprintf(to, n, "%u", *(const uint32_t *)field);
+        break;
+    case PROP_SIZE:
+        snprintf(to, n, "%llu", (unsigned long long)*(const uint64_t *)field);
+        break;
+    case PROP_MAC:
+        snprintf(to, n, "\"%02x:%02x:%02x:%02x:%02x:%02x\"", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+        break;
+    case PROP_ADDR:
+    case PROP_INDEX:
+        snprintf(to, n, "%d", *(const int32_t *)field);
+        break;
+    }
+}
+
 void device_create(Machine *m, OptList *o)
 {
     const char *name = opt_take(o, "driver"), *id = opt_take(o, "id");
@@ -166,6 +210,11 @@ void device_create(Machine *m, OptList *o)
     if (t->create(m, t, id, config, why, sizeof why) < 0) {
         die("%s %s: %s", o->option, o->text, why);
     }
+    made = realloc(made, (nmade + 1) * sizeof *made);
+    if (!made) {
+        die("no memory");
+    }
+    made[nmade++] = (DeviceMade){t, id, config};
 }
 
 /* -- options that mean devices ------------------------------------------------------------------------------------ */

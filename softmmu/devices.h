@@ -42,6 +42,17 @@ const DeviceType *device_type(const char *name);
 void device_create(Machine *m, OptList *o);
 /* What -global says of this type's property, also of what is no -device; NULL: nothing. */
 const char *device_global(const Machine *m, const char *type, const char *prop);
+/* A device that was made, with what it was given. */
+typedef struct DeviceMade {
+    const DeviceType *type;
+    const char *id; /* may be NULL */
+    const void *config;
+} DeviceMade;
+/* Calls fn for each, in the order they were made; the types, in the order of -device help. */
+void devices_each(void (*fn)(void *arg, const DeviceMade *d), void *arg);
+void devices_each_type(void (*fn)(void *arg, const DeviceType *t), void *arg);
+/* A property's value in config, as text. */
+void device_prop_text(const DeviceProp *p, const void *config, char *to, size_t n);
 /* Lists the types, or one type's properties, and ends the process. */
 NORETURN void devices_help(const char *type);
 /* All -device options; those that -drive, -nic, -net, -virtfs mean follow them. */

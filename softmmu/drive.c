@@ -12,6 +12,8 @@ typedef struct Drive {
     Block *block; /* NULL for a file node that only names a file */
     const char *file;
     bool taken;
+    bool under; /* another node's file */
+    DriveInfo info;
     struct Drive *next;
 } Drive;
 
@@ -37,8 +39,11 @@ static Drive *add(const char *option, const char *id)
         die("%s: there are two with the id %s", option, id);
     }
     d->id = strdup(id ? id : made);
-    d->next = drives;
-    drives = d;
+    Drive **end = &drives;
+    while (*end) {
+        end = &(*end)->next;
+    }
+    *end = d;
     return d;
 }
 
@@ -91,6 +96,8 @@ static void open_image(Drive *d, const char *file, const BlockOptions *given, bo
     if (!d->block) {
         die("%s", why);
     }
+    d->info.file = file;
+    d->info.options = *o;
 }
 
 /* aio= chooses nothing here, as each disk has a thread; zeros are not looked for, so detect-zeroes= can only be off. */
@@ -139,6 +146,7 @@ void drive_blockdev(Machine *m, OptList *o)
         die("-blockdev %s: driver= and node-name= are needed", o->text);
     }
     Drive *d = add(o->option, name);
+    d->info.node = true;
     BlockOptions b = {.readonly = opt_take_bool(o, "read-only", false), .snapshot = m->options->snapshot,
                       .unmap = unmap(o->option, opt_take(o, "discard")),
                       .unsafe = opt_take_bool(o, "cache.no-flush", false)};
@@ -167,7 +175,7 @@ void drive_blockdev(Machine *m, OptList *o)
         file = under->file;
         block_close(under->block);
         under->block = NULL;
-        under->taken = true;
+        under->taken = under->under = true;
     }
     opt_rest(o);
     if (!file) {
@@ -176,7 +184,7 @@ void drive_blockdev(Machine *m, OptList *o)
     open_image(d, file, &b, spare);
 }
 
-Block *drive_take(Machine *m, const char *id, char *why, size_t n)
+Block *drive_take(Machine *m, const char *id, const char *user, char *why, size_t n)
 {
     (void)m;
     Drive *d = find(id);
@@ -189,7 +197,20 @@ Block *drive_take(Machine *m, const char *id, char *why, size_t n)
         return NULL;
     }
     d->taken = true;
+    d->info.user = user;
     return d->block;
+}
+
+void drive_each(void (*fn)(void *arg, const DriveInfo *d), void *arg)
+{
+    for (Drive *d = drives; d; d = d->next) {
+        if (d->block && !d->under) {
+            d->info.id = d->id;
+            d->info.block = d->block;
+            d->info.format = block_is_qcow2(d->block) && !d->info.options.snapshot ? "qcow2" : "raw";
+            fn(arg, &d->info);
+        }
+    }
 }
 
 void drive_close_all(void)

@@ -310,24 +310,29 @@ static void *serve(void *arg)
     }
 }
 
-void gdbserver_start(Machine *m, const char *where)
+bool gdbserver_start(Machine *m, const char *where, char *why, size_t n)
 {
     pthread_t thread;
-    d.machine = m;
-    d.where = where;
-    if (!strncmp(where, "tcp:", 4)) {
-        d.where = strrchr(where, ':') + 1;
+    if (d.machine) {
+        snprintf(why, n, "there is one at %s", d.where);
+        return false;
     }
-    size_t n = strcspn(d.where, ",");
-    d.where = strncmp(d.where, "unix:", 5) ? strndup(d.where, n) : d.where;
+    d.where = !strncmp(where, "tcp:", 4) ? strrchr(where, ':') + 1 : where;
+    d.where = strndup(d.where, !strncmp(d.where, "unix:", 5) ? strlen(d.where) : strcspn(d.where, ","));
     d.target = (GdbTarget){.read = on_read, .write = on_write, .threads = on_threads, .cpu = on_cpu, .breakpoint = on_breakpoint,
                            .kill = on_kill, .bare = true, .command = on_command};
     d.hit_fd = eventfd(0, EFD_CLOEXEC);
     int fd = gdb_socket(d.where);
     if (fd < 0) {
-        die("-gdb %s: %s", where, strerror(-fd));
+        snprintf(why, n, "%s: %s", where, strerror(-fd));
+        return false;
     }
+    d.machine = m;
     if (d.hit_fd < 0 || pthread_create(&thread, NULL, serve, (void *)(intptr_t)fd)) {
-        die("-gdb %s: the host makes no thread", where);
+        snprintf(why, n, "%s: the host makes no thread", where);
+        d.machine = NULL;
+        close(fd);
+        return false;
     }
+    return true;
 }

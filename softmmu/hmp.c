@@ -1,23 +1,44 @@
-/* hmp.c - the monitor's commands for people, by a table; names and arguments as in QEMU's monitor. */
+/* hmp.c - the monitor's commands for people, by a table; names and arguments as in QEMU's monitor. `info` is in hmp_info.c, what is
+ * about memory in hmp_memory.c.
+ */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "dev/gic.h"
 #include "dev/virtio_balloon.h"
-#include "disas.h"
-#include "inspect.h"
-#include "monitor_int.h"
-#include "sys.h"
-#include "tlb.h"
-
-typedef struct Command {
-    const char *name, *args, *doc;
-    void (*run)(Monitor *m, char *args);
-} Command;
+#include "gdbserver.h"
+#include "hmp_int.h"
+#include "log.h"
+#include "net.h"
 
 static void cmd_help(Monitor *m, char *args);
-static unsigned chosen_cpu;
+unsigned hmp_cpu;
+
+/* -- words --------------------------------------------------------------------------------------------------------- */
+
+bool hmp_run_from(Monitor *m, const Command *table, unsigned n, char *line)
+{
+    size_t len = strcspn(line, " ");
+    for (unsigned k = 0; k < n; k++) {
+        if (strlen(table[k].name) == len && !strncmp(table[k].name, line, len)) {
+            table[k].run(m, line + len + strspn(line + len, " "));
+            return true;
+        }
+    }
+    return false;
+}
+
+char *hmp_word(char **args)
+{
+    char *word = *args;
+    size_t n = strcspn(word, " ");
+    *args = word + n + strspn(word + n, " ");
+    if (word[n]) {
+        word[n] = 0;
+    }
+    return n ? word : NULL;
+}
 
 /* -- control ------------------------------------------------------------------------------------------------------- */
 
@@ -55,139 +76,10 @@ static void cmd_cpu(Monitor *m, char *args)
 {
     unsigned long n = strtoul(args, NULL, 0);
     if (n < m->machine->nvcpus) {
-        chosen_cpu = (unsigned)n;
+        hmp_cpu = (unsigned)n;
     } else {
         monitor_printf(m, "there are %u CPUs\n", m->machine->nvcpus);
     }
-}
-
-/* -- info ---------------------------------------------------------------------------------------------------------- */
-
-static void print_registers(Monitor *m, const Vcpu *v)
-{
-    const CpuA64 *c = v->cpu;
-    monitor_printf(m, "CPU#%u\n PC=%016" PRIx64 " ", v->index, c->pc);
-    for (unsigned k = 0; k < 31; k++) {
-        monitor_printf(m, "X%02u=%016" PRIx64 "%s", k, c->x[k], k % 3 == 1 ? "\n" : " ");
-    }
-    uint32_t nzcv = a64_nzcv(c);
-    monitor_printf(m, " SP=%016" PRIx64 "\nPSTATE=%08x %c%c%c%c EL%u\n", c->sp, nzcv | (uint32_t)c->pstate_misc,
-                   nzcv >> 31 & 1 ? 'N' : '-', nzcv >> 30 & 1 ? 'Z' : '-', nzcv >> 29 & 1 ? 'C' : '-', nzcv >> 28 & 1 ? 'V' : '-',
-                   a64_el(c));
-}
-
-static void info_registers(Monitor *m, char *args)
-{
-    Machine *k = m->machine;
-    machine_pause(k);
-    if (!strcmp(args, "-a")) {
-        for (unsigned n = 0; n < k->nvcpus; n++) {
-            print_registers(m, &k->vcpus[n]);
-        }
-    } else {
-        print_registers(m, &k->vcpus[chosen_cpu]);
-    }
-    machine_resume(k);
-}
-
-static void info_cpus(Monitor *m, char *args)
-{
-    Machine *k = m->machine;
-    (void)args;
-    machine_pause(k);
-    for (unsigned n = 0; n < k->nvcpus; n++) {
-        const Vcpu *v = &k->vcpus[n];
-        monitor_printf(m, "%c CPU #%u: %s pc=0x%016" PRIx64 " mpidr=0x%" PRIx64 "\n", n == chosen_cpu ? '*' : ' ', n,
-                       vcpu_is_on(v) ? "on " : "off", v->cpu->pc, v->mpidr);
-    }
-    machine_resume(k);
-}
-
-static void print_region(void *arg, const char *name, Gpa base, uint64_t size, const char *kind)
-{
-    monitor_printf(arg, "%016" PRIx64 "-%016" PRIx64 " %-6s %s\n", base.v, base.v + size - 1, kind, name);
-}
-
-static void info_mtree(Monitor *m, char *args)
-{
-    (void)args;
-    mem_each(m->machine->mem, print_region, m);
-}
-
-static void print_line(void *arg, const char *line)
-{
-    monitor_printf(arg, "%s\n", line);
-}
-
-static void info_irq(Monitor *m, char *args)
-{
-    (void)args;
-    machine_pause(m->machine);
-    gic_describe(m->machine->gic, print_line, m);
-    machine_resume(m->machine);
-}
-
-static void print_entry(Monitor *m, const Tlb *t, unsigned n)
-{
-    for (unsigned use = 0; use < TLB_PARTS; use++) {
-        const TlbEntry *e = &t->e[(use << TLB_BITS) + n];
-        if (e->tag != tlb_none(n)) {
-            monitor_printf(m, "  %016" PRIx64 " %c\n", e->tag, "rwxrw"[use]);
-        }
-    }
-}
-
-/* The chosen CPU's tables; with -a what is in them. */
-static void info_tlb(Monitor *m, char *args)
-{
-    static const char *const levels[] = {"user", "privileged", "with PAN"};
-    Machine *k = m->machine;
-    machine_pause(k);
-    const Mmu *mmu = k->vcpus[chosen_cpu].cpu->sys->mmu;
-    monitor_printf(m, "%" PRIu64 " fills, %" PRIu64 " walks, %" PRIu64 " slow accesses, %" PRIu64 " tables emptied\n",
-                   mmu->stat_fills, mmu->stat_walks, mmu->stat_slow, mmu->stat_clears);
-    for (unsigned i = 0; i < TLB_TABLES; i++) {
-        const Tlb *t = &mmu->tables[i];
-        if (t->age) {
-            monitor_printf(m, "%s %s, space %" PRIx64 "%s\n", tlb_kind_names[t->kind], levels[t->level], t->tag,
-                           mmu->active[t->kind][t->level] == t ? " (now)" : "");
-            for (unsigned n = 0; n < TLB_SIZE && !strcmp(args, "-a"); n++) {
-                print_entry(m, t, n);
-            }
-        }
-    }
-    machine_resume(k);
-}
-
-static void info_status(Monitor *m, char *args)
-{
-    (void)args;
-    monitor_printf(m, "VM status: %s\n", machine_status(m->machine));
-}
-
-static void info_version(Monitor *m, char *args)
-{
-    (void)args;
-    monitor_printf(m, "armx " ARMX_VERSION "\n");
-}
-
-static void print_chardev(void *arg, const char *id, const char *where, bool used)
-{
-    (void)used;
-    monitor_printf(arg, "%s: filename=%s\n", id, where);
-}
-
-static void info_chardev(Monitor *m, char *args)
-{
-    (void)args;
-    chardev_each(print_chardev, m);
-}
-
-static void info_balloon(Monitor *m, char *args)
-{
-    (void)args;
-    uint64_t bytes = balloon_actual();
-    bytes ? monitor_printf(m, "balloon: actual=%" PRIu64 "\n", bytes >> 20) : monitor_printf(m, "no balloon device\n");
 }
 
 static void cmd_balloon(Monitor *m, char *args)
@@ -201,169 +93,113 @@ static void cmd_balloon(Monitor *m, char *args)
     }
 }
 
-static const Command infos[] = {
-    {"registers", "[-a]", "registers of the chosen CPU, or of all", info_registers},
-    {"cpus", "", "the CPUs", info_cpus},
-    {"mtree", "", "the physical address space", info_mtree},
-    {"irq", "", "the interrupt controller", info_irq},
-    {"tlb", "[-a]", "the chosen CPU's translation tables, and their entries", info_tlb},
-    {"status", "", "running or not", info_status},
-    {"chardev", "", "character devices", info_chardev},
-    {"balloon", "", "how much memory the balloon leaves the guest", info_balloon},
-    {"version", "", "armx's version", info_version},
-};
+/* -- back ends ----------------------------------------------------------------------------------------------------- */
 
-static bool run_from(Monitor *m, const Command *table, unsigned n, char *line)
+/* "[ID] RULE" */
+static void forward(Monitor *m, char *args, bool add)
 {
-    size_t len = strcspn(line, " ");
-    for (unsigned k = 0; k < n; k++) {
-        if (strlen(table[k].name) == len && !strncmp(table[k].name, line, len)) {
-            table[k].run(m, line + len + strspn(line + len, " "));
-            return true;
-        }
-    }
-    return false;
-}
-
-static void cmd_info(Monitor *m, char *args)
-{
-    if (!run_from(m, infos, LEN(infos), args)) {
-        if (*args) {
-            monitor_printf(m, "unknown: info '%s'\n", args);
-        }
-        for (unsigned k = 0; k < LEN(infos); k++) {
-            monitor_printf(m, "info %-9s %-6s %s\n", infos[k].name, infos[k].args, infos[k].doc);
-        }
+    char *first = hmp_word(&args), *second = hmp_word(&args), why[300];
+    if (!first) {
+        monitor_printf(m, "expected [ID] [tcp|udp]:[ADDRESS]:PORT%s\n", add ? "-[ADDRESS]:PORT" : "");
+    } else if (!net_forward(second ? first : NULL, second ? second : first, add, why, sizeof why)) {
+        monitor_printf(m, "%s\n", why);
+    } else if (!add) {
+        monitor_printf(m, "host forwarding rule for %s removed\n", second ? second : first);
     }
 }
 
-/* -- memory -------------------------------------------------------------------------------------------------------- */
-
-/* A register of the chosen CPU by gdb's name. */
-static bool register_value(const Monitor *m, const char *name, size_t len, uint64_t *v)
+static void cmd_hostfwd_add(Monitor *m, char *args)
 {
-    const CpuA64 *c = m->machine->vcpus[chosen_cpu].cpu;
-    char text[8], *end;
-    if (len >= sizeof text) {
-        return false;
-    }
-    memcpy(text, name, len);
-    text[len] = 0;
-    unsigned long n = strtoul(text + 1, &end, 10);
-    bool numbered = text[0] == 'x' && text[1] && !*end && n < 31;
-    *v = numbered ? c->x[n] : !strcmp(text, "sp") ? c->sp : !strcmp(text, "lr") ? c->x[30] : c->pc;
-    return numbered || !strcmp(text, "sp") || !strcmp(text, "lr") || !strcmp(text, "pc");
+    forward(m, args, true);
 }
 
-/* A sum of numbers and registers ("$x19 + 0x10"); false, with a word, when it is none. */
-static bool value_of(Monitor *m, const char *s, uint64_t *sum)
+static void cmd_hostfwd_remove(Monitor *m, char *args)
 {
-    bool minus = false;
-    *sum = 0;
-    for (;;) {
-        uint64_t v;
-        s += strspn(s, " ");
-        size_t len = strcspn(s + 1, " +-") + 1;
-        char *end = (char *)s + len;
-        if (*s == '$') {
-            if (!register_value(m, s + 1, len - 1, &v)) {
-                monitor_printf(m, "no register %.*s: $pc, $sp, $lr, $x0 to $x30\n", (int)len, s);
-                return false;
-            }
-        } else if (v = strtoull(s, &end, 0), end == s) {
-            monitor_printf(m, "no number: '%s'\n", s);
-            return false;
-        }
-        *sum += minus ? -v : v;
-        s = end + strspn(end, " ");
-        if (!*s) {
-            return true;
-        }
-        if (*s != '+' && *s != '-') {
-            monitor_printf(m, "no number: '%s'\n", s);
-            return false;
-        }
-        minus = *s++ == '-';
-    }
+    forward(m, args, false);
 }
 
-static void cmd_print(Monitor *m, char *args)
+static void memory_failed(Monitor *m, const char *id, int error)
 {
-    uint64_t v;
-    char format = 'd';
-    if (*args == '/' && args[1]) {
-        format = args[1];
-        args += strcspn(args, " ");
-    }
-    machine_pause(m->machine);
-    bool good = value_of(m, args, &v);
-    machine_resume(m->machine);
-    if (good) {
-        monitor_printf(m, format == 'x' ? "0x%" PRIx64 "\n" : format == 'u' ? "%" PRIu64 "\n" : "%" PRId64 "\n", v);
-    }
+    monitor_printf(m, error == -ENOENT ? "Error: Device '%s' not found\n" : "Error: %s is not a ringbuf device\n", id);
 }
 
-/* "/4xg 0x40000000": count, format x d u c i, unit b h w g. */
-static void dump_memory(Monitor *m, char *args, bool virtual)
+static void cmd_ringbuf_read(Monitor *m, char *args)
 {
-    unsigned long count = 1, unit = 4;
-    char format = 'x';
-    if (*args == '/') {
-        char *end;
-        count = strtoul(args + 1, &end, 10);
-        count = count ? count : 1;
-        for (; *end && *end != ' '; end++) {
-            const char *u = strchr("bhwg", *end);
-            unit = u ? 1ul << (u - "bhwg") : unit;
-            format = u ? format : *end;
-        }
-        args = end;
-    }
-    unit = format == 'i' ? 4 : unit;
-    uint64_t at;
-    if (!value_of(m, args, &at)) {
+    char *id = hmp_word(&args), *size = hmp_word(&args);
+    uint8_t text[4096];
+    uint64_t n;
+    if (!id || !size || !opt_number(size, false, 1, &n)) {
+        monitor_printf(m, "expected DEVICE SIZE\n");
         return;
     }
-    unsigned per_line = format == 'i' ? 1 : 16 / (unsigned)unit;
-    for (unsigned long k = 0; k < count && k < 65536; k++, at += unit) {
-        uint64_t v = 0;
-        Gpa pa = {at};
-        bool there = !virtual || inspect_translate(&m->machine->vcpus[chosen_cpu], gva(at), &pa);
-        if (k % per_line == 0) {
-            monitor_printf(m, "%s%016" PRIx64 ":", k ? "\n" : "", at);
-        }
-        /* registers of devices too, with what reading does to them */
-        if (!there || !mem_access(m->machine->mem, pa, (unsigned)unit, false, &v, (MemAttrs){.secure = false})) {
-            monitor_printf(m, "\ncannot read memory at 0x%" PRIx64 "\n", at);
+    for (int r = 1; n && r; n -= (unsigned)r) {
+        r = chardev_memory_read(id, text, n < sizeof text - 1 ? n : sizeof text - 1);
+        if (r < 0) {
+            memory_failed(m, id, r);
             return;
         }
-        if (format == 'i') {
-            char text[160];
-            a64_disas(gva(at), (uint32_t)v, text, sizeof text);
-            monitor_printf(m, " %08" PRIx64 "  %s", v, text);
-        } else if (format == 'c') {
-            monitor_printf(m, " '%c'", v >= ' ' && v < 127 ? (char)v : '.');
-        } else if (format == 'd' || format == 'u') {
-            monitor_printf(m, format == 'd' ? " %" PRId64 : " %" PRIu64, format == 'd' ? bits_sext(v, 8 * (unsigned)unit) : (int64_t)v);
-        } else {
-            monitor_printf(m, " 0x%0*" PRIx64, (int)unit * 2, v);
-        }
+        monitor_printf(m, "%.*s", r, text);
     }
     monitor_printf(m, "\n");
 }
 
-static void cmd_x(Monitor *m, char *args)
+static void cmd_ringbuf_write(Monitor *m, char *args)
 {
+    char *id = hmp_word(&args);
+    int r = id ? chardev_memory_write(id, (uint8_t *)args, strlen(args)) : 0;
+    if (!id) {
+        monitor_printf(m, "expected DEVICE TEXT\n");
+    } else if (r < 0) {
+        memory_failed(m, id, r);
+    }
+}
+
+static void cmd_send_break(Monitor *m, char *args)
+{
+    if (chardev_send_break(args) < 0) {
+        monitor_printf(m, "Error: Chardev '%s' not found\n", args);
+    }
+}
+
+/* -- looking inside ------------------------------------------------------------------------------------------------ */
+
+static void cmd_gdbserver(Monitor *m, char *args)
+{
+    char why[400];
+    const char *where = *args ? args : "tcp::1234";
+    if (!strcmp(where, "none") || !gdbserver_start(m->machine, where, why, sizeof why)) {
+        monitor_printf(m, "%s\n", strcmp(where, "none") ? why : "gdb's detach lets the machine go");
+    } else {
+        monitor_printf(m, "Waiting for gdb connection on device '%s'\n", where);
+    }
+}
+
+/* Code that was translated while other items were wanted is translated again. */
+static void cmd_log(Monitor *m, char *args)
+{
+    const char *bad = NULL;
+    uint32_t before = log_mask, known = log_known;
     machine_pause(m->machine);
-    dump_memory(m, args, true);
+    log_mask &= LOG_stats | LOG_profile;
+    log_known &= ~(uint32_t)(LOG_stats | LOG_profile); /* counted from the start, or never */
+    if (log_parse(args, &bad) < 0 || !*args) {
+        log_mask = before;
+        monitor_printf(m, "unknown log items: '%s' (-d help lists them, none switches all off)\n", *args ? bad : args);
+    } else {
+        engine_invalidate(m->machine->engine, gva(0), ~(uint64_t)0);
+    }
+    log_known = known;
     machine_resume(m->machine);
 }
 
-static void cmd_xp(Monitor *m, char *args)
+static void cmd_logfile(Monitor *m, char *args)
 {
     machine_pause(m->machine);
-    dump_memory(m, args, false);
+    int fd = *args ? log_open(args, false) : -EINVAL;
     machine_resume(m->machine);
+    if (fd < 0) {
+        monitor_printf(m, "Error opening logfile %s: %s\n", args, strerror(-fd));
+    }
 }
 
 static const Command commands[] = {
@@ -381,6 +217,18 @@ static const Command commands[] = {
     {"xp", "/FMT ADDRESS", "memory at a physical address; FMT is COUNT, then x d u c i, then b h w g", cmd_xp},
     {"print", "/FMT VALUE", "a sum of numbers and registers; FMT is x d u", cmd_print},
     {"p", "", "", cmd_print},
+    {"memsave", "ADDR SIZE FILE", "memory at a virtual address into a file", cmd_memsave},
+    {"pmemsave", "ADDR SIZE FILE", "memory at a physical address into a file", cmd_pmemsave},
+    {"gva2gpa", "ADDRESS", "where the chosen CPU has this virtual address", cmd_gva2gpa},
+    {"sum", "ADDRESS SIZE", "checksum of physical memory, as BSD's sum has it", cmd_sum},
+    {"hostfwd_add", "[ID] RULE", "forwards a port of the host: [tcp|udp]:[ADDRESS]:PORT-[ADDRESS]:PORT", cmd_hostfwd_add},
+    {"hostfwd_remove", "[ID] RULE", "no more: [tcp|udp]:[ADDRESS]:PORT", cmd_hostfwd_remove},
+    {"ringbuf_read", "DEVICE SIZE", "what a ringbuf has kept, and takes it out", cmd_ringbuf_read},
+    {"ringbuf_write", "DEVICE TEXT", "puts TEXT into a ringbuf", cmd_ringbuf_write},
+    {"chardev-send-break", "DEVICE", "a break, as if the other side had sent it", cmd_send_break},
+    {"gdbserver", "[DEVICE]", "waits for gdb, as -gdb does", cmd_gdbserver},
+    {"log", "ITEM[,...]", "as -d; none switches all off", cmd_log},
+    {"logfile", "FILE", "as -D", cmd_logfile},
     {"balloon", "MiB", "asks the guest to give back all memory but that", cmd_balloon},
 };
 
@@ -389,7 +237,7 @@ static void cmd_help(Monitor *m, char *args)
     (void)args;
     for (unsigned k = 0; k < LEN(commands); k++) {
         if (*commands[k].doc) {
-            monitor_printf(m, "%-17s %-13s %s\n", commands[k].name, commands[k].args, commands[k].doc);
+            monitor_printf(m, "%-18s %-14s %s\n", commands[k].name, commands[k].args, commands[k].doc);
         }
     }
 }
@@ -404,7 +252,7 @@ void hmp_run(Monitor *m, char *line)
         snprintf(copy, sizeof copy, "%.*s %s", (int)(slash - line), line, slash);
         line = copy;
     }
-    if (*line && !run_from(m, commands, LEN(commands), line)) {
+    if (*line && !hmp_run_from(m, commands, LEN(commands), line)) {
         monitor_printf(m, "unknown command: '%s' (help lists them)\n", line);
     }
 }

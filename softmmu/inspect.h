@@ -8,5 +8,7 @@
 bool inspect_translate(const Vcpu *v, Gva at, Gpa *pa);
 /* Copies n bytes at a virtual address, whatever its rights; 0 or -EFAULT. */
 int inspect_memory(const Vcpu *v, Gva at, void *buf, size_t n, bool write);
+/* Writes n bytes of guest memory from a virtual or physical address into a file; false with a line. */
+bool inspect_save(const Vcpu *v, bool virtual, uint64_t at, uint64_t n, const char *file, char *why, size_t size);
 
 #endif

@@ -2,6 +2,7 @@
 #include "json.h"
 
 #include <ctype.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -199,7 +200,7 @@ bool json_number(JsonPart p, int64_t *to)
     }
     memcpy(buf, p.at, p.n);
     buf[p.n] = 0;
-    *to = strtoll(buf, &end, 10);
+    *to = *buf == '-' ? strtoll(buf, &end, 10) : (int64_t)strtoull(buf, &end, 10);
     return end != buf && *end == 0;
 }
 
@@ -226,4 +227,42 @@ size_t json_quote(const char *s, char *to, size_t n)
     to[k++] = '"';
     to[k] = 0;
     return k;
+}
+
+static void grow(JsonText *t, size_t by)
+{
+    if (t->n + by + 1 > t->room) {
+        t->room = 2 * (t->n + by) + 256;
+        t->at = realloc(t->at, t->room);
+        if (!t->at) {
+            BUG("out of memory");
+        }
+    }
+}
+
+void json_add(JsonText *t, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    grow(t, (size_t)n);
+    va_start(ap, fmt);
+    vsnprintf(t->at + t->n, (size_t)n + 1, fmt, ap);
+    va_end(ap);
+    t->n += (size_t)n;
+}
+
+void json_add_string(JsonText *t, const char *s)
+{
+    size_t room = 6 * strlen(s) + 16;
+    grow(t, room);
+    t->n += json_quote(s, t->at + t->n, room);
+}
+
+void json_add_comma(JsonText *t)
+{
+    if (t->n && t->at[t->n - 1] != '[' && t->at[t->n - 1] != '{') {
+        json_add(t, ", ");
+    }
 }

@@ -24,9 +24,21 @@ bool json_pair(JsonPart object, unsigned k, JsonPart *key, JsonPart *value);
 JsonPart json_element(JsonPart array, unsigned k);
 /* A string's text without quotes and escapes, cut to n - 1 bytes; false when the part is no string. */
 bool json_string(JsonPart p, char *to, size_t n);
+/* Numbers of 64 bits, with a sign or (addresses) without. */
 bool json_number(JsonPart p, int64_t *to);
 bool json_is_true(JsonPart p);
 /* Writes s as a JSON string with its quotes; the bytes written, at most n with the final zero. */
 size_t json_quote(const char *s, char *to, size_t n);
+
+/* Text that grows; {0} is empty. */
+typedef struct JsonText {
+    char *at;
+    size_t n, room;
+} JsonText;
+void json_add(JsonText *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* s as a JSON string. */
+void json_add_string(JsonText *t, const char *s);
+/* An element's comma, unless it is the first behind a bracket. */
+void json_add_comma(JsonText *t);
 
 #endif

@@ -102,6 +102,21 @@ const char *machine_status(const Machine *m)
          : c->started ? "paused" : "prelaunch";
 }
 
+const char *machine_name(const Machine *m)
+{
+    const char *name = NULL;
+    for (unsigned k = 0; k < m->options->name.n; k++) {
+        const char *v = opt_look(&m->options->name.at[k], "guest");
+        name = v ? v : name;
+    }
+    return name;
+}
+
+const char *machine_uuid(const Machine *m)
+{
+    return m->options->uuid ? m->options->uuid : "00000000-0000-0000-0000-000000000000";
+}
+
 void machine_reset_devices(Machine *m)
 {
     for (unsigned k = 0; k < m->control->nresets; k++) {

@@ -58,6 +58,9 @@ void machine_stop(Machine *m);
 void machine_cont(Machine *m);
 /* "running", "paused", "prelaunch", "shutdown", "guest-panicked", as QMP's query-status says it. */
 const char *machine_status(const Machine *m);
+/* -name (NULL: none), -uuid. */
+const char *machine_name(const Machine *m);
+const char *machine_uuid(const Machine *m);
 /* Presses the power button (boards/virt.c). */
 void machine_powerdown(Machine *m);
 /* Ends the process with status. */
@@ -72,6 +75,9 @@ void machine_init(Machine *m, const struct Options *o);
 void machine_start(Machine *m);
 /* The board's: puts the guest's files into RAM and powers the first vCPU on. */
 void board_boot(Machine *m);
+/* Bytes of RAM; and what the board puts into it when it starts: calls fn for each piece. */
+uint64_t machine_memory(const Machine *m);
+void board_each_placed(const Machine *m, void (*fn)(void *arg, const char *name, uint64_t at, uint64_t size), void *arg);
 /* Is there a kernel or firmware? */
 bool board_has_start(const Machine *m);
 /* Makes the board of -M with all its devices (boards/virt.c); ends the process when that cannot be. */

@@ -178,10 +178,11 @@ int main(int argc, char **argv)
     board_new(&machine);
     bool debugger = options.gdb || options.gdb_default;
     if (!board_has_start(&machine) && !debugger && !options.stopped) {
-        die("nothing to start: give -kernel, -bios or -pflash");
+        die("nothing to start: give -kernel, -bios, -pflash or -device loader");
     }
-    if (debugger) {
-        gdbserver_start(&machine, options.gdb ? options.gdb : "tcp::1234");
+    char why[400];
+    if (debugger && !gdbserver_start(&machine, options.gdb ? options.gdb : "tcp::1234", why, sizeof why)) {
+        die("-gdb %s", why);
     }
     char *pidfile = write_pidfile(options.pidfile);
     lock_memory(&options);

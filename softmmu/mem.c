@@ -294,6 +294,13 @@ void *mem_ptr(PhysMem *m, Gpa at, uint64_t len, bool write)
     return (uint8_t *)g.region->host + (at.v - g.start);
 }
 
+void *mem_contents(PhysMem *m, Gpa at, uint64_t len)
+{
+    MemRange g;
+    bool there = len && mem_range(m, at.v, &g) && g.last - at.v >= len - 1 && g.region->host;
+    return there ? (uint8_t *)g.region->host + (at.v - g.start) : NULL;
+}
+
 void mem_wrote(PhysMem *m, Gpa at, uint64_t len)
 {
     while (len) {

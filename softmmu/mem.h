@@ -42,6 +42,8 @@ void mem_move(PhysMem *m, MemRegion *r, Gpa base, bool enabled);
 
 /* Host address of [at, at + len) if all of it is one piece of RAM (of ROM too when !write), else NULL. */
 void *mem_ptr(PhysMem *m, Gpa at, uint64_t len, bool write);
+/* The same of flash and Secure memory as well, for who lays contents down before a guest runs. */
+void *mem_contents(PhysMem *m, Gpa at, uint64_t len);
 void mem_wrote(PhysMem *m, Gpa at, uint64_t len);
 /* 0, or -EFAULT when some of it is no RAM: then what lies before it was done. Writing calls mem_wrote itself. */
 int mem_read(PhysMem *m, Gpa at, void *to, uint64_t len);

@@ -1,6 +1,6 @@
 /* net.c - backends of network cards: the user-mode network (libslirp) and tap devices; see net.h for the threads.
  *
- * libslirp is used by the backend's thread alone; hostfwd and guestfwd are set up before the thread starts.
+ * libslirp is used by the backend's thread alone, and before that starts; the monitors' questions are answered there.
  */
 #define _GNU_SOURCE
 #include "net.h"
@@ -11,6 +11,7 @@
 #include <linux/if_tun.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <slirp/libslirp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,12 @@ struct Net {
     int wake;       /* eventfd */
     int tap;        /* -1: user mode */
     Slirp *slirp;
+    char what[128]; /* for `info network` */
+    struct {
+        void (*fn)(Net *n, void *arg); /* NULL: nothing is asked; atomic */
+        void *arg;
+        sem_t done;
+    } asked;
     struct pollfd fds[FDS_MAX];
     unsigned nfds;
     Timer timers[TIMERS_MAX];
@@ -167,6 +174,16 @@ static void read_tap(Net *n)
     }
 }
 
+/* Does what the I/O thread asked for. */
+static void answer(Net *n)
+{
+    if (__atomic_load_n(&n->asked.fn, __ATOMIC_ACQUIRE)) {
+        n->asked.fn(n, n->asked.arg);
+        __atomic_store_n(&n->asked.fn, NULL, __ATOMIC_RELEASE);
+        sem_post(&n->asked.done);
+    }
+}
+
 static void *thread(void *arg)
 {
     Net *n = arg;
@@ -184,6 +201,7 @@ static void *thread(void *arg)
         uint64_t count;
         if (n->fds[0].revents && read(n->wake, &count, sizeof count) > 0) {
             n->client.work(n->client.arg);
+            answer(n);
         }
         if (n->slirp) {
             slirp_pollfds_poll(n->slirp, r < 0, revents, n);
@@ -221,32 +239,45 @@ static struct in_addr address(OptList *o, const char *key, const char *text)
     return a;
 }
 
-/* [tcp|udp]:[ADDRESS]:PORT-[ADDRESS]:PORT */
+typedef struct Forward {
+    bool udp;
+    struct in_addr host, guest;
+    int host_port, guest_port;
+} Forward;
+
+/* [ADDRESS]:PORT, n bytes of it; false when it is none. */
+static bool end_point(const char *text, size_t n, struct in_addr *a, int *port)
+{
+    char copy[64];
+    uint64_t number;
+    snprintf(copy, sizeof copy, "%.*s", (int)n, text);
+    char *colon = strrchr(copy, ':');
+    if (!colon || n >= sizeof copy || !opt_number(colon + 1, false, 1, &number) || number > 65535) {
+        return false;
+    }
+    *colon = 0;
+    *port = (int)number;
+    *a = (struct in_addr){0};
+    return !*copy || inet_pton(AF_INET, copy, a) == 1;
+}
+
+/* [tcp|udp]:[ADDRESS]:PORT and, when both, -[ADDRESS]:PORT */
+static bool forward_parse(const char *text, bool both, Forward *f)
+{
+    f->udp = !strncmp(text, "udp:", 4);
+    text += f->udp || !strncmp(text, "tcp:", 4) ? 4 : *text == ':' && strchr(text + 1, ':') ? 1 : 0;
+    size_t n = strcspn(text, "-");
+    return end_point(text, n, &f->host, &f->host_port) &&
+           (both ? text[n] && end_point(text + n + 1, strlen(text + n + 1), &f->guest, &f->guest_port) : !text[n]);
+}
+
 static void host_forward(Net *n, OptList *o, const char *text)
 {
-    char copy[256], *p = copy, *sep;
-    snprintf(copy, sizeof copy, "%s", text);
-    bool udp = !strncmp(p, "udp:", 4);
-    p += udp || !strncmp(p, "tcp:", 4) ? 4 : *p == ':' ? 1 : 0;
-    char *dash = strchr(p, '-'), *hport, *gport;
-    uint64_t host_port = 0, guest_port = 0;
-    bool ok = dash != NULL;
-    if (ok) {
-        *dash = 0;
-        hport = strrchr(p, ':');
-        gport = strrchr(dash + 1, ':');
-        ok = hport && gport && opt_number(hport + 1, false, 1, &host_port) && opt_number(gport + 1, false, 1, &guest_port) &&
-             host_port < 65536 && guest_port < 65536;
-        if (ok) {
-            *hport = *gport = 0;
-        }
-    }
-    if (!ok) {
+    Forward f;
+    if (!forward_parse(text, true, &f)) {
         die("-netdev %s: hostfwd=%s: expected [tcp|udp]:[ADDRESS]:PORT-[ADDRESS]:PORT", o->text, text);
     }
-    sep = dash + 1;
-    struct in_addr host = address(o, "hostfwd", *p ? p : NULL), guest = address(o, "hostfwd", *sep ? sep : NULL);
-    if (slirp_add_hostfwd(n->slirp, udp, host, (int)host_port, guest, (int)guest_port) < 0) {
+    if (slirp_add_hostfwd(n->slirp, f.udp, f.host, f.host_port, f.guest, f.guest_port) < 0) {
         die("-netdev %s: hostfwd=%s: %s (is the port in use?)", o->text, text, strerror(errno));
     }
 }
@@ -326,6 +357,9 @@ static void user_new(Net *n, OptList *o)
         }
     }
     c.vdnssearch = nsearch ? search : NULL;
+    char at[INET_ADDRSTRLEN];
+    snprintf(n->what, sizeof n->what, "type=user,net=%s,restrict=%s", inet_ntop(AF_INET, &c.vnetwork, at, sizeof at),
+             c.restricted ? "on" : "off");
     n->slirp = slirp_new(&c, &slirp_calls, n);
     if (!n->slirp) {
         die("-netdev %s: libslirp refuses these addresses", o->text);
@@ -353,6 +387,7 @@ static void tap_new(Net *n, OptList *o)
             die("-netdev %s: fd=%s is no number", o->text, fd);
         }
         n->tap = (int)number;
+        snprintf(n->what, sizeof n->what, "type=tap,fd=%d", n->tap);
         if (fcntl(n->tap, F_GETFD) < 0) {
             die("-netdev %s: fd=%s: %s", o->text, fd, strerror(errno));
         }
@@ -363,6 +398,7 @@ static void tap_new(Net *n, OptList *o)
         if (n->tap < 0 || ioctl(n->tap, TUNSETIFF, &r)) {
             die("-netdev %s: %s: %s", o->text, n->tap < 0 ? "/dev/net/tun" : r.ifr_name, strerror(errno));
         }
+        snprintf(n->what, sizeof n->what, "type=tap,ifname=%s,script=no,downscript=no", r.ifr_name);
     }
     fcntl(n->tap, F_SETFL, fcntl(n->tap, F_GETFL) | O_NONBLOCK);
 }
@@ -391,6 +427,7 @@ const char *net_create(Machine *m, OptList *o)
     n->id = strdup(id ? id : made);
     n->tap = -1;
     n->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    sem_init(&n->asked.done, 0, 0);
     if (type && !strcmp(type, "user")) {
         user_new(n, o);
     } else if (type && !strcmp(type, "tap")) {
@@ -399,8 +436,11 @@ const char *net_create(Machine *m, OptList *o)
         die("-netdev %s: the type is user or tap", o->text);
     }
     opt_rest(o);
-    n->next = nets;
-    nets = n;
+    Net **end = &nets;
+    while (*end) {
+        end = &(*end)->next;
+    }
+    *end = n;
     return n->id;
 }
 
@@ -419,4 +459,84 @@ Net *net_take(const char *id, const NetClient *c, char *why, size_t size)
         return NULL;
     }
     return n;
+}
+
+/* -- for the monitors -------------------------------------------------------------------------------------------------- */
+
+void net_each(void (*fn)(void *arg, const char *id, const char *what, const NetClient *card), void *arg)
+{
+    for (Net *n = nets; n; n = n->next) {
+        fn(arg, n->id, n->what, n->taken ? &n->client : NULL);
+    }
+}
+
+/* Has the backend's thread do it, and waits; without a card there is no thread. */
+static void ask(Net *n, void (*fn)(Net *n, void *arg), void *arg)
+{
+    if (!n->taken) {
+        fn(n, arg);
+        return;
+    }
+    n->asked.arg = arg;
+    __atomic_store_n(&n->asked.fn, fn, __ATOMIC_RELEASE);
+    net_wake(n);
+    while (sem_wait(&n->asked.done) < 0) {
+    }
+}
+
+typedef struct Asked {
+    Forward f;
+    bool add;
+    int error; /* 0, or of errno */
+    char *text;
+} Asked;
+
+static void do_forward(Net *n, void *arg)
+{
+    Asked *a = arg;
+    errno = 0;
+    int r = a->add ? slirp_add_hostfwd(n->slirp, a->f.udp, a->f.host, a->f.host_port, a->f.guest, a->f.guest_port)
+                   : slirp_remove_hostfwd(n->slirp, a->f.udp, a->f.host, a->f.host_port);
+    a->error = r < 0 ? (errno ? errno : ENOENT) : 0;
+}
+
+bool net_forward(const char *id, const char *rule, bool add, char *why, size_t size)
+{
+    Net *n = id ? find(id) : nets;
+    Asked a = {.add = add};
+    while (!id && n && !n->slirp) {
+        n = n->next;
+    }
+    if (!n || !n->slirp) {
+        snprintf(why, size, id ? "no user-mode netdev has the id '%s'" : "there is no user-mode network", id);
+        return false;
+    }
+    if (!forward_parse(rule, add, &a.f)) {
+        snprintf(why, size, "invalid host forwarding rule '%s': expected [tcp|udp]:[ADDRESS]:PORT%s", rule, add ? "-[ADDRESS]:PORT" : "");
+        return false;
+    }
+    ask(n, do_forward, &a);
+    if (a.error) {
+        snprintf(why, size, add ? "could not set up host forwarding rule '%s': %s" : "host forwarding rule for %s not found", rule,
+                 strerror(a.error));
+    }
+    return !a.error;
+}
+
+static void do_connections(Net *n, void *arg)
+{
+    Asked *a = arg;
+    a->text = slirp_connection_info(n->slirp);
+}
+
+void net_connections(void (*fn)(void *arg, const char *id, const char *text), void *arg)
+{
+    for (Net *n = nets; n; n = n->next) {
+        Asked a = {.text = NULL};
+        if (n->slirp) {
+            ask(n, do_connections, &a);
+            fn(arg, n->id, a.text ? a.text : "");
+            free(a.text);
+        }
+    }
 }

@@ -481,6 +481,12 @@ static void escape_key(const Options *o)
     chardev_escape = (uint8_t)key;
 }
 
+static void print_name(void *arg, const char *name)
+{
+    (void)arg;
+    printf("%s\n", name);
+}
+
 static void check(Options *o)
 {
     daemon_check(o);
@@ -506,7 +512,7 @@ static void check(Options *o)
     }
     for (unsigned k = 0; k < o->chardev.n; k++) {
         if (is_help(opt_look(&o->chardev.at[k], "backend"))) {
-            chardev_help();
+            chardev_each_backend(print_name, NULL);
             exit(0);
         }
     }

@@ -1,29 +1,29 @@
-/* qmp.c - the monitor for programs: QEMU's machine protocol, the commands of the table below.
+/* qmp.c - the monitor for programs: QEMU's machine protocol: requests, answers and events, and the commands of qmp.def that control;
+ * those that ask are in qmp_query.c.
  *
  * A request is one JSON object {"execute": NAME, "arguments": {...}, "id": ANY}; its answer carries "return" or "error" and
  * the id. Before qmp_capabilities nothing else is answered, and no event is sent. Errors have QEMU's classes.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "dev/virtio_balloon.h"
-#include "json.h"
-#include "monitor_int.h"
-#include "sys.h"
+#include "inspect.h"
+#include "qmp_int.h"
 
-/* An answer being written. */
-typedef struct Answer {
-    Monitor *m;
-    JsonPart id;
-    bool done;
-} Answer;
-
-typedef struct QmpCommand {
-    const char *name;
+static const struct {
+    const char *name, *says; /* says NULL: run */
     void (*run)(Answer *a, JsonPart args);
-} QmpCommand;
+} commands[] = {
+#define QMP(name, function) {name, NULL, qmp_##function},
+#define QMP_SAYS(name, text) {name, text, NULL},
+#include "qmp.def"
+};
+
+static const char version[] = "{\"qemu\": {\"major\": 7, \"minor\": 2, \"micro\": 0}, \"package\": \"armx " ARMX_VERSION "\"}";
 
 static void put(Monitor *m, const char *s, size_t n)
 {
@@ -44,12 +44,12 @@ static void finish(Answer *a, const char *kind, const char *text)
     a->done = true;
 }
 
-static void answer(Answer *a, const char *text)
+void qmp_answer(Answer *a, const char *text)
 {
     finish(a, "return", text);
 }
 
-static void failed(Answer *a, const char *class, const char *text)
+void qmp_failed(Answer *a, const char *class, const char *text)
 {
     char quoted[600], body[800];
     json_quote(text, quoted, sizeof quoted);
@@ -57,220 +57,269 @@ static void failed(Answer *a, const char *class, const char *text)
     finish(a, "error", body);
 }
 
+void qmp_finish(Answer *a, JsonText *t)
+{
+    qmp_answer(a, t->at ? t->at : "[]");
+    free(t->at);
+}
+
+/* -- base64 (RFC 4648) --------------------------------------------------------------------------------------------- */
+
+static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+static void base64_encode(const uint8_t *from, size_t n, char *to)
+{
+    for (size_t k = 0; k < n; k += 3) {
+        uint32_t v = (uint32_t)from[k] << 16 | (k + 1 < n ? (uint32_t)from[k + 1] << 8 : 0) | (k + 2 < n ? from[k + 2] : 0);
+        *to++ = digits[v >> 18];
+        *to++ = digits[v >> 12 & 63];
+        *to++ = k + 1 < n ? digits[v >> 6 & 63] : '=';
+        *to++ = k + 2 < n ? digits[v & 63] : '=';
+    }
+    *to = 0;
+}
+
+/* In place; the bytes, or -1. */
+static ssize_t base64_decode(char *text)
+{
+    uint8_t *to = (uint8_t *)text;
+    uint32_t v = 0;
+    unsigned bits = 0;
+    size_t n = strcspn(text, "=");
+    if (strspn(text + n, "=") != strlen(text + n) || strlen(text) % 4) {
+        return -1;
+    }
+    for (size_t k = 0; k < n; k++) {
+        const char *digit = strchr(digits, text[k]);
+        if (!digit) {
+            return -1;
+        }
+        v = v << 6 | (uint32_t)(digit - digits);
+        bits += 6;
+        if (bits >= 8) {
+            bits -= 8;
+            *to++ = (uint8_t)(v >> bits);
+        }
+    }
+    return to - (uint8_t *)text;
+}
+
 /* -- commands ------------------------------------------------------------------------------------------------------ */
 
-static void run_capabilities(Answer *a, JsonPart args)
+void qmp_capabilities(Answer *a, JsonPart args)
 {
     (void)args;
     a->m->ready = true;
-    answer(a, "{}");
+    qmp_answer(a, "{}");
 }
 
-static const char version[] = "{\"qemu\": {\"major\": 7, \"minor\": 2, \"micro\": 0}, \"package\": \"armx " ARMX_VERSION "\"}";
-
-static void run_version(Answer *a, JsonPart args)
-{
-    (void)args;
-    answer(a, version);
-}
-
-static void run_status(Answer *a, JsonPart args)
+void qmp_status(Answer *a, JsonPart args)
 {
     char text[128];
     (void)args;
     snprintf(text, sizeof text, "{\"running\": %s, \"singlestep\": false, \"status\": \"%s\"}",
              machine_stopped(a->m->machine) ? "false" : "true", machine_status(a->m->machine));
-    answer(a, text);
+    qmp_answer(a, text);
 }
 
-static void run_quit(Answer *a, JsonPart args)
+void qmp_quit(Answer *a, JsonPart args)
 {
     (void)args;
-    answer(a, "{}");
+    qmp_answer(a, "{}");
     qmp_event(a->m, "SHUTDOWN", false);
     machine_quit(a->m->machine, 0);
 }
 
-static void run_stop(Answer *a, JsonPart args)
+void qmp_stop(Answer *a, JsonPart args)
 {
     (void)args;
     machine_stop(a->m->machine);
-    answer(a, "{}");
+    qmp_answer(a, "{}");
 }
 
-static void run_cont(Answer *a, JsonPart args)
+void qmp_cont(Answer *a, JsonPart args)
 {
     (void)args;
     machine_cont(a->m->machine);
-    answer(a, "{}");
+    qmp_answer(a, "{}");
 }
 
-static void run_reset(Answer *a, JsonPart args)
+void qmp_reset(Answer *a, JsonPart args)
 {
     (void)args;
     machine_request(a->m->machine, END_HOST_RESET);
-    answer(a, "{}");
+    qmp_answer(a, "{}");
 }
 
-static void run_powerdown(Answer *a, JsonPart args)
+void qmp_powerdown(Answer *a, JsonPart args)
 {
     (void)args;
     machine_powerdown(a->m->machine);
-    answer(a, "{}");
+    qmp_answer(a, "{}");
     qmp_event(a->m, "POWERDOWN", false);
 }
 
-static void run_cpus(Answer *a, JsonPart args)
-{
-    const Machine *m = a->m->machine;
-    size_t size = 300 * (size_t)m->nvcpus + 16, n = 0;
-    char *text = malloc(size);
-    (void)args;
-    if (!text) {
-        failed(a, "GenericError", "no memory");
-        return;
-    }
-    n += (size_t)snprintf(text, size, "[");
-    for (unsigned k = 0; k < m->nvcpus; k++) {
-        n += (size_t)snprintf(text + n, size - n,
-                              "%s{\"cpu-index\": %u, \"qom-path\": \"/machine/unattached/device[%u]\", \"thread-id\": %d, "
-                              "\"target\": \"aarch64\", \"props\": {\"core-id\": %u, \"cluster-id\": 0, \"socket-id\": 0, "
-                              "\"thread-id\": 0}}",
-                              k ? ", " : "", k, k, vcpu_thread_id(&m->vcpus[k]), k);
-    }
-    snprintf(text + n, size - n, "]");
-    answer(a, text);
-    free(text);
-}
-
-typedef struct Chardevs {
-    char text[8192];
-    size_t n;
-} Chardevs;
-
-static void add_chardev(void *arg, const char *id, const char *where, bool open)
-{
-    Chardevs *c = arg;
-    char qid[300], qwhere[600];
-    json_quote(id, qid, sizeof qid);
-    json_quote(where, qwhere, sizeof qwhere);
-    if (c->n + 1000 < sizeof c->text) {
-        c->n += (size_t)snprintf(c->text + c->n, sizeof c->text - c->n, "%s{\"label\": %s, \"filename\": %s, \"frontend-open\": %s}",
-                                 c->n > 1 ? ", " : "", qid, qwhere, open ? "true" : "false");
-    }
-}
-
-static void run_chardev(Answer *a, JsonPart args)
-{
-    Chardevs c = {"[", 1};
-    (void)args;
-    chardev_each(add_chardev, &c);
-    snprintf(c.text + c.n, sizeof c.text - c.n, "]");
-    answer(a, c.text);
-}
-
-static void run_name(Answer *a, JsonPart args)
-{
-    const struct Options *o = a->m->machine->options;
-    const char *name = NULL;
-    char quoted[300], text[400];
-    (void)args;
-    for (unsigned k = 0; k < o->name.n; k++) {
-        name = opt_look(&o->name.at[k], "guest");
-    }
-    json_quote(name ? name : "", quoted, sizeof quoted);
-    snprintf(text, sizeof text, name ? "{\"name\": %s}" : "{}", quoted);
-    answer(a, text);
-}
-
-static void run_kvm(Answer *a, JsonPart args)
-{
-    (void)args;
-    answer(a, "{\"enabled\": false, \"present\": false}");
-}
-
-static void run_target(Answer *a, JsonPart args)
-{
-    (void)args;
-    answer(a, "{\"arch\": \"aarch64\"}");
-}
-
-static void run_uuid(Answer *a, JsonPart args)
-{
-    const char *uuid = a->m->machine->options->uuid;
-    char text[100];
-    (void)args;
-    snprintf(text, sizeof text, "{\"UUID\": \"%.36s\"}", uuid ? uuid : "00000000-0000-0000-0000-000000000000");
-    answer(a, text);
-}
-
-static void run_balloon(Answer *a, JsonPart args)
+void qmp_balloon(Answer *a, JsonPart args)
 {
     int64_t bytes;
     if (!json_number(json_member(args, "value"), &bytes) || bytes <= 0) {
-        failed(a, "GenericError", "Parameter 'value' expects a size");
+        qmp_failed(a, "GenericError", "Parameter 'value' expects a size");
     } else if (!balloon_set((uint64_t)bytes)) {
-        failed(a, "DeviceNotActive", "No balloon device has been activated");
+        qmp_failed(a, "DeviceNotActive", "No balloon device has been activated");
     } else {
-        answer(a, "{}");
+        qmp_answer(a, "{}");
     }
 }
 
-static void run_query_balloon(Answer *a, JsonPart args)
+void qmp_query_balloon(Answer *a, JsonPart args)
 {
     uint64_t bytes = balloon_actual();
     char text[60];
     (void)args;
     if (!bytes) {
-        failed(a, "DeviceNotActive", "No balloon device has been activated");
+        qmp_failed(a, "DeviceNotActive", "No balloon device has been activated");
         return;
     }
     snprintf(text, sizeof text, "{\"actual\": %llu}", (unsigned long long)bytes);
-    answer(a, text);
+    qmp_answer(a, text);
 }
 
-static void run_human(Answer *a, JsonPart args);
-static void run_commands(Answer *a, JsonPart args);
-
-static const QmpCommand qmp_commands[] = {
-    {"qmp_capabilities", run_capabilities},
-    {"query-version", run_version},
-    {"query-status", run_status},
-    {"query-cpus-fast", run_cpus},
-    {"query-chardev", run_chardev},
-    {"query-name", run_name},
-    {"query-kvm", run_kvm},
-    {"query-target", run_target},
-    {"query-uuid", run_uuid},
-    {"query-balloon", run_query_balloon},
-    {"balloon", run_balloon},
-    {"query-commands", run_commands},
-    {"human-monitor-command", run_human},
-    {"quit", run_quit},
-    {"stop", run_stop},
-    {"cont", run_cont},
-    {"system_reset", run_reset},
-    {"system_powerdown", run_powerdown},
-};
-
-static void run_commands(Answer *a, JsonPart args)
+void qmp_version(Answer *a, JsonPart args)
 {
-    char text[2048];
-    size_t n = (size_t)snprintf(text, sizeof text, "[");
     (void)args;
-    for (unsigned k = 0; k < LEN(qmp_commands); k++) {
-        n += (size_t)snprintf(text + n, sizeof text - n, "%s{\"name\": \"%s\"}", k ? ", " : "", qmp_commands[k].name);
-    }
-    snprintf(text + n, sizeof text - n, "]");
-    answer(a, text);
+    qmp_answer(a, version);
 }
 
-/* A command for people, whose output is the answer. */
-static void run_human(Answer *a, JsonPart args)
+void qmp_commands(Answer *a, JsonPart args)
+{
+    JsonText t = {0};
+    (void)args;
+    json_add(&t, "[");
+    for (unsigned k = 0; k < LEN(commands); k++) {
+        json_add(&t, "%s{\"name\": \"%s\"}", k ? ", " : "", commands[k].name);
+    }
+    json_add(&t, "]");
+    qmp_finish(a, &t);
+}
+
+/* -- memory and characters ----------------------------------------------------------------------------------------- */
+
+static void save(Answer *a, JsonPart args, bool virtual)
+{
+    const Machine *m = a->m->machine;
+    int64_t at, n, cpu = 0;
+    char file[4096], why[300];
+    if (!json_number(json_member(args, "val"), &at) || !json_number(json_member(args, "size"), &n) || n < 0 ||
+        !json_string(json_member(args, "filename"), file, sizeof file)) {
+        qmp_failed(a, "GenericError", "Parameters 'val', 'size' and 'filename' are needed");
+        return;
+    }
+    if (json_number(json_member(args, "cpu-index"), &cpu) && (cpu < 0 || cpu >= m->nvcpus)) {
+        qmp_failed(a, "GenericError", "Parameter 'cpu-index' expects a CPU number");
+        return;
+    }
+    machine_pause(a->m->machine);
+    bool good = inspect_save(&m->vcpus[cpu], virtual, (uint64_t)at, (uint64_t)n, file, why, sizeof why);
+    machine_resume(a->m->machine);
+    good ? qmp_answer(a, "{}") : qmp_failed(a, "GenericError", why);
+}
+
+void qmp_memsave(Answer *a, JsonPart args)
+{
+    save(a, args, true);
+}
+
+void qmp_pmemsave(Answer *a, JsonPart args)
+{
+    save(a, args, false);
+}
+
+/* Whether "format" asks for base64; false with the answer given when it asks for something else. */
+static bool format_of(Answer *a, JsonPart args, bool *base64)
+{
+    char format[16] = "utf8";
+    json_string(json_member(args, "format"), format, sizeof format);
+    *base64 = !strcmp(format, "base64");
+    if (!*base64 && strcmp(format, "utf8")) {
+        qmp_failed(a, "GenericError", "Parameter 'format' does not accept this value");
+        return false;
+    }
+    return true;
+}
+
+/* The answer when r says that there is no such ringbuf. */
+static bool no_ringbuf(Answer *a, const char *id, int r)
+{
+    char why[200];
+    if (r < 0) {
+        snprintf(why, sizeof why, r == -ENOENT ? "Device '%s' not found" : "%s is not a ringbuf device", id);
+        qmp_failed(a, "GenericError", why);
+    }
+    return r < 0;
+}
+
+void qmp_ringbuf_read(Answer *a, JsonPart args)
+{
+    char id[100];
+    int64_t size;
+    bool base64;
+    if (!json_string(json_member(args, "device"), id, sizeof id) || !json_number(json_member(args, "size"), &size) || size <= 0) {
+        qmp_failed(a, "GenericError", "Parameters 'device' and 'size' (more than 0) are needed");
+        return;
+    }
+    if (!format_of(a, args, &base64)) {
+        return;
+    }
+    size = size < CHAR_MEMORY_MAX ? size : CHAR_MEMORY_MAX;
+    uint8_t *bytes = malloc((size_t)size + 1);
+    char *text = bytes ? malloc((size_t)size * 4 / 3 + 8) : NULL;
+    JsonText t = {0};
+    int r = text ? chardev_memory_read(id, bytes, (size_t)size) : -ENOENT;
+    if (!no_ringbuf(a, id, r)) {
+        bytes[r] = 0;
+        base64 ? base64_encode(bytes, (size_t)r, text) : (void)0;
+        json_add_string(&t, base64 ? text : (char *)bytes);
+        qmp_finish(a, &t);
+    }
+    free(text);
+    free(bytes);
+}
+
+void qmp_ringbuf_write(Answer *a, JsonPart args)
+{
+    char id[100], *data = malloc(sizeof a->m->line);
+    bool base64;
+    if (!data || !json_string(json_member(args, "device"), id, sizeof id) ||
+        !json_string(json_member(args, "data"), data, sizeof a->m->line)) {
+        qmp_failed(a, "GenericError", "Parameters 'device' and 'data' are needed");
+    } else if (format_of(a, args, &base64)) {
+        ssize_t n = base64 ? base64_decode(data) : (ssize_t)strlen(data);
+        if (n < 0) {
+            qmp_failed(a, "GenericError", "Parameter 'data' is no base64");
+        } else if (!no_ringbuf(a, id, chardev_memory_write(id, (uint8_t *)data, (size_t)n))) {
+            qmp_answer(a, "{}");
+        }
+    }
+    free(data);
+}
+
+void qmp_send_break(Answer *a, JsonPart args)
+{
+    char id[100];
+    if (!json_string(json_member(args, "id"), id, sizeof id)) {
+        qmp_failed(a, "GenericError", "Parameter 'id' is missing");
+    } else if (chardev_send_break(id) < 0) {
+        qmp_failed(a, "GenericError", "Chardev not found");
+    } else {
+        qmp_answer(a, "{}");
+    }
+}
+
+void qmp_human(Answer *a, JsonPart args)
 {
     char line[1000];
     if (!json_string(json_member(args, "command-line"), line, sizeof line)) {
-        failed(a, "GenericError", "Parameter 'command-line' is missing");
+        qmp_failed(a, "GenericError", "Parameter 'command-line' is missing");
         return;
     }
     enum { ROOM = 256 << 10, QUOTED = 6 * ROOM + 16 };
@@ -283,9 +332,9 @@ static void run_human(Answer *a, JsonPart args)
         hmp_run(people, line);
         text[people->collected] = 0;
         json_quote(text, quoted, QUOTED);
-        answer(a, quoted);
+        qmp_answer(a, quoted);
     } else {
-        failed(a, "GenericError", "no memory");
+        qmp_failed(a, "GenericError", "no memory");
     }
     free(quoted);
     free(text);
@@ -301,40 +350,40 @@ void qmp_run(Monitor *m, char *text)
     Answer a = {.m = m, .id = {0}};
     char name[100], why[160];
     if (!text || !json_valid(text, request.n)) {
-        failed(&a, "GenericError", "JSON parse error");
+        qmp_failed(&a, "GenericError", "JSON parse error");
         return;
     }
     if (*text != '{') {
-        failed(&a, "GenericError", "QMP input must be a JSON object");
+        qmp_failed(&a, "GenericError", "QMP input must be a JSON object");
         return;
     }
     a.id = json_member(request, "id");
     if (!json_string(json_member(request, "execute"), name, sizeof name)) {
-        failed(&a, "GenericError", "QMP input lacks member 'execute'");
+        qmp_failed(&a, "GenericError", "QMP input lacks member 'execute'");
         return;
     }
     if ((other = json_other(request, members)).at) {
         snprintf(why, sizeof why, "QMP input member '%.*s' is unexpected", (int)(other.n < 60 ? other.n - 2 : 58), other.at + 1);
-        failed(&a, "GenericError", why);
+        qmp_failed(&a, "GenericError", why);
         return;
     }
     JsonPart args = json_member(request, "arguments");
     if (args.at && *args.at != '{') {
-        failed(&a, "GenericError", "QMP input member 'arguments' must be an object");
+        qmp_failed(&a, "GenericError", "QMP input member 'arguments' must be an object");
         return;
     }
     if (!m->ready && strcmp(name, "qmp_capabilities")) {
-        failed(&a, "CommandNotFound", "Expecting capabilities negotiation with 'qmp_capabilities'");
+        qmp_failed(&a, "CommandNotFound", "Expecting capabilities negotiation with 'qmp_capabilities'");
         return;
     }
-    for (unsigned k = 0; k < LEN(qmp_commands); k++) {
-        if (!strcmp(qmp_commands[k].name, name)) {
-            qmp_commands[k].run(&a, args);
+    for (unsigned k = 0; k < LEN(commands); k++) {
+        if (!strcmp(commands[k].name, name)) {
+            commands[k].says ? qmp_answer(&a, commands[k].says) : commands[k].run(&a, args);
             return;
         }
     }
     snprintf(why, sizeof why, "The command %s has not been found", name);
-    failed(&a, "CommandNotFound", why);
+    qmp_failed(&a, "CommandNotFound", why);
 }
 
 void qmp_greet(Monitor *m)

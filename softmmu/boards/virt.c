@@ -21,6 +21,7 @@
 #include "dev/virtio.h"
 #include "devices.h"
 #include "drive.h"
+#include "loader.h"
 #include "options.h"
 #include "space.h"
 #include "sys.h"
@@ -426,7 +427,7 @@ static void flash_images(Machine *m, Block *banks[2])
         }
     }
     for (unsigned k = 0; k < 2; k++) {
-        if (ids[k] && !(banks[k] = drive_take(m, ids[k], why, sizeof why))) {
+        if (ids[k] && !(banks[k] = drive_take(m, ids[k], k ? "flash1" : "flash0", why, sizeof why))) {
             die("%s", why);
         }
         if (banks[k] && block_size(banks[k]) > VIRT_FLASH_SIZE / 2) {
@@ -611,6 +612,7 @@ static void boot_make(Machine *m)
     if (b->props.dumpdtb) {
         dump_tree(&b->boot, b->props.dumpdtb);
     }
+    loader_check(m);
 }
 
 static void boot_files(Virt *b, const Options *o)
@@ -633,15 +635,32 @@ static void boot_files(Virt *b, const Options *o)
 bool board_has_start(const Machine *m)
 {
     const Virt *b = m->board;
-    return b->boot.kernel.name || b->boot.firmware;
+    return b->boot.kernel.name || b->boot.firmware || loader_any();
+}
+
+uint64_t machine_memory(const Machine *m)
+{
+    return ((const Virt *)m->board)->ram_size;
+}
+
+void board_each_placed(const Machine *m, void (*fn)(void *arg, const char *name, uint64_t at, uint64_t size), void *arg)
+{
+    boot_each(&((const Virt *)m->board)->boot, fn, arg);
+    loader_each(fn, arg);
 }
 
 void board_boot(Machine *m)
 {
     const Virt *b = m->board;
     boot_place(&b->boot, m->mem);
+    loader_place(m);
     bool firmware = b->boot.firmware || !b->boot.kernel.name;
-    vcpu_power_on(&m->vcpus[0], firmware ? VIRT_FLASH : b->boot.entry.v, firmware ? 0 : b->boot.dtb_at.v);
+    uint64_t first = VIRT_FLASH;
+    for (unsigned k = 1; k < m->nvcpus; k++) {
+        loader_pc(k, &m->vcpus[k].cpu->pc); /* off until PSCI says where to begin */
+    }
+    loader_pc(0, &first);
+    vcpu_power_on(&m->vcpus[0], firmware ? first : b->boot.entry.v, firmware ? 0 : b->boot.dtb_at.v);
 }
 
 /* The slots of virtio-mmio, modern unless -global virtio-mmio.force-legacy says otherwise. */

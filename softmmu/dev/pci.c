@@ -312,6 +312,15 @@ int pci_plug(PciDev *d, int32_t devfn, char *why, size_t n)
     return 0;
 }
 
+void pci_each(void (*fn)(void *arg, PciDev *d), void *arg)
+{
+    for (unsigned k = 0; host && k < LEN(host->dev); k++) {
+        if (host->dev[k]) {
+            fn(arg, host->dev[k]);
+        }
+    }
+}
+
 int pci_host_new(Machine *m, const PciHostConfig *c)
 {
     Host *h = calloc(1, sizeof *h);

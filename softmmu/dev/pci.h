@@ -68,6 +68,8 @@ void pci_msix_send(PciDev *d, unsigned vector);
 void pci_intx(PciDev *d, bool level);
 /* Plugs d in at devfn, -1 = the next free slot; 0, or -1 with a line in why. */
 int pci_plug(PciDev *d, int32_t devfn, char *why, size_t n);
+/* Calls fn for each device, by slot and function. */
+void pci_each(void (*fn)(void *arg, PciDev *d), void *arg);
 /* What the guest's reset does to it: BARs, command, MSI-X; devices register it before their own. */
 void pci_reset(void *dev);
 

@@ -194,7 +194,7 @@ static int create(Machine *m, const DeviceType *t, const char *id, void *config,
     }
     Blk *d = calloc(1, sizeof *d);
     ASSERT(d);
-    d->block = drive_take(m, c->drive, why, n);
+    d->block = drive_take(m, c->drive, id ? id : t->name, why, n);
     if (!d->block) {
         return -1;
     }

@@ -319,7 +319,9 @@ static int create(Machine *m, const DeviceType *t, const char *id, void *config,
     if (virtio_attach(v, t, &c->common, why, n) || virtio_boot_index(v, c->bootindex, "/ethernet-phy@0", why, n)) {
         return -1;
     }
-    card->net = net_take(c->netdev, &(NetClient){receive, work, card}, why, n);
+    NetClient client = {receive, work, card, t->name, id, {0}};
+    memcpy(client.mac, card->given, 6);
+    card->net = net_take(c->netdev, &client, why, n);
     return card->net ? 0 : -1;
 }
 
