@@ -2,98 +2,17 @@
 """control.py SYSTEM KERNEL INITRD - controls a machine as programs do: QMP on one socket, the serial port on another, a second
 port on a pty, gdb's packets on a third socket, and checks what each says.
 """
-import json
 import os
 import re
-import select
-import socket
 import subprocess
 import sys
 import termios
 import time
 import tty
 
+from machines import PATIENCE, Qmp, Stream, check, dial, running
+
 system, kernel, initrd = sys.argv[1:]
-PATIENCE = 180  # seconds: as in console.py
-
-
-def check(condition, what):
-    if not condition:
-        print("failed: %s" % (what,))
-        machine.kill()
-        sys.exit(1)
-
-
-class Stream:
-    """A socket or descriptor, and what has been read of it."""
-
-    def __init__(self, path=None, fd=None):
-        self.seen = b""
-        self.socket = None
-        if path:
-            end = time.monotonic() + PATIENCE
-            self.socket = socket.socket(socket.AF_UNIX)
-            while True:
-                try:
-                    self.socket.connect(path)
-                    break
-                except OSError:
-                    check(time.monotonic() < end, "no socket " + path)
-                    time.sleep(0.05)
-            fd = self.socket.fileno()
-        self.fd = fd
-
-    def send(self, text):
-        os.write(self.fd, text.encode())
-
-    def wait(self, regex, seconds=PATIENCE):
-        """The match, behind which reading goes on."""
-        end = time.monotonic() + seconds
-        while True:
-            m = re.search(regex.encode(), self.seen)
-            if m:
-                self.seen = self.seen[m.end():]
-                return m
-            check(time.monotonic() < end, "%s did not come, but %r" % (regex, self.seen[-300:]))
-            if select.select([self.fd], [], [], 0.2)[0]:
-                data = os.read(self.fd, 65536)
-                check(data, "the other side is gone before %s" % regex)
-                self.seen += data
-
-
-class Qmp(Stream):
-    """Requests and answers; events are kept."""
-
-    def __init__(self, path):
-        super().__init__(path)
-        self.events = []
-        self.data = {}
-        greeting = self.line()
-        check("QMP" in greeting and "version" in greeting["QMP"], greeting)
-
-    def line(self):
-        return json.loads(self.wait(r"(\{.*\})\r\n").group(1))
-
-    def ask(self, name, **arguments):
-        self.send(json.dumps({"execute": name, "arguments": arguments, "id": name}))
-        while True:
-            answer = self.line()
-            if "event" in answer:
-                self.keep(answer)
-            else:
-                check(answer.get("id") == name, answer)
-                return answer
-
-    def keep(self, event):
-        self.events.append(event["event"])
-        self.data[event["event"]] = event.get("data")
-
-    def event(self, name):
-        while name not in self.events:
-            self.keep(self.line())
-        self.events.remove(name)
-
-
 machine = subprocess.Popen(
     [system, "-M", "virt", "-smp", "2", "-m", "256", "-display", "none", "-nodefaults", "-S", "-no-shutdown",
      "-name", "guest=under-test", "-uuid", "12345678-1234-1234-1234-123456789abc",
@@ -101,10 +20,11 @@ machine = subprocess.Popen(
      "-serial", "unix:serial,server,nowait", "-serial", "pty", "-gdb", "unix:gdb", "-monitor", "unix:hmp,server=on,wait=off",
      "-kernel", kernel, "-initrd", initrd, "-append", "console=ttyAMA0"],
     stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+running.append(machine)
 pty = Stream(fd=os.open(re.search(r"/dev/\S+", machine.stderr.readline().decode()).group(0), os.O_RDWR | os.O_NOCTTY))
 tty.setraw(pty.fd, termios.TCSANOW)
-serial = Stream("serial")
-qmp = Qmp("qmp")
+serial = Stream(dial("serial"))
+qmp = Qmp(dial("qmp"))
 answer = qmp.ask("query-status")
 check(answer["error"]["class"] == "CommandNotFound", answer)
 check(qmp.ask("qmp_capabilities")["return"] == {}, "qmp_capabilities")
@@ -154,12 +74,12 @@ pty.wait("to the second port")
 pty.send("an answer\n")
 serial.wait("got an answer")
 
-hmp = Stream("hmp")
+hmp = Stream(dial("hmp"))
 hmp.wait(r"\(armx\) ")
 hmp.send("info version\n")
 hmp.wait("armx ")
 
-gdb = Stream("gdb")
+gdb = Stream(dial("gdb"))
 
 
 def packet(text, answer):

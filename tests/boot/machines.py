@@ -23,6 +23,19 @@ def check(condition, what):
         sys.exit(1)
 
 
+def dial(path):
+    """Connected to the socket of that name, once it is there."""
+    end = time.monotonic() + PATIENCE
+    s = socket.socket(socket.AF_UNIX)
+    while True:
+        try:
+            s.connect(path)
+            return s
+        except OSError:
+            check(time.monotonic() < end, "no socket " + path)
+            time.sleep(0.05)
+
+
 class Stream:
     """A socket, or a descriptor, and what has been read of it."""
 
