@@ -172,6 +172,7 @@ struct CpuHead {
     } hot;
     uint64_t near_address; /* of an access that missed there */
     uint64_t near_slot;  /* and its entry, for soft_near_missed */
+    uint8_t apart[2016]; /* of the guest's registers from its stack, modulo the size of a page, by which a host tells loads from stores */
     uint32_t pad;
     uint32_t nzcv;       /* condition flags, packed form of ir/base.h */
     volatile uint64_t pending; /* nonzero: leave translated code at the next poll */
