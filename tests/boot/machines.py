@@ -116,9 +116,9 @@ class Qmp(Stream):
     def address(self, label):
         """Where the character device listens: HOST, PORT (its own, for UDP)."""
         names = {c["label"]: c["filename"] for c in self.get("query-chardev")}
-        m = re.search(r"([^:@]*):(\d+)(,server=on|$)", names[label])
+        m = re.search(r"(\[[^@]*\]|[^:@]*):(\d+)(,server=on|$)", names[label])
         check(m, names)
-        return m.group(1), int(m.group(2))
+        return m.group(1).strip("[]"), int(m.group(2))
 
 
 class Machine:
