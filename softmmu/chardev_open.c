@@ -260,8 +260,11 @@ static OptList *list_of(const char *option, const char *word, char *why, size_t 
         opt_add(o, "path", word);
         return o;
     }
-    snprintf(why, n, "%s: unknown backend (stdio, mon:stdio, pty, file:F, pipe:F, tcp:H:P, telnet:H:P, udp:H:P, unix:F, chardev:N, null, none)",
-             word);
+    int at = snprintf(why, n, "%s: unknown backend (none, chardev:ID, /dev/...", word);
+    for (unsigned k = 0; k < LEN(words) && at >= 0 && (size_t)at < n; k++) {
+        at += snprintf(why + at, n - (size_t)at, ", %s", words[k].prefix);
+    }
+    snprintf(why + strlen(why), n - strlen(why), "; mon: before one adds the monitor)");
     return NULL;
 }
 

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -22,13 +24,14 @@ typedef struct CharSocket {
     uint64_t again;             /* ns until the next attempt, 0 = none */
     EventTimer timer;
     int trying;                 /* is being connected, or -1 */
+    bool nodelay;
 } CharSocket;
 
 /* What a socket is to be. */
 typedef struct Wish {
     const char *path, *host, *port;
     uint64_t to; /* the last port to try, 0 = only that one */
-    bool server, wait, telnet, abstract;
+    bool server, wait, telnet, abstract, nodelay;
     int fd;      /* inherited, or -1 */
     int family;
     uint64_t again;
@@ -143,6 +146,15 @@ static int open_tcp(const Wish *w, CharSocket *s, char *why, size_t n)
     return fd;
 }
 
+/* What is written to TCP goes at once, also while the other side has not acknowledged what went before; other sockets know no delay. */
+static void set_nodelay(const CharSocket *s, int fd)
+{
+    int one = 1;
+    if (s->nodelay && fd >= 0) {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    }
+}
+
 /* -- connecting again ---------------------------------------------------------------------------------------------- */
 
 static void later(Chardev *c)
@@ -162,6 +174,7 @@ static void on_connect(void *arg, uint32_t events)
         close(fd);
         later(c);
     } else {
+        set_nodelay(c->socket, fd);
         chardev_connected(c, fd);
     }
 }
@@ -189,6 +202,7 @@ static void on_connection(void *arg, uint32_t events)
     int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0) {
         event_fd(c->loop, c->listener, 0, NULL, NULL);
+        set_nodelay(c->socket, fd);
         chardev_connected(c, fd);
     }
 }
@@ -241,6 +255,7 @@ static Chardev *open_wish(EventLoop *l, const char *id, const Wish *w, char *why
     c->speaks_telnet = w->telnet;
     s->again = w->again;
     s->trying = -1;
+    s->nodelay = w->nodelay;
     event_timer_init(&s->timer, l, try_again, c);
     if (w->again) {
         await(c, fd);
@@ -248,6 +263,7 @@ static Chardev *open_wish(EventLoop *l, const char *id, const Wish *w, char *why
     }
     if (!w->server) {
         unblock(fd);
+        set_nodelay(s, fd);
         c->in = c->out = fd;
         chardev_greet(c);
         return c;
@@ -256,6 +272,7 @@ static Chardev *open_wish(EventLoop *l, const char *id, const Wish *w, char *why
     if (w->wait) {
         fprintf(stderr, "armx-system: waiting for a connection on %s\n", where);
         c->in = c->out = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        set_nodelay(s, c->in);
         chardev_greet(c);
     }
     unblock(fd);
@@ -278,9 +295,11 @@ Chardev *chardev_open_socket(EventLoop *l, OptList *o, const char *id, char *why
               .server = opt_take_bool(o, "server", false), .telnet = opt_take_bool(o, "telnet", false),
               .abstract = opt_take_bool(o, "abstract", false), .fd = -1, .family = family_of(o), .again = take_again(o)};
     w.wait = opt_take_bool(o, "wait", true) && w.server;
-    opt_take(o, "nodelay"); /* what is written goes at once */
-    opt_take(o, "delay");
-    opt_take(o, "tight"); /* addresses in the abstract name space end where their text ends */
+    w.nodelay = opt_take_bool(o, "nodelay", false) | !opt_take_bool(o, "delay", true);
+    if (!opt_take_bool(o, "tight", true)) {
+        snprintf(why, n, "tight=off: names in the abstract name space end where their text ends");
+        return NULL;
+    }
     if (fd && (!opt_number(fd, false, 1, &number) || number > INT32_MAX || fcntl((int)number, F_GETFD) < 0)) {
         snprintf(why, n, "fd=%s: %s", fd, strerror(EBADF));
         return NULL;

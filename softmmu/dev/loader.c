@@ -1,6 +1,7 @@
 /* loader.c - the device `loader`: an ELF file, any other file as it is, or up to 8 bytes into memory; and a CPU's program counter.
  *
  * It has no registers; what it says is done by the loader, at the start and after each reset (boots as QEMU's generic loader does).
+ * The list is made before any CPU runs and only read after that, while all CPUs stand still.
  */
 #include "../loader.h"
 
